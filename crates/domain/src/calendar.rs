@@ -1,0 +1,126 @@
+//! What a calendar shows of an entity, in no vendor's spelling.
+//!
+//! Made from an [`crate::Entity`] by the engine's mapping profile; written by feeds and by every
+//! calendar connector. Equal meaning has an equal fingerprint, whichever way a server folded,
+//! escaped or reordered it.
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use crate::{Fingerprint, Fingerprinter, UtcInterval};
+
+/// One event of a calendar.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CalendarEvent {
+    /// The title; never empty, because some servers refuse an event without one.
+    pub summary: String,
+    /// The text below it; `None` and an empty text mean the same.
+    pub description: Option<String>,
+    /// Where; `None` and an empty text mean the same.
+    pub location: Option<String>,
+    /// Labels, sorted, without repetition.
+    pub categories: Vec<String>,
+    /// When.
+    pub span: EventSpan,
+    /// Whether the time is taken.
+    pub show_as: ShowAs,
+    /// Who may read the details.
+    pub visibility: Visibility,
+}
+
+/// When an event is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventSpan {
+    /// UTC, half-open.
+    Timed(UtcInterval),
+    /// Whole days without a zone: the same days wherever they are looked at from.
+    AllDay {
+        /// The first day, included.
+        first: Date,
+        /// The day after the last; after `first`.
+        end: Date,
+    },
+}
+
+/// What others see of the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShowAs {
+    /// Taken.
+    Busy,
+    /// Not taken.
+    Free,
+    /// Taken, and the person is absent.
+    OutOfOffice,
+}
+
+/// Who may read the details of an event in a shared calendar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Visibility {
+    /// As the calendar's owner set it.
+    Default,
+    /// The owner only.
+    Private,
+}
+
+impl CalendarEvent {
+    /// The hash of what a reader of the calendar sees.
+    ///
+    /// Line ends are compared as `\n` and trailing white space is not compared, because servers
+    /// rewrite both.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        let Self { summary, description, location, categories, span, show_as, visibility } = self;
+        let mut print = Fingerprinter::new("calendar_event/1");
+        print.text(&comparable(summary));
+        for text in [description, location] {
+            print.text(&comparable(text.as_deref().unwrap_or_default()));
+        }
+        print.number(categories.len() as i64);
+        for category in categories {
+            print.text(category);
+        }
+        match span {
+            EventSpan::Timed(interval) => {
+                print.number(1).instant(interval.start()).instant(interval.end())
+            }
+            EventSpan::AllDay { first, end } => print.number(2).day(*first).day(*end),
+        };
+        print.number(*show_as as i64).number(*visibility as i64);
+        print.finish()
+    }
+}
+
+fn comparable(text: &str) -> std::borrow::Cow<'_, str> {
+    let text = text.trim_end();
+    if text.contains('\r') { text.replace("\r\n", "\n").into() } else { text.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(description: Option<&str>) -> CalendarEvent {
+        let at = |text: &str| text.parse().unwrap();
+        CalendarEvent {
+            summary: "Late".into(),
+            description: description.map(Into::into),
+            location: None,
+            categories: vec![],
+            span: EventSpan::Timed(
+                UtcInterval::new(at("2026-11-21T12:00:00Z"), at("2026-11-21T20:00:00Z")).unwrap(),
+            ),
+            show_as: ShowAs::Busy,
+            visibility: Visibility::Default,
+        }
+    }
+
+    #[test]
+    fn what_servers_rewrite_without_meaning_does_not_count() {
+        assert_eq!(event(None).fingerprint(), event(Some("")).fingerprint());
+        assert_eq!(event(Some("a\r\nb\n")).fingerprint(), event(Some("a\nb")).fingerprint());
+        assert_ne!(event(Some("a b")).fingerprint(), event(Some("a\nb")).fingerprint());
+    }
+}
