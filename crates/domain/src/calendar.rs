@@ -72,7 +72,15 @@ impl CalendarEvent {
     /// rewrite both.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
-        let Self { summary, description, location, categories, span, show_as, visibility } = self;
+        let Self {
+            summary,
+            description,
+            location,
+            categories,
+            span,
+            show_as,
+            visibility,
+        } = self;
         let mut print = Fingerprinter::new("calendar_event/1");
         print.text(&comparable(summary));
         for text in [description, location] {
@@ -83,9 +91,10 @@ impl CalendarEvent {
             print.text(category);
         }
         match span {
-            EventSpan::Timed(interval) => {
-                print.number(1).instant(interval.start()).instant(interval.end())
-            }
+            EventSpan::Timed(interval) => print
+                .number(1)
+                .instant(interval.start())
+                .instant(interval.end()),
             EventSpan::AllDay { first, end } => print.number(2).day(*first).day(*end),
         };
         print.number(*show_as as i64).number(*visibility as i64);
@@ -95,7 +104,11 @@ impl CalendarEvent {
 
 fn comparable(text: &str) -> std::borrow::Cow<'_, str> {
     let text = text.trim_end();
-    if text.contains('\r') { text.replace("\r\n", "\n").into() } else { text.into() }
+    if text.contains('\r') {
+        text.replace("\r\n", "\n").into()
+    } else {
+        text.into()
+    }
 }
 
 #[cfg(test)]
@@ -120,7 +133,13 @@ mod tests {
     #[test]
     fn what_servers_rewrite_without_meaning_does_not_count() {
         assert_eq!(event(None).fingerprint(), event(Some("")).fingerprint());
-        assert_eq!(event(Some("a\r\nb\n")).fingerprint(), event(Some("a\nb")).fingerprint());
-        assert_ne!(event(Some("a b")).fingerprint(), event(Some("a\nb")).fingerprint());
+        assert_eq!(
+            event(Some("a\r\nb\n")).fingerprint(),
+            event(Some("a\nb")).fingerprint()
+        );
+        assert_ne!(
+            event(Some("a b")).fingerprint(),
+            event(Some("a\nb")).fingerprint()
+        );
     }
 }

@@ -61,7 +61,9 @@ impl fmt::Display for EntityKind {
 
 /// A word that names no kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{found}` is not a kind of entity; expected one of employee, open_shift, schedule_group, shift, time_off, time_off_reason")]
+#[error(
+    "`{found}` is not a kind of entity; expected one of employee, open_shift, schedule_group, shift, time_off, time_off_reason"
+)]
 pub struct UnknownKind {
     /// What was found.
     pub found: String,
@@ -73,7 +75,9 @@ impl FromStr for EntityKind {
         Self::ALL
             .into_iter()
             .find(|kind| kind.as_str() == text)
-            .ok_or_else(|| UnknownKind { found: text.chars().take(40).collect() })
+            .ok_or_else(|| UnknownKind {
+                found: text.chars().take(40).collect(),
+            })
     }
 }
 
@@ -122,7 +126,10 @@ impl Entity {
             Self::TimeOff(it) => EntityId::from(&it.id),
             Self::TimeOffReason(it) => EntityId::from(&it.id),
         };
-        EntityKey { kind: self.kind(), id }
+        EntityKey {
+            kind: self.kind(),
+            id,
+        }
     }
 
     /// Its kind.

@@ -54,6 +54,9 @@ pub struct DeletionGuard {
 
 impl Default for DeletionGuard {
     fn default() -> Self {
-        Self { deleted_share_max: 0.2, deletions_free: 10 }
+        Self {
+            deleted_share_max: 0.2,
+            deletions_free: 10,
+        }
     }
 }

@@ -1,1 +1,2 @@
-//! engine
+//! The synchroniser.
+pub mod port;

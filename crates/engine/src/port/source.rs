@@ -1,0 +1,125 @@
+//! Reading a system of record.
+
+use async_trait::async_trait;
+use domain::{Entity, EntityKey, SyncWindow};
+
+use super::{DeltaToken, Failure, Finding, Identity, SourceRef};
+
+/// A system of record, read only.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// Looks whether it can be read and what is wrong with how it is set up. Changes nothing.
+    async fn check(&self) -> Vec<Finding>;
+
+    /// Reads the schedule inside `window`: all of it, or, when `since` is a token from an earlier
+    /// reading that is still good, only what changed. A source without deltas may answer
+    /// [`ReadingKind::Unchanged`] when it can tell cheaply.
+    ///
+    /// Entities come in no particular order; each key at most once when it has a native id.
+    ///
+    /// # Errors
+    /// When it cannot be reached, or when what it said cannot be taken as the whole truth. In
+    /// neither case may anything be concluded from what is absent.
+    async fn read(
+        &self,
+        window: &SyncWindow,
+        since: Option<&DeltaToken>,
+    ) -> Result<Reading, SourceError>;
+}
+
+/// What a source said.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// The schedule, or its changes.
+    pub kind: ReadingKind,
+    /// What to give as `since` next time; kept with the roster, opaque.
+    pub next: Option<DeltaToken>,
+    /// Decisions that an operator should know of: gaps, folds, repeated lines.
+    pub notes: Vec<FieldFault>,
+    /// What was left out because the operator chose `on_bad_row = "skip"`.
+    pub skipped: Vec<FieldFault>,
+}
+
+/// The schedule, or its changes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ReadingKind {
+    /// Nothing changed since the token that was given.
+    Unchanged,
+    /// Everything inside the window.
+    Full {
+        /// All entities.
+        entities: Vec<SourceEntity>,
+        /// What follows for an entity that is not among them.
+        absence: Absence,
+    },
+    /// Only what changed since the token that was given.
+    Changes {
+        /// New or changed entities.
+        upserts: Vec<SourceEntity>,
+        /// Deleted ones.
+        removed: Vec<EntityKey>,
+    },
+}
+
+/// What follows for an entity of the roster that a full reading does not name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absence {
+    /// It was deleted.
+    MeansDeleted,
+    /// Nothing: the reading is known to be incomplete.
+    MeansNothing,
+}
+
+/// One entity as its source gave it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceEntity {
+    /// The entity. Where the source has no ids, its id is provisional; see [`Identity`].
+    pub entity: Entity,
+    /// Where its id comes from.
+    pub identity: Identity,
+    /// Where it stands in the source, for `explain`.
+    pub at: SourceRef,
+}
+
+/// Something wrong or remarkable at one place of a source: enough to point at it with a caret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldFault {
+    /// Which file or resource, as the operator wrote it.
+    pub place: String,
+    /// Line in it, from 1; 0 when the whole place is meant.
+    pub line: u64,
+    /// The text of that line, cut at 400 characters; empty when unknown.
+    pub text: String,
+    /// Byte range of the field inside `text`, where it is known.
+    pub field: Option<(usize, usize)>,
+    /// The column's name, where one is concerned.
+    pub column: Option<String>,
+    /// What was found and what was expected: a lower-case clause without a full stop.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// Why a source could not be read as a whole.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The request failed.
+    #[error("{0}")]
+    Failed(Failure),
+    /// A file cannot be opened or read.
+    #[error("cannot read `{place}`: {detail}")]
+    Unreadable {
+        /// Which file, as the operator wrote it.
+        place: String,
+        /// What the operating system said.
+        detail: String,
+    },
+    /// Rows are wrong, and the operator did not choose to skip them: nothing was taken.
+    #[error("{} bad {} in `{}`; nothing was taken from it", faults.len() + more, if faults.len() + more == 1 { "row" } else { "rows" }, faults.first().map_or("", |fault| fault.place.as_str()))]
+    BadRows {
+        /// The first of them, at most [`domain::limits::BAD_ROWS_REPORTED_MAX`].
+        faults: Vec<FieldFault>,
+        /// How many more there are.
+        more: usize,
+    },
+}

@@ -1,0 +1,556 @@
+//! Keeping roster, ledger, leases and audit.
+//!
+//! The **ledger** has one row per calendar and entity. A row carries the state of the last
+//! **intent**: what we set out to write. Intents are durable before anything is sent; that makes
+//! the ledger the outbox as well, and a crash leaves a question ("was it applied?") instead of a
+//! lie. See `docs/adr/0004`.
+//!
+//! Every method is one transaction, durable when it returns. Two implementations (`store`) and an
+//! in-memory one (`testkit`) pass the same conformance suite.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use domain::{
+    CalendarKey, Employee, EmployeeId, Entity, EntityKey, EntityKind, Fingerprint, MirrorName,
+    RosterName, SyncWindow,
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ChangeSeq, DeltaToken, ETag, FeedStore, IdentityHint, IngestCommit, IngestReceipt, RemoteId,
+    RosterEntry, RosterIndexRow, SourceState,
+};
+
+/// Why the store did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database failed or could not be reached.
+    #[error("store cannot {operation}: {detail}")]
+    Failed {
+        /// What was being done.
+        operation: &'static str,
+        /// What the database said; never a secret.
+        detail: String,
+    },
+    /// A stored value cannot be read back; the row is named.
+    #[error("store holds an unreadable {what} at {place}: {detail}")]
+    Corrupt {
+        /// What was expected.
+        what: &'static str,
+        /// Which row.
+        place: String,
+        /// Why it cannot be read.
+        detail: String,
+    },
+    /// Somebody else changed the roster in between: read again and try again.
+    #[error(
+        "roster `{roster}` was changed by somebody else meanwhile (change {found}, expected {expected})"
+    )]
+    Superseded {
+        /// Which roster.
+        roster: RosterName,
+        /// The sequence that the caller had seen.
+        expected: i64,
+        /// The sequence that is there.
+        found: i64,
+    },
+    /// The store was written by another version of this program.
+    #[error("store has schema version {found}, this program needs {expected}")]
+    Version {
+        /// The version that is there.
+        found: i64,
+        /// The version that is needed.
+        expected: i64,
+    },
+}
+
+/// What must be kept, and how it may be changed.
+#[async_trait]
+pub trait Store: FeedStore {
+    // ---- roster ------------------------------------------------------------------------------
+
+    /// All live entities of a roster, in small; with the last place of the change sequence.
+    async fn roster_index(
+        &self,
+        roster: &RosterName,
+    ) -> Result<(ChangeSeq, Vec<RosterIndexRow>), StoreError>;
+
+    /// The live entities with these keys; missing ones are left out. In no particular order.
+    async fn roster_entries(
+        &self,
+        roster: &RosterName,
+        keys: &[EntityKey],
+    ) -> Result<Vec<RosterEntry>, StoreError>;
+
+    /// The live entities of one employee that overlap `window`, ordered by start and then key;
+    /// employees, groups and reasons are not among them.
+    async fn employee_entries(
+        &self,
+        roster: &RosterName,
+        employee: &EmployeeId,
+        window: &SyncWindow,
+    ) -> Result<Vec<RosterEntry>, StoreError>;
+
+    /// All live entities of one kind that does not lie in time, ordered by id: employees, groups,
+    /// reasons.
+    async fn entries_of_kind(
+        &self,
+        roster: &RosterName,
+        kind: EntityKind,
+    ) -> Result<Vec<RosterEntry>, StoreError>;
+
+    /// All live employees, ordered by id.
+    async fn employees(&self, roster: &RosterName) -> Result<Vec<Employee>, StoreError> {
+        let entries = self.entries_of_kind(roster, EntityKind::Employee).await?;
+        Ok(entries
+            .into_iter()
+            .filter_map(|entry| match entry.entity {
+                Entity::Employee(employee) => Some(employee),
+                Entity::OpenShift(_)
+                | Entity::ScheduleGroup(_)
+                | Entity::Shift(_)
+                | Entity::TimeOff(_)
+                | Entity::TimeOffReason(_) => None,
+            })
+            .collect())
+    }
+
+    /// What is remembered of the last reading; the default when it was never read.
+    async fn source_state(&self, roster: &RosterName) -> Result<SourceState, StoreError>;
+
+    /// Carries out one ingest, all or nothing.
+    ///
+    /// # Errors
+    /// `Superseded` when the roster's sequence is not `commit.expected` any more.
+    async fn commit_ingest(
+        &self,
+        roster: &RosterName,
+        commit: IngestCommit,
+    ) -> Result<IngestReceipt, StoreError>;
+
+    /// Ids that `recover` read back and the next ingest shall give again.
+    async fn identity_hints(&self, roster: &RosterName) -> Result<Vec<IdentityHint>, StoreError>;
+
+    /// Adds identity hints; one for a key that has one replaces it.
+    async fn add_identity_hints(
+        &self,
+        roster: &RosterName,
+        hints: &[IdentityHint],
+    ) -> Result<(), StoreError>;
+
+    /// The entity with this id, of whatever kind, live or deleted, in whichever roster; for
+    /// `explain`. An exact id, or a unique beginning of one of at least 6 characters; at most 20.
+    async fn find_entities(&self, id: &str) -> Result<Vec<FoundEntity>, StoreError>;
+
+    /// How much a roster holds.
+    async fn roster_counts(&self, roster: &RosterName) -> Result<RosterCounts, StoreError>;
+
+    // ---- ledger ------------------------------------------------------------------------------
+
+    /// What a planner must know of the entities in `scope`: each key with its live entity, if
+    /// any, and its ledger rows in this mirror (none, one, or one per calendar). Ordered by key.
+    /// At most `limit` subjects with a key after `after`; fewer than `limit` means that was all.
+    ///
+    /// Keys that stand only in the ledger are subjects too. `kinds` limits the roster's side.
+    async fn subjects(
+        &self,
+        mirror: &MirrorName,
+        roster: &RosterName,
+        kinds: &[EntityKind],
+        scope: &Scope,
+        after: Option<&EntityKey>,
+        limit: usize,
+    ) -> Result<Vec<Subject>, StoreError>;
+
+    /// All ledger rows of one calendar, ordered by key.
+    async fn ledger_of_calendar(
+        &self,
+        mirror: &MirrorName,
+        calendar: &CalendarKey,
+    ) -> Result<Vec<LedgerRow>, StoreError>;
+
+    /// Writes ledger rows, calendar states, the cursor and audit entries.
+    ///
+    /// Every write to a calendar is fenced: it takes effect only if the lease on that calendar
+    /// still has the epoch given (whether or not its time has run out), and then the lease is
+    /// also renewed to `renew_until`. Writes of calendars that fail this change nothing and are
+    /// named in the receipt; the others are carried out all the same. Audit entries of a fenced
+    /// calendar are dropped with it.
+    async fn commit_ledger(
+        &self,
+        mirror: &MirrorName,
+        commit: LedgerCommit,
+    ) -> Result<CommitReceipt, StoreError>;
+
+    /// Calendars that this mirror has ever opened, ordered by key.
+    async fn calendar_states(&self, mirror: &MirrorName) -> Result<Vec<CalendarState>, StoreError>;
+
+    /// Up to where the roster was planned for this mirror; the default before the first time.
+    async fn cursor(&self, mirror: &MirrorName) -> Result<Cursor, StoreError>;
+
+    /// How much a mirror's ledger holds.
+    async fn mirror_counts(&self, mirror: &MirrorName) -> Result<MirrorCounts, StoreError>;
+
+    /// The audit entries of one entity in all mirrors, oldest first; at most the last 1,000.
+    async fn history(&self, key: &EntityKey) -> Result<Vec<AuditEntry>, StoreError>;
+
+    // ---- leases ------------------------------------------------------------------------------
+
+    /// Tries to take a lease on each domain for `owner` until `until`. One answer per domain, in
+    /// the same order. A lease is granted when it is free, has run out at `now`, or is already
+    /// `owner`'s; unless it was already `owner`'s, its epoch grows by one. Epochs never repeat,
+    /// also after a release.
+    async fn acquire_leases(
+        &self,
+        domains: &[LeaseDomain],
+        owner: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<LeaseGrant>, StoreError>;
+
+    /// Takes a lease from `from`, an owner known to be dead, if it still has `epoch`.
+    async fn take_over_lease(
+        &self,
+        domain: &LeaseDomain,
+        from: &str,
+        epoch: Epoch,
+        owner: &str,
+        until: Timestamp,
+    ) -> Result<LeaseGrant, StoreError>;
+
+    /// Gives leases back, where they still have these epochs.
+    async fn release_leases(&self, leases: &[(LeaseDomain, Epoch)]) -> Result<(), StoreError>;
+
+    // ---- reports -----------------------------------------------------------------------------
+
+    /// Keeps the last report of a roster's ingest or a mirror's cycle, as JSON, under a subject
+    /// such as `mirror/ward-caldav`.
+    async fn put_report(&self, report: ReportRow) -> Result<(), StoreError>;
+
+    /// The last report of every subject, ordered by subject.
+    async fn reports(&self) -> Result<Vec<ReportRow>, StoreError>;
+}
+
+/// The last report about one subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportRow {
+    /// `roster/<name>` or `mirror/<name>`.
+    pub subject: String,
+    /// When it was made.
+    pub at: Timestamp,
+    /// The report, as JSON text.
+    pub body: String,
+}
+
+/// An entity that `explain` found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FoundEntity {
+    /// In which roster.
+    pub roster: RosterName,
+    /// Its last known state.
+    pub entry: RosterEntry,
+    /// When it was deleted, if it was.
+    pub deleted_at: Option<Timestamp>,
+    /// Its ledger rows in every mirror.
+    pub ledger: Vec<(MirrorName, LedgerRow)>,
+}
+
+/// How much a roster holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct RosterCounts {
+    /// Live employees.
+    pub employees: u64,
+    /// Live shifts.
+    pub shifts: u64,
+    /// Live open shifts.
+    pub open_shifts: u64,
+    /// Live absences.
+    pub time_off: u64,
+    /// The last place in the change sequence.
+    pub seq: ChangeSeq,
+}
+
+/// How much a mirror's ledger holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct MirrorCounts {
+    /// Items that are in the mirror, as far as we know.
+    pub items: u64,
+    /// Intents that wait to be sent.
+    pub planned: u64,
+    /// Intents whose outcome is not known yet.
+    pub in_doubt: u64,
+    /// Entities set aside after repeated refusals.
+    pub quarantined: u64,
+    /// Calendars opened.
+    pub calendars: u64,
+}
+
+/// Which entities a planner asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Scope {
+    /// Everything that could need a write since a cursor: entities changed after `since`;
+    /// entities of employees that changed after `since`; entities that start at or after
+    /// `entered_from` and before `entered_until` (they came into the window); and every ledger row
+    /// with an intent.
+    Changed {
+        /// Exclusive.
+        since: ChangeSeq,
+        /// Inclusive.
+        entered_from: Timestamp,
+        /// Exclusive.
+        entered_until: Timestamp,
+    },
+    /// All live entities that overlap the window or have a ledger row, and all ledger rows.
+    All {
+        /// The window, as milliseconds since the epoch are compared.
+        window: SyncWindow,
+    },
+    /// Exactly these, in the given order's key order.
+    Keys(Vec<EntityKey>),
+}
+
+/// What a planner must know of one entity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Subject {
+    /// Kind and id.
+    pub key: EntityKey,
+    /// The live entity; `None` when it was deleted or never there.
+    pub entry: Option<RosterEntry>,
+    /// Its ledger rows in this mirror, ordered by calendar.
+    pub ledger: Vec<LedgerRow>,
+}
+
+/// What we know of one entity in one calendar.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LedgerRow {
+    /// Kind and id.
+    pub key: EntityKey,
+    /// In which calendar.
+    pub calendar: CalendarKey,
+    /// Whose it is, where it is somebody's.
+    pub employee: Option<EmployeeId>,
+    /// How often the item had to be made anew under another remote id.
+    pub generation: u32,
+    /// The item, as far as we know that it is there.
+    pub remote: Option<Remote>,
+    /// What we set out to do and do not know to be done.
+    pub intent: Option<Intent>,
+    /// Refusals in a row, and the last reason.
+    pub trouble: Option<Trouble>,
+    /// When the entity ends; rows that ended before the window are left alone.
+    pub ends_at: Option<Timestamp>,
+    /// When this row last changed.
+    pub changed_at: Timestamp,
+}
+
+/// An item that we know to be in a calendar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remote {
+    /// Where it is.
+    pub id: RemoteId,
+    /// Its version, when known; an item without one is looked at before it is changed.
+    pub etag: Option<ETag>,
+    /// The fingerprint that we wrote, or adopted as equal to what we would have written.
+    pub intended: Fingerprint,
+    /// The fingerprint as the target echoed it, where that differs from what we wrote.
+    pub echoed: Option<Fingerprint>,
+    /// Version of the entity that it shows.
+    pub version: u32,
+}
+
+/// What we set out to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// Make, replace or remove.
+    pub verb: Verb,
+    /// The fingerprint to be written; the one to be removed for [`Verb::Delete`].
+    pub fingerprint: Fingerprint,
+    /// Where it will be, when that is known beforehand.
+    pub remote_id: Option<RemoteId>,
+    /// How far it got.
+    pub state: IntentState,
+    /// Attempts so far, over cycles.
+    pub attempts: u32,
+    /// Not to be tried again before this instant.
+    pub not_before: Option<Timestamp>,
+}
+
+/// Make, replace or remove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verb {
+    /// Make a new item.
+    Create,
+    /// Replace an item in place.
+    Update,
+    /// Remove an item.
+    Delete,
+}
+
+/// How far an intent got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IntentState {
+    /// Surely not sent, or surely not applied; waits for its time.
+    Planned,
+    /// May have been sent, so may have been applied. To be settled by looking.
+    Sent,
+}
+
+/// Refusals in a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// How many.
+    pub refusals: u32,
+    /// The last reason; no personal data, no secrets.
+    pub reason: String,
+    /// The fingerprint that was refused: another one gets a new chance.
+    pub fingerprint: Fingerprint,
+    /// When it was set aside, if it was.
+    pub quarantined_at: Option<Timestamp>,
+}
+
+/// One ledger commit.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LedgerCommit {
+    /// Which epoch we hold on each calendar that is written.
+    pub fences: Vec<Fenced>,
+    /// Until when the leases in `fences` are renewed; `None` leaves them.
+    pub renew_until: Option<Timestamp>,
+    /// Row writes; each calendar named must have a fence.
+    pub writes: Vec<LedgerWrite>,
+    /// Calendar states to be put; each calendar named must have a fence.
+    pub calendars: Vec<CalendarState>,
+    /// The cursor to be put; not fenced.
+    pub cursor: Option<Cursor>,
+    /// What happened, for `explain`.
+    pub audit: Vec<AuditEntry>,
+}
+
+/// The epoch held on one calendar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fenced {
+    /// Which calendar.
+    pub calendar: CalendarKey,
+    /// Under which epoch.
+    pub epoch: Epoch,
+}
+
+/// One row write.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LedgerWrite {
+    /// Puts the row, replacing the one for the same calendar and key.
+    Put(LedgerRow),
+    /// Removes the row for this calendar and key, if there is one.
+    Remove {
+        /// In which calendar.
+        calendar: CalendarKey,
+        /// Which entity.
+        key: EntityKey,
+    },
+}
+
+/// What a ledger commit did not do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CommitReceipt {
+    /// Calendars whose lease has another epoch now: nothing of theirs was written.
+    pub fenced: BTreeSet<CalendarKey>,
+}
+
+/// What we know of one calendar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CalendarState {
+    /// Which calendar.
+    pub calendar: CalendarKey,
+    /// When it was last opened and read in full.
+    pub read_at: Option<Timestamp>,
+    /// Where to resume listing.
+    pub token: Option<DeltaToken>,
+}
+
+/// Up to where a roster was planned for a mirror.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// The last change that was planned.
+    pub seq: ChangeSeq,
+    /// End of the window that was planned.
+    pub window_end: Option<Timestamp>,
+    /// Hash of all configuration that decides what an item looks like and where it is: another
+    /// one means that everything is planned again.
+    pub profile: Option<Fingerprint>,
+}
+
+/// One thing that was done, or refused, to one item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// When.
+    pub at: Timestamp,
+    /// In which mirror.
+    pub mirror: MirrorName,
+    /// In which calendar.
+    pub calendar: CalendarKey,
+    /// Which entity.
+    pub key: EntityKey,
+    /// What.
+    pub verb: AuditVerb,
+    /// Which version of the entity.
+    pub version: u32,
+    /// Why, or why not; no personal data, no secrets.
+    pub detail: String,
+}
+
+/// What was done to an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditVerb {
+    /// Found as it should be, without having known of it.
+    Adopted,
+    /// Made.
+    Created,
+    /// Removed.
+    Deleted,
+    /// Knowledge of it dropped, because it was gone already.
+    Forgotten,
+    /// Set aside after repeated refusals.
+    Quarantined,
+    /// Refused by the vendor.
+    Refused,
+    /// Left for a later cycle.
+    Deferred,
+    /// Replaced.
+    Updated,
+}
+
+/// What a lease is on: `mirror/<mirror>/<calendar>`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LeaseDomain(pub String);
+
+impl LeaseDomain {
+    /// The right to drain one calendar of one mirror.
+    #[must_use]
+    pub fn calendar(mirror: &MirrorName, calendar: &CalendarKey) -> Self {
+        Self(format!("mirror/{mirror}/{calendar}"))
+    }
+}
+
+/// The fencing token of a lease: grows by one with every change of hands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub i64);
+
+/// The answer to one try for a lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LeaseGrant {
+    /// It is ours, under this epoch.
+    Granted(Epoch),
+    /// Somebody else has it.
+    Held {
+        /// Who.
+        by: String,
+        /// Under which epoch.
+        epoch: Epoch,
+        /// Until when, unless it is renewed.
+        until: Timestamp,
+    },
+}

@@ -1,0 +1,331 @@
+//! Driving a mirror's target.
+//!
+//! Small on purpose: every method is required, every difference between vendors is data in
+//! [`Capabilities`] or a [`FailureClass`](super::FailureClass). One call is at most one attempt:
+//! repeating, waiting and settling are the engine's business.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::{
+    CalendarEvent, CalendarKey, Employee, Entity, EntityKey, EntityKind, Fingerprint, OriginTag,
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Failure;
+
+macro_rules! opaque {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub struct $name(pub String);
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+opaque!(
+    /// The vendor's name of one item, unique in its calendar.
+    RemoteId);
+opaque!(
+    /// An opaque version of one item, usable as a write precondition: for HTTP the strong entity
+    /// tag with its quotes.
+    ETag);
+opaque!(
+    /// An opaque resume point that a provider gave.
+    DeltaToken);
+
+/// Where a mirror is kept.
+#[async_trait]
+pub trait Target: Send + Sync {
+    /// What it can do; constant.
+    fn capabilities(&self) -> &Capabilities;
+
+    /// Which calendar an entity belongs to. `employee` is whose it is, where it is somebody's.
+    /// Pure: the same configuration gives the same answer.
+    fn place(&self, entity: &Entity, employee: Option<&Employee>) -> Placement;
+
+    /// The remote id that [`Self::create`] will give, where it is deterministic. An equal answer
+    /// for equal arguments is what makes a lost answer harmless.
+    fn remote_id(
+        &self,
+        calendar: &CalendarKey,
+        key: &EntityKey,
+        generation: u32,
+    ) -> Option<RemoteId>;
+
+    /// Looks whether it can be reached and written, and what is granted too much. Writes nothing.
+    async fn check(&self) -> Vec<Finding>;
+
+    /// Makes sure that the calendar is there, making it if missing. Idempotent.
+    ///
+    /// # Errors
+    /// [`Failure`]; the calendar may exist all the same.
+    async fn open(&self, calendar: &CalendarKey) -> Result<Opened, Failure>;
+
+    /// Lists the items of a calendar, or what changed since `since`.
+    ///
+    /// # Errors
+    /// `DeltaExpired` when the token is not good any more; `CalendarMissing`; others.
+    async fn list(
+        &self,
+        calendar: &CalendarKey,
+        since: Option<&DeltaToken>,
+    ) -> Result<Listing, Failure>;
+
+    /// Looks for certain items: by remote id, or else by origin tag. One sighting per probe, in
+    /// the same order. At most [`Capabilities::look_size_max`] probes are given.
+    ///
+    /// # Errors
+    /// [`Failure`]; an item that is not there is no failure but `Sighting::Absent`.
+    async fn look(
+        &self,
+        calendar: &CalendarKey,
+        probes: &[Probe],
+    ) -> Result<Vec<Sighting>, Failure>;
+
+    /// Makes a new item; refuses when one with the same remote id exists.
+    ///
+    /// # Errors
+    /// `Precondition` or `Duplicate` when it exists; others.
+    async fn create(&self, calendar: &CalendarKey, item: &Item) -> Result<Written, Failure>;
+
+    /// Replaces an item in place, if it still has the etag given.
+    ///
+    /// # Errors
+    /// `Precondition` when it has another etag; `Missing` when it is not there; others.
+    async fn update(
+        &self,
+        calendar: &CalendarKey,
+        remote: &RemoteId,
+        etag: Option<&ETag>,
+        item: &Item,
+    ) -> Result<Written, Failure>;
+
+    /// Removes an item, if it still has the etag given.
+    ///
+    /// # Errors
+    /// `Precondition` when it has another etag; `Missing` when it was not there; others.
+    async fn delete(
+        &self,
+        calendar: &CalendarKey,
+        remote: &RemoteId,
+        etag: Option<&ETag>,
+    ) -> Result<(), Failure>;
+
+    /// Requests sent since the process started, of every kind.
+    fn requests_sent(&self) -> u64;
+}
+
+/// What a target can do, as data that the planner reads.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Capabilities {
+    /// Which kinds of entity it shows.
+    pub kinds: Vec<EntityKind>,
+    /// In which form it takes them.
+    pub content: ContentForm,
+    /// Whether [`Target::list`] gives delta tokens.
+    pub deltas: bool,
+    /// The most probes in one [`Target::look`].
+    pub look_size_max: usize,
+    /// The budgets that its vendor grants.
+    pub quotas: Vec<QuotaDeclaration>,
+}
+
+/// In which form a target takes entities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContentForm {
+    /// As events of a calendar, made by the mapping profile.
+    CalendarEvent,
+    /// As the entities themselves (a schedule product).
+    Entity,
+}
+
+/// One budget.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct QuotaDeclaration {
+    /// What shares it.
+    pub scope: QuotaScope,
+    /// Requests under way at once.
+    pub concurrency: Option<usize>,
+    /// Requests over time.
+    pub rate: Option<Rate>,
+}
+
+/// What shares a budget: a quota domain is a connection and a scope of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QuotaScope {
+    /// Everything that goes over the connection.
+    Connection,
+    /// One calendar (a mailbox, a team).
+    Calendar,
+}
+
+/// So many requests in so much time, spendable in bursts of as many.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rate {
+    /// Requests.
+    pub requests: f64,
+    /// In this time.
+    pub per: Duration,
+}
+
+/// Where an entity belongs in a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Placement {
+    /// In this calendar.
+    In(CalendarKey),
+    /// Nowhere, and the operator should know why (`employee has no e-mail address`).
+    Unmapped(String),
+    /// Nowhere, by design.
+    NotShown,
+}
+
+/// What an item shows.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Content {
+    /// An event of a calendar.
+    Event(CalendarEvent),
+    /// The entity itself.
+    Entity(Entity),
+}
+
+impl Content {
+    /// The hash of what a reader of the target sees.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        match self {
+            Self::Event(event) => event.fingerprint(),
+            Self::Entity(entity) => entity.fingerprint(),
+        }
+    }
+}
+
+/// One item to be written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Item {
+    /// What it shows.
+    pub content: Content,
+    /// Who wrote it, from which entity.
+    pub origin: OriginTag,
+    /// Which revision of the entity it shows.
+    pub revision: Revision,
+}
+
+/// Which revision of an entity an item shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revision {
+    /// Grows with every change; 0 for the first.
+    pub sequence: u32,
+    /// When the entity was last changed in the roster.
+    pub revised_at: Timestamp,
+}
+
+/// What a successful write left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// Where the item is.
+    pub remote_id: RemoteId,
+    /// Its etag. `None` when the vendor gave none, or only a weak one: then the engine looks.
+    pub etag: Option<ETag>,
+    /// The fingerprint of the item as the vendor echoed it, where the answer carried it.
+    pub echoed: Option<Fingerprint>,
+}
+
+/// What opening a calendar found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opened {
+    /// It was there.
+    Found,
+    /// It was made, and is empty.
+    Made,
+}
+
+/// What a listing found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listing {
+    /// Items that are there (in full), or that are new or changed (since a token).
+    pub entries: Vec<ListEntry>,
+    /// Items that are gone; empty in a full listing.
+    pub removed: Vec<RemoteId>,
+    /// Where to resume.
+    pub next: Option<DeltaToken>,
+    /// Whether these are all items, so that absence means something.
+    pub full: bool,
+}
+
+/// One item of a listing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListEntry {
+    /// Where it is.
+    pub remote_id: RemoteId,
+    /// Its version.
+    pub etag: Option<ETag>,
+    /// What it shows, where the listing carried it.
+    pub item: Option<RemoteItem>,
+}
+
+/// What is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// The entity that the item shows, where that is known.
+    pub key: Option<EntityKey>,
+    /// Which generation of it.
+    pub generation: u32,
+    /// Where it should be, where that is known.
+    pub remote_id: Option<RemoteId>,
+}
+
+/// What was found where a probe pointed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sighting {
+    /// Nothing.
+    Absent,
+    /// An item.
+    Present(RemoteItem),
+}
+
+/// One item as it stands in the target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RemoteItem {
+    /// Where it is.
+    pub remote_id: RemoteId,
+    /// Its version.
+    pub etag: Option<ETag>,
+    /// Whose it is. `None` when it carries no readable origin tag; a connector whose vendor drops
+    /// tags may derive it from a deterministic identity instead.
+    pub origin: Option<OriginTag>,
+    /// The fingerprint of its content; `None` when it cannot be expressed in our terms.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+/// One thing that `doctor` says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How bad it is.
+    pub level: FindingLevel,
+    /// What was looked at (`connection nextcloud`).
+    pub subject: String,
+    /// What was found: a lower-case clause.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingLevel {
+    /// As it should be.
+    Good,
+    /// Works, but somebody should look.
+    Warning,
+    /// Does not work.
+    Error,
+}
