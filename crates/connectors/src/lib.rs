@@ -1,1 +1,18 @@
-//! connectors
+//! Connectors: one folder per provider, and nothing vendor-specific anywhere else.
+//!
+//! A folder owns its configuration section, its wire types and its classification of failures;
+//! it implements [`engine::port::Source`], [`engine::port::Target`] or both. What a connection can
+//! be used for is said once, in its [`Descriptor`]; the list of all of them is
+//! [`registry::PROVIDERS`]. Adding a provider is a folder, one line in the registry and one line
+//! in the changelog.
+//!
+//! Deliberately not here: databases, serving HTTP, deciding what to write or when to repeat.
+
+pub mod descriptor;
+pub mod registry;
+pub mod secret;
+
+pub use descriptor::{
+    ConnectionConfig, ConnectionContext, ConnectionError, Descriptor, MirrorConfig,
+    MirrorDescriptor,
+};

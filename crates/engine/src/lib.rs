@@ -1,2 +1,3 @@
 //! The synchroniser.
+pub mod mapping;
 pub mod port;
