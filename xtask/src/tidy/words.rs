@@ -1,0 +1,169 @@
+//! One concept, one word: words that GLOSSARY.md replaced, outside the places where vendors speak.
+//!
+//! Identifiers are taken apart (`syncToken`, `sync_token` and `sync-token` are the same two words),
+//! and so are comments and messages, because people read those first.
+
+use super::Finding;
+use super::tree::{SourceFile, Tree};
+
+/// The word, small and in the singular, and what we say instead.
+const DENIED: [(&str, &str); 21] = [
+    ("adapter", "connector"),
+    ("agent", "employee"),
+    ("change key", "etag"),
+    ("checksum", "fingerprint"),
+    ("dead letter", "quarantine"),
+    ("delta link", "delta token"),
+    ("job queue", "outbox"),
+    ("managed unit", "schedule group"),
+    ("management unit", "schedule group"),
+    ("mapping table", "ledger"),
+    ("master calendar", "system of record"),
+    ("md5", "fingerprint"),
+    ("ping pong", "echo"),
+    ("plugin", "connector"),
+    ("pto", "time off"),
+    ("scheduling group", "schedule group"),
+    ("skip list", "quarantine"),
+    ("slave", "mirror"),
+    ("soft delete", "tombstone"),
+    ("status db", "ledger"),
+    ("times off", "time off"),
+];
+
+/// Names of vendors and of their products.
+const VENDORS: [&str; 10] = [
+    "exchange",
+    "genesys",
+    "google",
+    "icloud",
+    "microsoft",
+    "nextcloud",
+    "outlook",
+    "radicale",
+    "teams",
+    "xandikos",
+];
+
+/// Where the words of VENDORS are out of place in code; a comment may cite its source.
+const VENDORLESS: [&str; 3] = [
+    "crates/domain/src/",
+    "crates/engine/src/",
+    "crates/store/src/",
+];
+
+/// The contract's employees file has columns for people's ids elsewhere; this type carries them.
+const KNOWS_IDS_ELSEWHERE: &str = "crates/domain/src/org.rs";
+
+pub fn check(tree: &Tree) -> Vec<Finding> {
+    tree.rust()
+        .filter(|file| speaks_our_language(&file.path))
+        .flat_map(check_file)
+        .collect()
+}
+
+/// Vendors' words are at home in their provider's folder and in the simulator that plays them.
+fn speaks_our_language(path: &str) -> bool {
+    let in_a_provider_folder = path
+        .strip_prefix("crates/connectors/src/")
+        .is_some_and(|rest| rest.contains('/') && !rest.starts_with("transport/"));
+    let product = path.starts_with("crates/") || path.starts_with("sim/");
+    let tests = path.contains("/tests/");
+    product && !tests && !in_a_provider_folder && !path.starts_with("crates/simulators/")
+}
+
+fn check_file(file: &SourceFile) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let vendorless = file.path != KNOWS_IDS_ELSEWHERE
+        && VENDORLESS
+            .iter()
+            .any(|folder| file.path.starts_with(folder));
+    for (line, text) in file.numbered() {
+        let said = segments(text);
+        let says = |word: &str| {
+            said.contains(&format!(" {word} ")) || said.contains(&format!(" {word}s "))
+        };
+        for (word, instead) in DENIED {
+            if says(word) {
+                let what = format!("\"{word}\" is not our word, use \"{instead}\"");
+                findings.push(Finding::new(&file.path, line, what));
+            }
+        }
+        let code = segments(text.split("//").next().unwrap_or_default());
+        let codes = |vendor: &&&str| vendorless && code.contains(&format!(" {vendor} "));
+        if let Some(vendor) = VENDORS.iter().find(codes) {
+            let what = format!("\"{vendor}\" is a vendor's name, use it in connectors/ only");
+            findings.push(Finding::new(&file.path, line, what));
+        }
+    }
+    findings
+}
+
+/// Takes a line apart into small words between single spaces, with one at each end.
+fn segments(text: &str) -> String {
+    let mut said = String::from(" ");
+    let mut before = ' ';
+    for c in text.chars() {
+        if !c.is_alphanumeric() {
+            if !said.ends_with(' ') {
+                said.push(' ');
+            }
+        } else {
+            if c.is_uppercase() && before.is_lowercase() {
+                said.push(' ');
+            }
+            said.extend(c.to_lowercase());
+        }
+        before = c;
+    }
+    said.push(' ');
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(path: &str, text: &str) -> usize {
+        check(&Tree::of(&[(path, text)])).len()
+    }
+
+    #[test]
+    fn a_word_is_found_in_every_spelling() {
+        for text in [
+            "let agent_id = 1;",
+            "struct AgentId;",
+            "/// Agents",
+            "deadLetter",
+            "status-db",
+        ] {
+            assert_eq!(count("crates/engine/src/run/cycle.rs", text), 1, "{text}");
+        }
+        assert_eq!(
+            count("crates/engine/src/run/cycle.rs", "let reagent = urgent;"),
+            0
+        );
+    }
+
+    #[test]
+    fn vendors_speak_in_their_own_folder() {
+        assert_eq!(
+            count("crates/connectors/src/genesys_cloud/wire.rs", "agentId"),
+            0
+        );
+        assert_eq!(count("crates/connectors/src/registry.rs", "agentId"), 1);
+        assert_eq!(
+            count("crates/connectors/src/transport/paging.rs", "deltaLink"),
+            1
+        );
+    }
+
+    #[test]
+    fn the_middle_knows_no_vendor() {
+        assert_eq!(
+            count("crates/engine/src/plan/echo.rs", "let google = 1;"),
+            1
+        );
+        assert_eq!(count("crates/ical/src/write.rs", "// as Google does"), 0);
+    }
+}
