@@ -29,6 +29,8 @@ pub const BAD_ROWS_REPORTED_MAX: usize = 100;
 pub const RESPONSE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of one iCalendar object that is read back from a calendar.
 pub const ICALENDAR_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Lines of one iCalendar object that is read: each becomes about 200 bytes in memory.
+pub const ICALENDAR_LINES_MAX: usize = 500_000;
 /// Pages followed in one listing before it is called endless.
 pub const LIST_PAGES_MAX: usize = 10_000;
 /// Items asked for in one multiget: servers tested answer 100 well, some refuse more.
