@@ -96,13 +96,23 @@ fn run_tests(options: &Options, surroundings: &[(&str, String)]) -> Result<(), F
     if options.filter.is_empty() {
         machine::run(&mut with(&["test", "--quiet", "--doc", "--workspace"]))?;
     }
-    if machine::succeeds("cargo-nextest", &["nextest", "--version"]) {
-        return machine::run(with(&["nextest", "run", "--workspace"]).args(&options.filter));
+    let mut words = if machine::succeeds("cargo-nextest", &["nextest", "--version"]) {
+        vec!["nextest", "run"]
+    } else {
+        say("cargo-nextest is not installed: `cargo test` does the same, crate after crate");
+        vec!["test", "--lib", "--bins", "--tests"]
+    };
+    if !names_a_package(&options.filter) {
+        words.push("--workspace");
     }
-    say(
-        "cargo-nextest is not installed: plain `cargo test` does the same, one crate after another",
-    );
-    machine::run(with(&["test", "--workspace", "--all-targets"]).args(&options.filter))
+    machine::run(with(&words).args(&options.filter))
+}
+
+/// A filter with `-p NAME` builds that crate only.
+fn names_a_package(filter: &[String]) -> bool {
+    filter
+        .iter()
+        .any(|word| word == "-p" || word.starts_with("--package"))
 }
 
 #[cfg(test)]
@@ -114,6 +124,10 @@ mod tests {
         let options = Options::parse(&["--no-install", "--", "-E", "test(dst)"]).unwrap();
         assert_eq!(options.install, Install::Nothing);
         assert_eq!(options.filter, ["-E", "test(dst)"]);
+        assert!(!names_a_package(&options.filter));
+        assert!(names_a_package(
+            &Options::parse(&["--", "-p", "store"]).unwrap().filter
+        ));
     }
 
     #[test]
