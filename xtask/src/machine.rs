@@ -108,6 +108,14 @@ pub fn run(command: &mut Command) -> Result<(), Failure> {
     )))
 }
 
+/// Runs a program as [`run`] does, with its output on stderr: stdout is for our own answer.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_aside(command: &mut Command) -> Result<(), Failure> {
+    run(command.stdout(std::io::stderr()))
+}
+
 /// Runs a program quietly and returns what it printed on stdout.
 ///
 /// # Errors

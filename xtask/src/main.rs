@@ -20,7 +20,7 @@ usage: cargo xtask COMMAND
 
   test [--no-install] [-- FILTER…]   installs what the tests need, starts a throw-away
                                      PostgreSQL and runs every test of the workspace
-  tools                              only installs what the tests need
+  tools                              installs what the tests need and prints its folder
   tidy                               checks what no compiler does: layers, words, files, documents
   schema [--check]                   writes the generated files of config/, or compares them
   new-provider NAME                  writes the folder of a new provider, with headers to fill
@@ -44,7 +44,7 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["test", rest @ ..] => test_run::run(&test_run::Options::parse(rest)?),
-        ["tools"] => tools::install().map(drop),
+        ["tools"] => tools::install().map(|folder| println!("{}", folder.display())),
         ["tidy"] => tidy::run(),
         ["schema"] => generated::write(),
         ["schema", "--check"] => generated::check(),

@@ -187,7 +187,7 @@ fn install_debian_packages() -> Result<(), Failure> {
         words.extend(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"]);
         words.extend(["-o", "DPkg::Lock::Timeout=300"]);
         words.extend(arguments);
-        machine::run(Command::new(words[0]).args(&words[1..]))
+        machine::run_aside(Command::new(words[0]).args(&words[1..]))
     };
     apt(&["update"]).map_err(without)?;
     let mut arguments = vec!["install", "-y", "--no-install-recommends"];
@@ -209,9 +209,9 @@ fn privilege() -> Option<&'static [&'static str]> {
 fn install_python_packages(folder: &Path) -> Result<(), Failure> {
     let venv = folder.join("venv");
     if !venv.join("bin/pip").exists() {
-        machine::run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+        machine::run_aside(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
     }
-    machine::run(
+    machine::run_aside(
         Command::new(venv.join("bin/python"))
             .args([
                 "-m",
@@ -231,7 +231,7 @@ fn install_npm_packages(folder: &Path) -> Result<(), Failure> {
         let target = folder.join(name);
         std::fs::copy(source_folder().join(name), &target).map_err(|e| unwritable(&target, &e))?;
     }
-    machine::run(
+    machine::run_aside(
         Command::new("npm")
             .args([
                 "ci",

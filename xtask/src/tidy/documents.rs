@@ -23,7 +23,9 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
                     findings.push(Finding::new(&file.path, line, what));
                 }
             }
-            let folders: Vec<&str> = quoted(text).filter(|word| is_path(tree, word)).collect();
+            let folders: Vec<&str> = quoted(text)
+                .filter(|word| is_path(tree, word) || names_a_folder(file, text, word))
+                .collect();
             for word in folders {
                 if is_map(file) && !tree.exists(word) {
                     let what = format!("`{word}` does not exist, use the map to show what does");
@@ -86,6 +88,11 @@ fn is_path(tree: &Tree, word: &str) -> bool {
     })
 }
 
+/// The first cell of a row of the map is a folder of ours, whether it exists or not.
+fn names_a_folder(file: &SourceFile, text: &str, word: &str) -> bool {
+    file.path == MAP && text.starts_with(&format!("| `{word}`"))
+}
+
 /// The path a link means, seen from the file that holds it.
 fn beside(path: &str, target: &str) -> String {
     let mut parts: Vec<&str> = path.split('/').collect();
@@ -126,6 +133,11 @@ mod tests {
         let found = findings(&[(MAP, "`crates/engine/` and\n`crates/motor/src/`\n"), engine]);
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].starts_with("ARCHITECTURE.md:2: error: `crates/motor/src/`"));
+        let found = findings(&[(
+            MAP,
+            "| `fuzz/` | targets |\n| `docs/` | `plan/` is pure |\n",
+        )]);
+        assert_eq!(found.len(), 2, "{found:?}");
     }
 
     #[test]
