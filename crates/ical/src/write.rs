@@ -13,6 +13,9 @@ use crate::text::{Treatment, is_plain, is_suspect, treatment};
 /// Octets in a line, its line end not counted (RFC 5545 §3.1).
 pub const LINE_OCTETS_MAX: usize = 75;
 
+/// Octets that a fold moves back to avoid a blank.
+const FOLD_RETREAT_MAX: usize = 8;
+
 const FOLD: &[u8] = b"\r\n ";
 const LINE_END: &[u8] = b"\r\n";
 
@@ -196,7 +199,7 @@ impl<'a> FoldedLine<'a> {
     /// Appends what needs no escape, folding between characters.
     fn run(&mut self, mut run: &str) {
         while self.octets + run.len() > LINE_OCTETS_MAX {
-            let (now, later) = run.split_at(run.floor_char_boundary(LINE_OCTETS_MAX - self.octets));
+            let (now, later) = run.split_at(cut(run, LINE_OCTETS_MAX - self.octets));
             self.out.extend_from_slice(now.as_bytes());
             self.fold();
             run = later;
@@ -213,6 +216,18 @@ impl<'a> FoldedLine<'a> {
         self.out.extend_from_slice(unit);
         self.octets += unit.len();
     }
+}
+
+/// Where to fold a run of which at most `room` octets fit: between characters, and rather not
+/// beside a blank, because some hands on the way trim lines.
+fn cut(run: &str, room: usize) -> usize {
+    let last = run.floor_char_boundary(room);
+    let is_blank = |at: usize| matches!(run.as_bytes().get(at), Some(b' ' | b'\t'));
+    let is_good = |at: &usize| run.is_char_boundary(*at) && !is_blank(*at) && !is_blank(at - 1);
+    (last.saturating_sub(FOLD_RETREAT_MAX).max(1)..=last)
+        .rev()
+        .find(is_good)
+        .unwrap_or(last)
 }
 
 #[cfg(test)]
@@ -268,6 +283,20 @@ mod tests {
             text(&value).replace("\r\n ", ""),
             format!("SUMMARY:{escaped}\r\n")
         );
+    }
+
+    #[test]
+    fn a_fold_avoids_blanks_where_it_can() {
+        for filler in 55..75 {
+            let value = format!("{} night shift {}", "x".repeat(filler), " ".repeat(80));
+            let found = text(&value);
+            let (first, _) = found.split_once("\r\n").unwrap();
+            assert!(
+                !first.ends_with(' ') && !found.contains("\r\n  night"),
+                "{found:?}"
+            );
+            assert_eq!(found.replace("\r\n ", ""), format!("SUMMARY:{value}\r\n"));
+        }
     }
 
     #[test]
