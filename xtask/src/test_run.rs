@@ -100,10 +100,14 @@ fn run_tests(options: &Options, surroundings: &[(&str, String)]) -> Result<(), F
         vec!["nextest", "run"]
     } else {
         say("cargo-nextest is not installed: `cargo test` does the same, crate after crate");
-        vec!["test", "--lib", "--bins", "--tests"]
+        vec!["test"]
     };
     if !names_a_package(&options.filter) {
         words.push("--workspace");
+        if words[0] == "test" {
+            // Not the documentation tests once more, whose many zeros would be the closing lines.
+            words.extend(["--lib", "--bins", "--tests"]);
+        }
     }
     machine::run(with(&words).args(&options.filter))
 }

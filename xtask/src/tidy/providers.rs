@@ -11,8 +11,7 @@ use super::tree::{SourceFile, Tree};
 
 const CONNECTORS: &str = "crates/connectors/src/";
 
-/// Folders that several providers use; they name no provider themselves.
-const SHARED: [&str; 2] = ["transport", "microsoft_graph"];
+const REGISTRY: &str = "crates/connectors/src/registry.rs";
 
 /// The files of a provider folder, with what each is for.
 pub const FILES: [(&str, &str); 8] = [
@@ -47,26 +46,57 @@ const OPTIONAL: [&str; 1] = ["inbound.rs"];
 pub fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     let providers = folders(tree);
+    let registered = registered(tree);
     for provider in &providers {
         check_files(tree, provider, &mut findings);
-        for other in providers.iter().filter(|other| *other != provider) {
-            check_borders(tree, provider, other, &mut findings);
+        if !registered.contains(provider) {
+            let path = format!("{CONNECTORS}{provider}/mod.rs");
+            let what = format!("`{provider}` is not in the registry, use a line in {REGISTRY}");
+            findings.push(Finding::new(&path, 1, what));
         }
     }
-    for shared in SHARED {
-        for provider in &providers {
-            check_borders(tree, shared, provider, &mut findings);
+    for folder in all_folders(tree) {
+        for other in providers.iter().filter(|other| **other != folder) {
+            check_borders(tree, &folder, other, &mut findings);
         }
     }
     findings
 }
 
-/// Names the provider folders.
+/// Names the provider folders: those in the registry, and those that implement a port. Other
+/// folders are shared by several providers, and name none of them.
 pub fn folders(tree: &Tree) -> BTreeSet<String> {
+    let registered = registered(tree);
+    all_folders(tree)
+        .into_iter()
+        .filter(|folder| registered.contains(folder) || implements_a_port(tree, folder))
+        .collect()
+}
+
+fn implements_a_port(tree: &Tree, folder: &str) -> bool {
+    let files = ["provider.rs", "provider/mod.rs"];
+    files
+        .iter()
+        .any(|file| tree.get(&format!("{CONNECTORS}{folder}/{file}")).is_some())
+}
+
+fn all_folders(tree: &Tree) -> BTreeSet<String> {
     tree.rust()
         .filter_map(|file| file.path.strip_prefix(CONNECTORS)?.split_once('/'))
         .map(|(folder, _)| folder.to_owned())
-        .filter(|folder| !SHARED.contains(&folder.as_str()))
+        .collect()
+}
+
+/// Reads the names between the braces of `providers! { … }`.
+fn registered(tree: &Tree) -> BTreeSet<String> {
+    let list = tree
+        .get(REGISTRY)
+        .and_then(|file| file.text.split("\nproviders!").nth(1))
+        .and_then(|rest| rest.split('}').next())
+        .unwrap_or_default();
+    list.split(|c: char| !c.is_alphanumeric() && c != '_')
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
         .collect()
 }
 
@@ -174,6 +204,8 @@ mod tests {
             .map(|name| (format!("{CONNECTORS}acme/{name}"), "//! x\n".to_owned()))
             .collect();
         files.push((format!("{CONNECTORS}acme/mod.rs"), header.to_owned()));
+        let list = "//! x\nproviders! {\n    acme,\n    zeta,\n}\n";
+        files.push((REGISTRY.to_owned(), list.to_owned()));
         files
     }
 
@@ -239,5 +271,22 @@ mod tests {
             found[0].contains("zeta/mod.rs:2: error: `zeta` names `acme`"),
             "{found:?}"
         );
+    }
+
+    #[test]
+    fn a_shared_folder_has_files_of_its_own_and_names_no_provider() {
+        let mut files = folder("//! x\n", &ALL);
+        let path = format!("{CONNECTORS}table/rows.rs");
+        files.push((path, "//! x\nuse crate::acme::config;\n".to_owned()));
+        let found = findings(&files);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains("`table` names `acme`"), "{found:?}");
+    }
+
+    #[test]
+    fn a_provider_that_is_not_registered_is_found() {
+        let mut files = folder("//! x\n", &ALL);
+        files.retain(|(path, _)| path != REGISTRY);
+        assert!(findings(&files)[0].contains("is not in the registry"));
     }
 }

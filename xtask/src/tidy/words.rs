@@ -3,8 +3,10 @@
 //! Identifiers are taken apart (`syncToken`, `sync_token` and `sync-token` are the same two words),
 //! and so are comments and messages, because people read those first.
 
-use super::Finding;
+use std::collections::BTreeSet;
+
 use super::tree::{SourceFile, Tree};
+use super::{Finding, providers};
 
 /// The word, small and in the singular, and what we say instead.
 const DENIED: [(&str, &str); 21] = [
@@ -56,17 +58,19 @@ const VENDORLESS: [&str; 3] = [
 const KNOWS_IDS_ELSEWHERE: &str = "crates/domain/src/org.rs";
 
 pub fn check(tree: &Tree) -> Vec<Finding> {
+    let providers = providers::folders(tree);
     tree.rust()
-        .filter(|file| speaks_our_language(&file.path))
+        .filter(|file| speaks_our_language(&file.path, &providers))
         .flat_map(check_file)
         .collect()
 }
 
 /// Vendors' words are at home in their provider's folder and in the simulator that plays them.
-fn speaks_our_language(path: &str) -> bool {
+fn speaks_our_language(path: &str, providers: &BTreeSet<String>) -> bool {
     let in_a_provider_folder = path
         .strip_prefix("crates/connectors/src/")
-        .is_some_and(|rest| rest.contains('/') && !rest.starts_with("transport/"));
+        .and_then(|rest| rest.split_once('/'))
+        .is_some_and(|(folder, _)| providers.contains(folder));
     let product = path.starts_with("crates/") || path.starts_with("sim/");
     let tests = path.contains("/tests/");
     product && !tests && !in_a_provider_folder && !path.starts_with("crates/simulators/")
@@ -147,10 +151,10 @@ mod tests {
 
     #[test]
     fn vendors_speak_in_their_own_folder() {
-        assert_eq!(
-            count("crates/connectors/src/genesys_cloud/wire.rs", "agentId"),
-            0
-        );
+        let folder = "crates/connectors/src/genesys_cloud";
+        let (wire, provider) = (format!("{folder}/wire.rs"), format!("{folder}/provider.rs"));
+        let tree = Tree::of(&[(&wire, "agentId"), (&provider, "//! x")]);
+        assert_eq!(check(&tree), []);
         assert_eq!(count("crates/connectors/src/registry.rs", "agentId"), 1);
         assert_eq!(
             count("crates/connectors/src/transport/paging.rs", "deltaLink"),
