@@ -27,6 +27,8 @@ pub const BAD_ROWS_REPORTED_MAX: usize = 100;
 
 /// Bytes of an HTTP answer that a connector reads before it gives up.
 pub const RESPONSE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Nodes of one XML answer: a listed item makes about 20, so this is some 200,000 items.
+pub const XML_NODES_MAX: u32 = 4_000_000;
 /// Bytes of one iCalendar object that is read back from a calendar.
 pub const ICALENDAR_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Lines of one iCalendar object that is read: each becomes about 200 bytes in memory.
@@ -50,6 +52,15 @@ pub const LEASE_DURATION: Duration = Duration::from_secs(30);
 /// How long one request to a target may take; shorter than the lease, so that an owner that
 /// waits for an answer still owns the calendar when it comes.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long one attempt to connect to a target may take, TLS included.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an unused connection is trusted. Common servers close theirs after 5 seconds
+/// (Apache's `KeepAliveTimeout`); a request that meets the closing has an unknown outcome.
+pub const CONNECTION_IDLE_MAX: Duration = Duration::from_secs(4);
+/// Redirects followed for one request, on the same host.
+pub const REDIRECTS_MAX: usize = 5;
+/// Difference between a server's clock and ours from which on `doctor` warns.
+pub const CLOCK_SKEW_TOLERATED: Duration = Duration::from_secs(60);
 
 /// Longest wait that a `Retry-After` is believed for; a longer one counts as this long.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(15 * 60);
@@ -62,3 +73,31 @@ pub const FEEDS_PER_EMPLOYEE_MAX: usize = 20;
 pub const REQUEST_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of one rendered feed.
 pub const FEED_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How long a signed feed link lasts.
+pub const FEED_LINK_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+/// How long links of a former signing key are accepted after a rotation: as long as they last.
+pub const FEED_KEY_OVERLAP: Duration = FEED_LINK_LIFETIME;
+/// How long after its retirement a key still tells "expired" from "never issued".
+pub const FEED_KEY_MEMORY: Duration = Duration::from_secs(90 * 24 * 3600);
+/// Bytes of a feed token: a signed one holds a roster name and an employee id in base64.
+pub const FEED_TOKEN_BYTES_MAX: usize = 1200;
+/// Bytes of rendered feeds kept in memory: about 800 feeds of 200 events, the least used go first.
+pub const FEED_CACHE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Feed links whose standing is kept in memory, at about 200 bytes each.
+pub const FEED_LINKS_CACHED_MAX: usize = 65_536;
+/// How long a feed is served from memory before the store is asked again whether another process
+/// changed the roster or revoked the link.
+pub const FEED_RECHECK: Duration = Duration::from_secs(2);
+/// Questions about feeds that wait for the store at once: guessers of tokens queue behind these
+/// and leave the rest of the store's connections to the engine.
+pub const FEED_LOOKUPS_MAX: usize = 16;
+/// Open connections to the server: below the usual 1,024 open files, with room for the store.
+pub const CONNECTIONS_MAX: usize = 768;
+/// Bytes of a request's line and headers.
+pub const REQUEST_HEAD_BYTES_MAX: usize = 16 * 1024;
+/// How long a client may take to send them, and how long it may stay silent between requests.
+pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// Age at which a connection is asked to close: a client that reads nothing cannot hold it.
+pub const CONNECTION_AGE_MAX: Duration = Duration::from_secs(5 * 60);
+/// How long a connection may take to finish its request after it was asked to close.
+pub const CONNECTION_DRAIN_MAX: Duration = Duration::from_secs(10);

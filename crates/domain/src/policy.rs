@@ -56,7 +56,7 @@ impl Default for DeletionGuard {
     fn default() -> Self {
         Self {
             deleted_share_max: 0.2,
-            deletions_free: 10,
+            deletions_free: 2,
         }
     }
 }

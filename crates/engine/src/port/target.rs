@@ -283,7 +283,7 @@ pub struct Probe {
 }
 
 /// What was found where a probe pointed.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sighting {
     /// Nothing.
     Absent,
@@ -292,7 +292,7 @@ pub enum Sighting {
 }
 
 /// One item as it stands in the target.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteItem {
     /// Where it is.
     pub remote_id: RemoteId,

@@ -1,0 +1,229 @@
+//! What changed between the roster and a reading of its source. Pure.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use domain::{Entity, EntityId, EntityKey, EntityKind, Fingerprint, SyncWindow, UtcInterval};
+
+use super::pair::{Leftover, pair, with_id};
+use crate::port::{
+    Absence, Identity, IdentityHint, ReadingKind, RosterIndexRow, SourceEntity, Upsert,
+};
+
+/// What an ingest would change.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RosterDiff {
+    /// New and changed entities, ordered by key.
+    pub upserts: Vec<Upsert>,
+    /// Deleted entities, ordered by key.
+    pub tombstones: Vec<EntityKey>,
+    /// Entities that are there and mean the same as before.
+    pub unchanged: u64,
+    /// How many entities the roster had inside the window that lie in time; what the guard
+    /// compares deletions with.
+    pub present_before: u64,
+}
+
+/// What the roster had, as far as a diff needs it.
+#[derive(Debug, Clone, Default)]
+pub struct Before {
+    /// All live entities, in small.
+    pub index: Vec<RosterIndexRow>,
+    /// Ids that were read back from a mirror.
+    pub hints: Vec<IdentityHint>,
+}
+
+/// The first half of a diff: what matched, and which entities of the roster must be loaded to
+/// pair the rest.
+#[derive(Debug)]
+pub struct Matching {
+    before: Vec<RosterIndexRow>,
+    taken: BTreeSet<EntityKey>,
+    ready: Vec<(SourceEntity, Option<EntityKey>)>,
+    unmatched: Vec<SourceEntity>,
+    absence: Absence,
+    removed: Vec<EntityKey>,
+}
+
+impl Matching {
+    /// Live entities without native ids that the reading does not have as they were: candidates
+    /// for having moved.
+    #[must_use]
+    pub fn to_load(&self, window: &SyncWindow) -> Vec<EntityKey> {
+        if self.unmatched.is_empty() {
+            return vec![];
+        }
+        self.before
+            .iter()
+            .filter(|row| row.twin.is_some() && !self.taken.contains(&row.key))
+            .filter(|row| inside(row, window))
+            .map(|row| row.key.clone())
+            .collect()
+    }
+}
+
+/// Matches what means the same as before. `kind` must not be [`ReadingKind::Unchanged`], which
+/// changes nothing.
+#[must_use]
+pub fn matching(before: Before, kind: ReadingKind) -> Matching {
+    let (entities, absence, removed) = match kind {
+        ReadingKind::Unchanged => (vec![], Absence::MeansNothing, vec![]),
+        ReadingKind::Full { entities, absence } => (entities, absence, vec![]),
+        ReadingKind::Changes { upserts, removed } => (upserts, Absence::MeansNothing, removed),
+    };
+    let mut same: HashMap<(EntityKind, Fingerprint, Option<Fingerprint>), Vec<EntityKey>> =
+        HashMap::new();
+    for row in before.index.iter().rev() {
+        if row.twin.is_some() {
+            let like = (row.key.kind, row.fingerprint, row.twin);
+            same.entry(like).or_default().push(row.key.clone());
+        }
+    }
+    for hint in before.hints {
+        let like = (hint.key.kind, hint.fingerprint, None);
+        same.entry(like).or_default().push(hint.key);
+    }
+    let (mut taken, mut ready, mut unmatched) = (BTreeSet::new(), Vec::new(), Vec::new());
+    for it in entities {
+        let Identity::Assigned { twin } = it.identity else {
+            taken.insert(it.entity.key());
+            ready.push((it, None));
+            continue;
+        };
+        let (kind, fingerprint) = (it.entity.kind(), it.entity.fingerprint());
+        let known = [Some(twin), None]
+            .into_iter()
+            .find_map(|twin| same.get_mut(&(kind, fingerprint, twin)).and_then(Vec::pop));
+        match known {
+            Some(key) => {
+                taken.insert(key.clone());
+                ready.push((it, Some(key)));
+            }
+            None => unmatched.push(it),
+        }
+    }
+    Matching {
+        before: before.index,
+        taken,
+        ready,
+        unmatched,
+        absence,
+        removed,
+    }
+}
+
+/// The second half: pairs the rest with the entities that were loaded, and says what changes.
+#[must_use]
+pub fn diff(matching: Matching, loaded: &[Entity], window: &SyncWindow) -> RosterDiff {
+    let Matching {
+        before,
+        mut taken,
+        mut ready,
+        unmatched,
+        absence,
+        removed,
+    } = matching;
+    let known: BTreeMap<EntityKey, RosterIndexRow> = before
+        .into_iter()
+        .map(|row| (row.key.clone(), row))
+        .collect();
+    assign_ids(&known, loaded, unmatched, &mut taken, &mut ready);
+    let mut diff = RosterDiff::default();
+    for (it, key) in ready {
+        let entity = match &key {
+            Some(key) => with_id(it.entity, key),
+            None => it.entity,
+        };
+        let twin = match it.identity {
+            Identity::Native => None,
+            Identity::Assigned { twin } => Some(twin),
+        };
+        let fingerprint = entity.fingerprint();
+        match known.get(&entity.key()) {
+            Some(row) if row.fingerprint == fingerprint && row.twin == twin => diff.unchanged += 1,
+            Some(_) | None => {
+                diff.upserts.push(Upsert {
+                    entity,
+                    fingerprint,
+                    twin,
+                    at: it.at,
+                });
+            }
+        }
+    }
+    for row in known.values().filter(|row| inside(row, window)) {
+        diff.present_before += 1;
+        if absence == Absence::MeansDeleted && !taken.contains(&row.key) {
+            diff.tombstones.push(row.key.clone());
+        }
+    }
+    diff.tombstones
+        .extend(removed.into_iter().filter(|key| known.contains_key(key)));
+    diff.upserts
+        .sort_by_cached_key(|upsert| upsert.entity.key());
+    diff.tombstones.sort();
+    diff.tombstones.dedup();
+    diff
+}
+
+fn assign_ids(
+    known: &BTreeMap<EntityKey, RosterIndexRow>,
+    loaded: &[Entity],
+    unmatched: Vec<SourceEntity>,
+    taken: &mut BTreeSet<EntityKey>,
+    ready: &mut Vec<(SourceEntity, Option<EntityKey>)>,
+) {
+    let twin_of = |entity: &Entity| known.get(&entity.key()).and_then(|row| row.twin);
+    let earlier: Vec<Leftover> = loaded
+        .iter()
+        .enumerate()
+        .filter_map(|(index, it)| twin_of(it).map(|twin| Leftover::new(it, twin, index)))
+        .collect();
+    let now: Vec<Leftover> = unmatched
+        .iter()
+        .enumerate()
+        .filter_map(|(index, it)| match it.identity {
+            Identity::Native => None,
+            Identity::Assigned { twin } => Some(Leftover::new(&it.entity, twin, index)),
+        })
+        .collect();
+    let pairs: BTreeMap<usize, usize> = pair(earlier, now)
+        .into_iter()
+        .map(|(before, now)| (now, before))
+        .collect();
+    for (index, it) in unmatched.into_iter().enumerate() {
+        let key = match pairs.get(&index) {
+            Some(before) => loaded[*before].key(),
+            None => free_key(it.entity.key(), known, taken),
+        };
+        taken.insert(key.clone());
+        ready.push((it, Some(key)));
+    }
+}
+
+/// The provisional key, or one derived from it, that no live entity has and nobody took.
+fn free_key(
+    key: EntityKey,
+    known: &BTreeMap<EntityKey, RosterIndexRow>,
+    taken: &BTreeSet<EntityKey>,
+) -> EntityKey {
+    let mut candidate = key.clone();
+    let mut number = 1u32;
+    while known.contains_key(&candidate) || taken.contains(&candidate) {
+        number += 1;
+        if let Ok(id) = EntityId::new(format!("{}-{number}", key.id)) {
+            candidate.id = id;
+        }
+    }
+    candidate
+}
+
+/// Whether an entity lies in time and inside the window; only such may be concluded to be
+/// deleted because a reading of that window does not have them.
+fn inside(row: &RosterIndexRow, window: &SyncWindow) -> bool {
+    match (row.starts_at, row.ends_at) {
+        (Some(start), Some(end)) => {
+            UtcInterval::new(start, end).is_ok_and(|interval| window.admits(&interval))
+        }
+        (Some(_) | None, None) | (None, Some(_)) => false,
+    }
+}

@@ -1,0 +1,472 @@
+//! One situation → one action: the heart of the product. Pure; one match, no wildcards.
+
+use domain::{CalendarKey, EntityKey, Fingerprint, SyncWindow};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::state::{
+    Desired, Hidden, Known, Projected, Seen, Showing, Situation, Wish, desired, is_history,
+};
+use crate::port::{ETag, IntentState, LedgerRow, Remote, RemoteId, RemoteItem, Subject, Verb};
+
+/// What to do about one entity in one calendar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing: it is as it should be.
+    Nothing,
+    /// Look at it first; what to do follows from what is seen.
+    Look,
+    /// Make a new item.
+    Create(Because),
+    /// Replace the item that is there.
+    Update {
+        /// Which item.
+        remote: RemoteId,
+        /// As which version.
+        etag: Option<ETag>,
+        /// Why.
+        because: Because,
+    },
+    /// Remove the item that is there.
+    Delete {
+        /// Which item.
+        remote: RemoteId,
+        /// As which version.
+        etag: Option<ETag>,
+        /// Why.
+        because: Because,
+    },
+    /// Write into the ledger that it is there as it should be; send nothing.
+    Adopt(RemoteItem),
+    /// Drop the ledger row: it is gone, as it should be; send nothing.
+    Forget,
+    /// Drop a waiting intent: things are as they should be without it; send nothing.
+    DropIntent,
+    /// Leave it for now.
+    Hold(Hold),
+}
+
+/// Why something is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Because {
+    /// It is new in the roster, or has come into the window.
+    New,
+    /// It changed in the roster, or the mapping shows it differently now.
+    Changed,
+    /// It was deleted from the roster.
+    Deleted,
+    /// It belongs into another calendar now.
+    Moved,
+    /// It is not mapped to any calendar any more.
+    Unmapped,
+    /// Somebody changed it in the mirror.
+    Drifted,
+    /// Somebody removed it from the mirror.
+    Vanished,
+    /// It is ours, and the roster does not know it.
+    Orphaned,
+    /// It is a second copy of an item of ours.
+    Surplus,
+    /// The mirror is being purged.
+    Purged,
+}
+
+/// Why something is left for now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hold {
+    /// Its copy in another calendar of the same employee must go first.
+    MovesFirst,
+    /// It was refused too often as it is.
+    Quarantined,
+    /// Not before this instant.
+    NotBefore(Timestamp),
+    /// Nobody knows where it belongs.
+    Unmapped(String),
+}
+
+/// One action on one entity in one calendar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Which entity.
+    pub key: EntityKey,
+    /// In which calendar.
+    pub calendar: CalendarKey,
+    /// What to do.
+    pub action: Action,
+    /// How it is to be shown; `None` when it is not.
+    pub showing: Option<Showing>,
+    /// How often the item was made anew so far.
+    pub generation: u32,
+}
+
+/// What decides beside the subject itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances<'a> {
+    /// What the cycle looks at.
+    pub window: &'a SyncWindow,
+    /// Now.
+    pub now: Timestamp,
+    /// Whether everything of ours is to go.
+    pub purge: bool,
+}
+
+/// Plans one subject: at most one step per calendar, none where there is nothing to do.
+///
+/// `seen` says what was seen of it in a calendar this time round.
+#[must_use]
+pub fn plan_subject(
+    subject: &Subject,
+    projected: Option<&Projected>,
+    circumstances: Circumstances<'_>,
+    seen: &dyn Fn(&CalendarKey) -> Seen,
+) -> Vec<Step> {
+    let Circumstances { window, now, purge } = circumstances;
+    let wish = if purge {
+        Wish::Now(Desired::Hidden(Hidden::Purged))
+    } else {
+        desired(subject, projected, window)
+    };
+    let (showing, only_if_there) = match &wish {
+        Wish::Now(Desired::Shown(showing)) => (Some(showing), false),
+        Wish::Past(showing) | Wish::Later(showing) => (Some(showing), true),
+        Wish::Now(Desired::Hidden(_)) => (None, false),
+    };
+    let hidden = match &wish {
+        Wish::Now(Desired::Hidden(hidden)) => hidden.clone(),
+        Wish::Now(Desired::Shown(_)) | Wish::Past(_) | Wish::Later(_) => Hidden::Deleted,
+    };
+    let mut steps = Vec::new();
+    let mut in_place = false;
+    for row in &subject.ledger {
+        let here = showing.filter(|showing| showing.calendar == row.calendar);
+        in_place |= here.is_some();
+        let frozen = is_history(row, window) && !purge && (here.is_none() || only_if_there);
+        if frozen && row.intent.is_none() {
+            continue;
+        }
+        let desired = match here {
+            Some(showing) => Desired::Shown(showing.clone()),
+            None => Desired::Hidden(hidden.clone()),
+        };
+        let seen = seen(&row.calendar);
+        let moved = here.is_none() && showing.is_some();
+        steps.extend(step(
+            subject,
+            Some(row),
+            &row.calendar,
+            desired,
+            seen,
+            now,
+            moved,
+        ));
+    }
+    if let Some(showing) = showing.filter(|_| !in_place && !only_if_there) {
+        let seen = seen(&showing.calendar);
+        let desired = Desired::Shown(showing.clone());
+        let waits = subject.ledger.iter().any(|row| blocks(row, showing));
+        let mut made = step(subject, None, &showing.calendar, desired, seen, now, false);
+        if let Some(step) = made.as_mut().filter(|_| waits) {
+            step.action = Action::Hold(Hold::MovesFirst);
+        }
+        steps.extend(made);
+    }
+    steps
+}
+
+/// Plans an item of ours that neither roster nor ledger knows.
+#[must_use]
+pub fn plan_orphan(
+    subject: &Subject,
+    calendar: &CalendarKey,
+    item: RemoteItem,
+    circumstances: Circumstances<'_>,
+) -> Option<Step> {
+    let hidden = if circumstances.purge {
+        Hidden::Purged
+    } else {
+        Hidden::Deleted
+    };
+    let desired = Desired::Hidden(hidden);
+    step(
+        subject,
+        None,
+        calendar,
+        desired,
+        Seen::Present(item),
+        circumstances.now,
+        false,
+    )
+}
+
+/// Whether a copy in another calendar must be gone before this one is made: both are the same
+/// person's, and two copies at once would look like two shifts. A copy of *another* person's
+/// never blocks: that the new one gets to know of the shift matters more.
+fn blocks(row: &LedgerRow, showing: &Showing) -> bool {
+    let live = row.remote.is_some() || row.intent.is_some();
+    live && row.calendar != showing.calendar && row.employee == showing.employee
+}
+
+fn step(
+    subject: &Subject,
+    row: Option<&LedgerRow>,
+    calendar: &CalendarKey,
+    desired: Desired,
+    seen: Seen,
+    now: Timestamp,
+    moved: bool,
+) -> Option<Step> {
+    let showing = match &desired {
+        Desired::Shown(showing) => Some(showing.clone()),
+        Desired::Hidden(_) => None,
+    };
+    let unmapped = match &desired {
+        Desired::Hidden(Hidden::Unmapped(reason)) => Some(reason.clone()),
+        Desired::Hidden(Hidden::Deleted | Hidden::NotShown | Hidden::Purged)
+        | Desired::Shown(_) => None,
+    };
+    let taken = seen == Seen::Foreign;
+    let generation = row.map_or(0, |row| row.generation) + u32::from(taken);
+    let situation = Situation {
+        desired,
+        known: Known::of(row),
+        seen,
+    };
+    let mut action = reconcile(&situation);
+    let waiting = row.and_then(|row| row.intent.as_ref());
+    if action == Action::Nothing && waiting.is_some() {
+        action = Action::DropIntent;
+    }
+    if let Action::Delete { because, .. } = &mut action {
+        if moved {
+            *because = Because::Moved;
+        } else if unmapped.is_some() {
+            *because = Because::Unmapped;
+        } else if row.is_none() && *because == Because::Deleted {
+            *because = Because::Orphaned;
+        }
+    }
+    let action = hold_back(action, row, showing.as_ref(), now);
+    if action == Action::Nothing {
+        return None;
+    }
+    Some(Step {
+        key: subject.key.clone(),
+        calendar: calendar.clone(),
+        action,
+        showing,
+        generation,
+    })
+}
+
+/// Turns one situation into one action.
+#[must_use]
+pub fn reconcile(situation: &Situation) -> Action {
+    let Situation {
+        desired,
+        known,
+        seen,
+    } = situation;
+    match (desired, known, seen) {
+        (
+            Desired::Shown(_),
+            Known::Nothing | Known::NotThere,
+            Seen::NotLooked | Seen::Absent | Seen::Foreign,
+        ) => Action::Create(Because::New),
+        (Desired::Shown(_), Known::InDoubt { .. }, Seen::NotLooked)
+        | (Desired::Hidden(_), Known::InDoubt { .. }, Seen::NotLooked) => Action::Look,
+        (Desired::Shown(_), Known::InDoubt { remote, .. }, Seen::Absent | Seen::Foreign) => {
+            let there_before = remote.is_some();
+            Action::Create(if there_before {
+                Because::Vanished
+            } else {
+                Because::New
+            })
+        }
+        (Desired::Shown(showing), Known::There(remote), Seen::NotLooked) => {
+            keep_true(showing, remote)
+        }
+        (Desired::Shown(showing), Known::There(remote), Seen::AsKnown) => {
+            keep_true(showing, remote)
+        }
+        (Desired::Shown(_), Known::There(_), Seen::Absent | Seen::Foreign) => {
+            Action::Create(Because::Vanished)
+        }
+        (Desired::Shown(showing), known, Seen::Present(item)) => put_right(showing, known, item),
+        // An etag can only be as known when the ledger knows one; else look properly.
+        (
+            Desired::Shown(_),
+            Known::Nothing | Known::NotThere | Known::InDoubt { .. },
+            Seen::AsKnown,
+        )
+        | (
+            Desired::Hidden(_),
+            Known::Nothing | Known::NotThere | Known::InDoubt { .. },
+            Seen::AsKnown,
+        ) => Action::Look,
+        (Desired::Hidden(_), Known::Nothing, Seen::NotLooked | Seen::Absent | Seen::Foreign) => {
+            Action::Nothing
+        }
+        (Desired::Hidden(_), Known::NotThere, Seen::NotLooked | Seen::Absent | Seen::Foreign)
+        | (Desired::Hidden(_), Known::InDoubt { .. }, Seen::Absent | Seen::Foreign) => {
+            Action::Forget
+        }
+        (Desired::Hidden(hidden), Known::There(remote), Seen::NotLooked | Seen::AsKnown) => {
+            match &remote.etag {
+                Some(_) => remove(hidden, remote.id.clone(), remote.etag.clone()),
+                None => Action::Look,
+            }
+        }
+        (Desired::Hidden(_), Known::There(_), Seen::Absent | Seen::Foreign) => Action::Forget,
+        (Desired::Hidden(hidden), _, Seen::Present(item)) => {
+            remove(hidden, item.remote_id.clone(), item.etag.clone())
+        }
+    }
+}
+
+fn remove(hidden: &Hidden, remote: RemoteId, etag: Option<ETag>) -> Action {
+    let because = match hidden {
+        Hidden::Deleted | Hidden::NotShown => Because::Deleted,
+        Hidden::Unmapped(_) => Because::Unmapped,
+        Hidden::Purged => Because::Purged,
+    };
+    Action::Delete {
+        remote,
+        etag,
+        because,
+    }
+}
+
+/// What the ledger knows to be there, against what is wanted.
+fn keep_true(showing: &Showing, remote: &Remote) -> Action {
+    if remote.intended == showing.fingerprint {
+        return Action::Nothing;
+    }
+    match &remote.etag {
+        None => Action::Look,
+        Some(_) => Action::Update {
+            remote: remote.id.clone(),
+            etag: remote.etag.clone(),
+            because: Because::Changed,
+        },
+    }
+}
+
+/// What was seen to be there, against what is wanted.
+fn put_right(showing: &Showing, known: &Known, item: &RemoteItem) -> Action {
+    let echo = echo_of(known, item);
+    let as_wanted = item.fingerprint == Some(showing.fingerprint)
+        || (echo == Some(Echo::OfWanted) && intended(known) == Some(showing.fingerprint));
+    if as_wanted {
+        return Action::Adopt(item.clone());
+    }
+    let because = match (known, echo) {
+        (Known::There(_), None) => Because::Drifted,
+        (Known::There(_), Some(_))
+        | (Known::Nothing | Known::NotThere | Known::InDoubt { .. }, _) => Because::Changed,
+    };
+    Action::Update {
+        remote: item.remote_id.clone(),
+        etag: item.etag.clone(),
+        because,
+    }
+}
+
+/// What we wrote coming back to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Echo {
+    /// It is what we wrote last, as the target rewrote it.
+    OfWanted,
+}
+
+/// Whether what was seen is our own last write, as this target is known to rewrite it.
+fn echo_of(known: &Known, item: &RemoteItem) -> Option<Echo> {
+    match known {
+        Known::There(remote) => {
+            let seen = item.fingerprint?;
+            (Some(seen) == remote.echoed || seen == remote.intended).then_some(Echo::OfWanted)
+        }
+        Known::Nothing | Known::NotThere | Known::InDoubt { .. } => None,
+    }
+}
+
+fn intended(known: &Known) -> Option<Fingerprint> {
+    match known {
+        Known::There(remote) => Some(remote.intended),
+        Known::Nothing | Known::NotThere | Known::InDoubt { .. } => None,
+    }
+}
+
+/// Holds back what was refused too often, or is not due yet. Looking and ledger-only actions are
+/// never held back.
+fn hold_back(
+    action: Action,
+    row: Option<&LedgerRow>,
+    showing: Option<&Showing>,
+    now: Timestamp,
+) -> Action {
+    let Some(row) = row else { return action };
+    let sends = match &action {
+        Action::Create(_) | Action::Update { .. } | Action::Delete { .. } => true,
+        Action::Nothing
+        | Action::Look
+        | Action::Adopt(_)
+        | Action::Forget
+        | Action::DropIntent
+        | Action::Hold(_) => false,
+    };
+    if !sends {
+        return action;
+    }
+    let refused_as_is = row.trouble.as_ref().is_some_and(|trouble| {
+        trouble.quarantined_at.is_some()
+            && showing.is_none_or(|showing| showing.fingerprint == trouble.fingerprint)
+    });
+    if refused_as_is {
+        return Action::Hold(Hold::Quarantined);
+    }
+    let due = row
+        .intent
+        .as_ref()
+        .filter(|intent| intent.state == IntentState::Planned)
+        .and_then(|intent| intent.not_before)
+        .filter(|not_before| *not_before > now);
+    match due {
+        Some(not_before) => Action::Hold(Hold::NotBefore(not_before)),
+        None => action,
+    }
+}
+
+impl Action {
+    /// What it sends, if it sends anything.
+    #[must_use]
+    pub fn verb(&self) -> Option<Verb> {
+        match self {
+            Self::Create(_) => Some(Verb::Create),
+            Self::Update { .. } => Some(Verb::Update),
+            Self::Delete { .. } => Some(Verb::Delete),
+            Self::Nothing
+            | Self::Look
+            | Self::Adopt(_)
+            | Self::Forget
+            | Self::DropIntent
+            | Self::Hold(_) => None,
+        }
+    }
+
+    /// Why, where something is written.
+    #[must_use]
+    pub fn because(&self) -> Option<Because> {
+        match self {
+            Self::Create(because) => Some(*because),
+            Self::Update { because, .. } | Self::Delete { because, .. } => Some(*because),
+            Self::Nothing
+            | Self::Look
+            | Self::Adopt(_)
+            | Self::Forget
+            | Self::DropIntent
+            | Self::Hold(_) => None,
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The situations that one entity can be in, in one calendar. Pure.
+
+use domain::{CalendarKey, EmployeeId, Fingerprint, SyncWindow};
+use jiff::Timestamp;
+
+use crate::port::{Intent, IntentState, LedgerRow, Placement, Remote, RemoteItem, Subject};
+
+/// What the roster wants of an entity in a mirror.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Desired {
+    /// It is to be shown.
+    Shown(Showing),
+    /// It is not to be there.
+    Hidden(Hidden),
+}
+
+/// Where and how an entity is to be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Showing {
+    /// In which calendar.
+    pub calendar: CalendarKey,
+    /// The fingerprint of what is to be shown.
+    pub fingerprint: Fingerprint,
+    /// The version of the entity.
+    pub version: u32,
+    /// Whose it is.
+    pub employee: Option<EmployeeId>,
+    /// When it ends.
+    pub ends_at: Option<Timestamp>,
+}
+
+/// Why an entity is not to be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hidden {
+    /// It was deleted from the roster, or never was in it.
+    Deleted,
+    /// This mirror does not show its kind.
+    NotShown,
+    /// Nobody knows where it belongs, for the reason given.
+    Unmapped(String),
+    /// The mirror is being purged.
+    Purged,
+}
+
+/// Turns what the target and the mapping say into what is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Projected {
+    /// Where it belongs.
+    pub placement: Placement,
+    /// The fingerprint of what is to be shown; `None` when this mirror shows nothing of it.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+/// What was seen of one entity in one calendar, this time round.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Seen {
+    /// Nobody looked.
+    NotLooked,
+    /// Looked, and it is not there.
+    Absent,
+    /// It is there with the etag that the ledger has.
+    AsKnown,
+    /// It is there. Where the ledger knew nothing of it, its origin tag says that it is ours.
+    Present(RemoteItem),
+    /// Something that is not ours stands under the remote id that we would use, or holds the
+    /// identity that we would use: a new generation is needed.
+    Foreign,
+}
+
+/// What the ledger knows of one entity in one calendar.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Known {
+    /// Nothing.
+    Nothing,
+    /// An intent may have been sent; whether it was applied is not known. `remote` is what was
+    /// there before it.
+    InDoubt {
+        /// What was being done.
+        intent: Intent,
+        /// What was there before.
+        remote: Option<Remote>,
+    },
+    /// It is there, and nothing is under way.
+    There(Remote),
+    /// It is not there, and nothing is under way (a refused or postponed creation).
+    NotThere,
+}
+
+impl Known {
+    /// Reads a ledger row.
+    #[must_use]
+    pub fn of(row: Option<&LedgerRow>) -> Self {
+        let Some(row) = row else { return Self::Nothing };
+        match (&row.intent, &row.remote) {
+            (Some(intent), remote) if intent.state == IntentState::Sent => Self::InDoubt {
+                intent: intent.clone(),
+                remote: remote.clone(),
+            },
+            (_, Some(remote)) => Self::There(remote.clone()),
+            (_, None) => Self::NotThere,
+        }
+    }
+}
+
+/// Whether a ledger row's item lies wholly before the window: history, which is left alone.
+#[must_use]
+pub fn is_history(row: &LedgerRow, window: &SyncWindow) -> bool {
+    row.ends_at
+        .is_some_and(|ends_at| ends_at <= window.interval.start())
+}
+
+/// What the roster wants of `subject`, given where it belongs and the window.
+#[must_use]
+pub fn desired(subject: &Subject, projected: Option<&Projected>, window: &SyncWindow) -> Wish {
+    let Some(entry) = &subject.entry else {
+        return Wish::Now(Desired::Hidden(Hidden::Deleted));
+    };
+    let Some(Projected {
+        placement,
+        fingerprint,
+    }) = projected
+    else {
+        return Wish::Now(Desired::Hidden(Hidden::NotShown));
+    };
+    let interval = entry.entity.interval();
+    let (calendar, fingerprint) = match (placement, fingerprint) {
+        (Placement::In(calendar), Some(fingerprint)) => (calendar.clone(), *fingerprint),
+        (Placement::In(_), None) | (Placement::NotShown, _) => {
+            return Wish::Now(Desired::Hidden(Hidden::NotShown));
+        }
+        (Placement::Unmapped(reason), _) => {
+            return Wish::Now(Desired::Hidden(Hidden::Unmapped(reason.clone())));
+        }
+    };
+    let ends_at = interval.map(|interval| interval.end());
+    let employee = entry.entity.employee().cloned();
+    let version = entry.version;
+    let showing = Showing {
+        calendar,
+        fingerprint,
+        version,
+        employee,
+        ends_at,
+    };
+    match interval {
+        Some(interval) if window.admits(&interval) => Wish::Now(Desired::Shown(showing)),
+        None => Wish::Now(Desired::Shown(showing)),
+        // Outside: what the mirror shows of it inside the window must not become stale.
+        Some(interval) if interval.end() <= window.interval.start() => Wish::Past(showing),
+        Some(_) => Wish::Later(showing),
+    }
+}
+
+/// What is wanted, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// Wanted now.
+    Now(Desired),
+    /// It ended before the window: nothing is made of it, and what shows it inside the window is
+    /// moved to where it was.
+    Past(Showing),
+    /// It starts after the window: made when its time comes; what shows it already is kept true.
+    Later(Showing),
+}
+
+/// One entity in one calendar, with everything that decides what to do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Situation {
+    /// What is wanted there.
+    pub desired: Desired,
+    /// What the ledger knows.
+    pub known: Known,
+    /// What was seen this time round.
+    pub seen: Seen,
+}
