@@ -53,39 +53,85 @@ fn next_steps(name: &str) -> [String; 5] {
 }
 
 fn skeleton(name: &str) -> Vec<(&'static str, String)> {
-    let modules = PROVIDER_FILES
-        .iter()
-        .map(|(file, _)| file.trim_end_matches(".rs"));
-    let declared: String = modules
-        .filter(|module| *module != "mod")
-        .map(|module| match module {
-            "tests" => "#[cfg(test)]\nmod tests;\n".to_owned(),
-            module => format!("mod {module};\n"),
-        })
-        .collect();
+    let typed = type_name(name);
+    let filled = |text: &str| text.replace("NAME", name).replace("TYPE", &typed);
     PROVIDER_FILES
         .iter()
         .map(|&(file, purpose)| match file {
-            "mod.rs" => (file, format!("{}\n{declared}", module_header(name))),
+            "mod.rs" => (file, filled(MODULE)),
+            "config.rs" => (file, filled(CONFIG)),
             _ => (file, format!("//! {name}: {purpose}.\n")),
         })
         .collect()
 }
 
-/// The questions that a reader of a provider folder asks first.
-fn module_header(name: &str) -> String {
-    format!(
-        "//! {name}: the vendor's product, in one sentence.\n\
-         //!\n\
-         //! Pages read (with the day): …\n\
-         //!\n\
-         //! What is peculiar: …\n\
-         //!\n\
-         //! What it is for here: the source of a roster, the target of a mirror, or both. A file\n\
-         //! that this provider has no use for is deleted and named here, with the reason after a\n\
-         //! colon, as in: No, the file in backticks, why.\n"
-    )
+/// `ukg_pro` as a type: `UkgPro`.
+fn type_name(name: &str) -> String {
+    let capital = |part: &str| {
+        let mut letters = part.chars();
+        letters.next().map_or_else(String::new, |first| {
+            first.to_ascii_uppercase().to_string() + letters.as_str()
+        })
+    };
+    name.split('_').map(capital).collect()
 }
+
+/// The questions that a reader of a provider folder asks first, and what the registry needs.
+const MODULE: &str = r#"//! NAME: the vendor's product, in one sentence.
+//!
+//! Pages read (with the day): …
+//!
+//! What is peculiar: …
+//!
+//! What it is for here: the source of a roster, the target of a mirror, or both. A file that this
+//! provider has no use for is deleted and named here with the reason, as in the other folders.
+
+mod classify;
+mod client;
+mod config;
+mod map;
+mod provider;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use serde::Deserialize;
+
+use crate::{ConnectionConfig, Descriptor};
+
+pub use config::TYPEConfig;
+
+/// What the registry knows of it.
+pub const DESCRIPTOR: Descriptor = Descriptor {
+    kind: "NAME",
+    summary: "",
+    parse: |section| {
+        let config = TYPEConfig::deserialize(section)?;
+        Ok(Box::new(config) as Box<dyn ConnectionConfig>)
+    },
+    schema: |generator| generator.subschema_for::<TYPEConfig>(),
+    mirrors: &[],
+};
+"#;
+
+/// The keys, and the trait that the compiler then asks for.
+const CONFIG: &str = r#"//! The keys of a `NAME` connection.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::ConnectionConfig;
+
+/// Where it is and how to get in. Secrets are named by files, never given here.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TYPEConfig {
+    /// The address of the vendor's API.
+    pub url: String,
+}
+
+impl ConnectionConfig for TYPEConfig {}
+"#;
 
 #[cfg(test)]
 mod tests {
@@ -97,13 +143,24 @@ mod tests {
         assert_eq!(files.len(), PROVIDER_FILES.len());
         let (_, module) = files.iter().find(|(file, _)| *file == "mod.rs").unwrap();
         for (file, text) in &files {
-            assert!(text.starts_with("//! ukg_pro: "), "{file}");
+            assert!(text.starts_with("//! "), "{file}");
             let stem = file.trim_end_matches(".rs");
             assert!(
                 stem == "mod" || module.contains(&format!("mod {stem};")),
                 "{file}"
             );
         }
+    }
+
+    #[test]
+    fn a_module_name_becomes_a_type() {
+        assert_eq!(type_name("ukg_pro2"), "UkgPro2");
+        let files = skeleton("ukg_pro");
+        assert!(
+            files
+                .iter()
+                .any(|(_, text)| text.contains("pub struct UkgProConfig {"))
+        );
     }
 
     #[test]

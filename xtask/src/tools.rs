@@ -239,6 +239,7 @@ fn install_npm_packages(folder: &Path) -> Result<(), Failure> {
                 "--no-audit",
                 "--no-fund",
                 "--loglevel=error",
+                "--update-notifier=false",
             ])
             .current_dir(folder),
     )
