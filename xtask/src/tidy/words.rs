@@ -83,7 +83,8 @@ fn check_file(file: &SourceFile) -> Vec<Finding> {
             .iter()
             .any(|folder| file.path.starts_with(folder));
     for (line, text) in file.numbered() {
-        let said = segments(text);
+        // The name of an HTTP header, and nobody who works.
+        let said = segments(text).replace(" user agent ", " ");
         let says = |word: &str| {
             said.contains(&format!(" {word} ")) || said.contains(&format!(" {word}s "))
         };
@@ -143,10 +144,9 @@ mod tests {
         ] {
             assert_eq!(count("crates/engine/src/run/cycle.rs", text), 1, "{text}");
         }
-        assert_eq!(
-            count("crates/engine/src/run/cycle.rs", "let reagent = urgent;"),
-            0
-        );
+        for text in ["let reagent = urgent;", "header::USER_AGENT"] {
+            assert_eq!(count("crates/server/src/router.rs", text), 0, "{text}");
+        }
     }
 
     #[test]
