@@ -7,9 +7,10 @@ use super::Finding;
 use super::tree::Tree;
 
 /// Folders whose functions are plain: what comes in decides what goes out.
-const PURE: [&str; 4] = [
+const PURE: [&str; 5] = [
     "crates/domain/src/",
     "crates/ical/src/",
+    "crates/engine/src/ingest/",
     "crates/engine/src/plan/",
     "crates/engine/src/resilience/",
 ];
