@@ -107,8 +107,8 @@ pub enum Unreadable {
     /// It ends before or when it starts.
     #[error("the end is not after the start")]
     Empty,
-    /// An end is outside the years that can be represented.
-    #[error("the end is outside the years that can be represented")]
+    /// The start or the end is outside the years that can be represented.
+    #[error("a time is outside the years that can be represented")]
     Range,
 }
 
@@ -142,7 +142,7 @@ pub fn read_object(bytes: &[u8]) -> Result<Vec<ReadEvent>, ReadError> {
     }
 }
 
-fn read_event(component: &ICalendarComponent, zones: &Zones<'_>) -> ReadEvent {
+fn read_event<'o>(component: &'o ICalendarComponent, zones: &Zones<'o>) -> ReadEvent {
     let first = |name| component.property(&name);
     let status = first(ICalendarProperty::Status).and_then(value);
     ReadEvent {
@@ -161,9 +161,9 @@ fn read_event(component: &ICalendarComponent, zones: &Zones<'_>) -> ReadEvent {
     }
 }
 
-fn read_content(
-    component: &ICalendarComponent,
-    zones: &Zones<'_>,
+fn read_content<'o>(
+    component: &'o ICalendarComponent,
+    zones: &Zones<'o>,
 ) -> Result<CalendarEvent, Unreadable> {
     let categories = component
         .properties(&ICalendarProperty::Categories)

@@ -4,6 +4,8 @@
 //! to guess the zone from its name and not to trust the `VTIMEZONE` that came along, which is
 //! often years old. A `VTIMEZONE` counts only where its name says nothing.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::str::FromStr;
 
 use calcard::common::timezone::Tz;
@@ -16,8 +18,13 @@ use jiff::tz::{Offset, TimeZone};
 const NAME_BYTES_MAX: usize = 255;
 
 /// The zones that one object names.
+///
+/// Each name is looked up once, so that an object with many events and many definitions costs no
+/// more than its size.
 pub(crate) struct Zones<'o> {
     object: &'o ICalendar,
+    definitions: HashMap<&'o str, &'o ICalendarComponent>,
+    found: RefCell<HashMap<&'o str, Option<TimeZone>>>,
     /// Where local times without a zone are meant to be, if the object says.
     pub(crate) floating: Option<TimeZone>,
 }
@@ -28,23 +35,28 @@ impl<'o> Zones<'o> {
             matches!(component.component_type, ICalendarComponentType::VCalendar)
         });
         let names = calendars.filter_map(|calendar| extension(calendar, "X-WR-TIMEZONE"));
+        let floating = names.filter_map(by_name).next();
+        let name_of = |definition: &'o ICalendarComponent| {
+            let entry = definition.property(&ICalendarProperty::Tzid)?;
+            Some((entry.values.first()?.as_text()?.trim(), definition))
+        };
+        let definitions = object.timezones().filter_map(name_of).collect();
         Self {
             object,
-            floating: names.filter_map(by_name).next(),
+            definitions,
+            found: RefCell::default(),
+            floating,
         }
     }
 
     /// The zone that a `TZID` parameter names.
-    pub(crate) fn get(&self, tzid: &str) -> Option<TimeZone> {
-        by_name(tzid).or_else(|| {
-            let mut definitions = self.object.timezones();
-            let definition = definitions.find(|zone| {
-                zone.property(&ICalendarProperty::Tzid)
-                    .and_then(|entry| entry.values.first()?.as_text())
-                    .is_some_and(|name| name.trim() == tzid.trim())
-            })?;
-            self.defined(definition)
-        })
+    pub(crate) fn get(&self, tzid: &'o str) -> Option<TimeZone> {
+        let look_up = || by_name(tzid).or_else(|| self.defined(self.definitions.get(tzid.trim())?));
+        self.found
+            .borrow_mut()
+            .entry(tzid)
+            .or_insert_with(look_up)
+            .clone()
     }
 
     fn defined(&self, definition: &ICalendarComponent) -> Option<TimeZone> {

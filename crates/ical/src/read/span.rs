@@ -15,6 +15,9 @@ use crate::zone::Zones;
 
 const DAY_SECONDS: i64 = 24 * 3600;
 
+/// 0000-01-01T00:00:00Z: years have four digits and no sign.
+const FIRST_INSTANT: Timestamp = Timestamp::constant(-62_167_219_200, 0);
+
 /// One end of an event.
 enum Moment {
     Day(Date),
@@ -22,9 +25,9 @@ enum Moment {
     Instant(Timestamp, TimeZone),
 }
 
-pub(super) fn read_span(
-    component: &ICalendarComponent,
-    zones: &Zones<'_>,
+pub(super) fn read_span<'o>(
+    component: &'o ICalendarComponent,
+    zones: &Zones<'o>,
 ) -> Result<EventSpan, Unreadable> {
     let start = component
         .property(&ICalendarProperty::Dtstart)
@@ -52,6 +55,10 @@ pub(super) fn read_span(
             Ok(EventSpan::AllDay { first, end })
         }
         (Moment::Instant(start, _), Moment::Instant(end, _)) => {
+            // A zone may have moved it before the first year that can be written back.
+            if start < FIRST_INSTANT {
+                return Err(Unreadable::Range);
+            }
             let interval = UtcInterval::new(start, end).map_err(|_| Unreadable::Empty)?;
             Ok(EventSpan::Timed(interval))
         }
@@ -62,10 +69,10 @@ pub(super) fn read_span(
     }
 }
 
-fn moment(
-    entry: &ICalendarEntry,
+fn moment<'o>(
+    entry: &'o ICalendarEntry,
     property: &'static str,
-    zones: &Zones<'_>,
+    zones: &Zones<'o>,
 ) -> Result<Moment, Unreadable> {
     let bad = || Unreadable::BadTime { property };
     let Some(ICalendarValue::PartialDateTime(found)) = entry.values.first() else {

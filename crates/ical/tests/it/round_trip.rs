@@ -352,7 +352,7 @@ fn durations_count_days_by_the_calendar_and_hours_by_the_clock() {
     );
     assert_eq!(
         night("DURATION:P99999999W"),
-        Err("the end is outside the years that can be represented".into())
+        Err("a time is outside the years that can be represented".into())
     );
     let day = |duration| span_of(&["DTSTART;VALUE=DATE:20261024", duration]);
     assert_eq!(day("DURATION:P2W"), Ok("2026-10-24/2026-11-07".into()));
@@ -403,6 +403,10 @@ fn what_is_not_an_event_of_ours_says_why() {
         span_of(&["DTSTART;VALUE=DATE:20260101", end]),
         Err("one end is a day and the other a time".into())
     );
+    let first = "DTSTART;TZID=Asia/Tokyo:00000101T000000";
+    let range = "a time is outside the years that can be represented";
+    assert_eq!(span_of(&[first, end]), Err(range.into()));
+    assert!(span_of(&["DTSTART:00000101T000000Z", "DURATION:PT1S"]).is_ok());
     assert_eq!(
         span_of(&["DTSTART:20260231T080000Z", end]),
         Err("DTSTART is not a date or a time".into())
