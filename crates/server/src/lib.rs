@@ -1,1 +1,27 @@
-//! server
+//! What is reached over HTTP: iCalendar feeds, health and metrics.
+//!
+//! What is in: [`feed`], with links, rendering, caching and conditional answers; the routes for
+//! operators; the form of API errors ([`error`]); connections and their limits ([`serve()`]).
+//!
+//! What is deliberately out: databases and vendors (the store, the clock and chance are ports of
+//! `engine`), TLS (a reverse proxy's work), and any decision about what a calendar shows (that is
+//! [`engine::mapping`]).
+//!
+//! ```text
+//! connection ─► front ─┬─► feeds ── from memory, or by asking the store
+//!                      └─► router ─► health, metrics, 404
+//! ```
+
+mod body;
+mod counters;
+pub mod error;
+pub mod feed;
+mod front;
+mod health;
+mod router;
+mod serve;
+mod state;
+
+pub use body::ServerBody;
+pub use serve::serve;
+pub use state::{ServerParts, ServerState};

@@ -1,0 +1,74 @@
+//! The body of an answer: bytes that are there already, or whatever axum streams.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, SizeHint};
+
+/// The body of an answer.
+#[derive(Debug)]
+pub struct ServerBody(Form);
+
+#[derive(Debug)]
+enum Form {
+    Whole(Option<Bytes>),
+    Streamed(axum::body::Body),
+}
+
+impl ServerBody {
+    /// No bytes.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self(Form::Whole(None))
+    }
+
+    /// These bytes, in one piece.
+    #[must_use]
+    pub fn whole(bytes: Bytes) -> Self {
+        Self(Form::Whole(Some(bytes).filter(|bytes| !bytes.is_empty())))
+    }
+}
+
+impl From<axum::body::Body> for ServerBody {
+    fn from(body: axum::body::Body) -> Self {
+        Self(Form::Streamed(body))
+    }
+}
+
+impl From<&'static str> for ServerBody {
+    fn from(text: &'static str) -> Self {
+        Self::whole(Bytes::from_static(text.as_bytes()))
+    }
+}
+
+impl Body for ServerBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        match &mut self.0 {
+            Form::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Form::Streamed(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Form::Whole(bytes) => bytes.is_none(),
+            Form::Streamed(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Form::Whole(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
+            Form::Streamed(body) => body.size_hint(),
+        }
+    }
+}

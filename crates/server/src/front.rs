@@ -1,0 +1,79 @@
+//! Where every request arrives: feeds are answered here, the rest goes to the router.
+//!
+//! Feeds are by far the most requests and nearly all of them are answered from memory, so they
+//! do not pass through the router: one look at the path, one hash, one look into a map, and the
+//! answer is ready without a task, a box or a copy of the body. Whatever needs the store is
+//! boxed and awaited.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::Router;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use tower::ServiceExt as _;
+
+use crate::body::ServerBody;
+use crate::router::router;
+use crate::state::ServerState;
+
+/// The service behind every connection.
+#[derive(Clone)]
+pub(crate) struct Front {
+    state: Arc<ServerState>,
+    router: Router,
+}
+
+impl Front {
+    pub fn new(state: Arc<ServerState>) -> Self {
+        Self {
+            router: router(Arc::clone(&state)),
+            state,
+        }
+    }
+}
+
+impl hyper::service::Service<Request<Incoming>> for Front {
+    type Response = Response<ServerBody>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn call(&self, request: Request<Incoming>) -> Answer {
+        if request.uri().path().starts_with("/feeds/") {
+            if let Some(response) = self.state.feeds().answer_at_once(&request) {
+                return Answer::Ready(Some(response));
+            }
+            let state = Arc::clone(&self.state);
+            return Answer::Later(Box::pin(async move {
+                state.feeds().answer_in_time(&request).await
+            }));
+        }
+        let router = self.router.clone();
+        Answer::Later(Box::pin(async move {
+            let Ok(response) = router.oneshot(request).await;
+            response.map(ServerBody::from)
+        }))
+    }
+}
+
+/// An answer that is there, or will be.
+pub(crate) enum Answer {
+    Ready(Option<Response<ServerBody>>),
+    Later(Pin<Box<dyn Future<Output = Response<ServerBody>> + Send>>),
+}
+
+impl Future for Answer {
+    type Output = Result<Response<ServerBody>, Infallible>;
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut *self {
+            // Asked again after its answer, which nobody does, it waits for ever.
+            Self::Ready(response) => response
+                .take()
+                .map_or(Poll::Pending, |it| Poll::Ready(Ok(it))),
+            Self::Later(future) => future.as_mut().poll(cx).map(Ok),
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! `/healthz`, `/readyz` and `/metrics`: for operators and their machines.
+//!
+//! `/healthz` says that the process answers; it asks nobody, so that a slow database does not get
+//! the process killed. `/readyz` asks the store.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::error::{ApiError, Code};
+use crate::state::ServerState;
+
+/// `GET /healthz`: 200 as long as the process answers.
+pub(crate) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Ready {
+    status: &'static str,
+    /// When a roster was last read or a mirror last cycled; `null` before the first time.
+    last_cycle_at: Option<Timestamp>,
+}
+
+/// `GET /readyz`: 200 when the store answers, with the time of the last cycle; else 503.
+pub(crate) async fn readyz(State(state): State<Arc<ServerState>>) -> Result<Response, ApiError> {
+    let reports = state.store.reports().await;
+    let reports = reports.map_err(|error| ApiError::store(&error, &*state.entropy))?;
+    let ready = Ready {
+        status: "ready",
+        last_cycle_at: reports.iter().map(|report| report.at).max(),
+    };
+    Ok(Json(ready).into_response())
+}
+
+/// `GET /metrics`: Prometheus text.
+pub(crate) async fn metrics(State(state): State<Arc<ServerState>>) -> Result<Response, ApiError> {
+    let Some(handle) = &state.metrics else {
+        return Err(ApiError::new(Code::NotFound, &*state.entropy));
+    };
+    handle.run_upkeep();
+    let form = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    Ok((form, handle.render()).into_response())
+}

@@ -1,0 +1,109 @@
+//! Connections: accepting, bounding and closing them.
+//!
+//! HTTP/1.1 without TLS: a reverse proxy stands in front. What bounds a hostile client: the
+//! number of connections, the bytes and the time of a request's head, and the age of a
+//! connection, so that one which reads nothing of a large answer is closed too.
+
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::limits::{
+    CONNECTION_AGE_MAX, CONNECTION_DRAIN_MAX, CONNECTIONS_MAX, REQUEST_HEAD_BYTES_MAX,
+    REQUEST_HEAD_TIMEOUT,
+};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+
+use crate::counters::ConnectionGauge;
+use crate::front::Front;
+use crate::state::ServerState;
+
+/// How long to wait when the system has no more open files to give.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until `shutdown` completes; then takes no more connections, lets requests that have
+/// begun end within [`CONNECTION_DRAIN_MAX`], and returns.
+///
+/// Runs on whichever Tokio run time it is called in; connections are tasks of that run time.
+/// Cancelling it stops accepting and leaves open connections to themselves.
+pub async fn serve(
+    listener: TcpListener,
+    state: Arc<ServerState>,
+    shutdown: impl Future<Output = ()> + Send,
+) {
+    let front = Front::new(state);
+    let gauge = ConnectionGauge::register();
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let (stop, stopping) = watch::channel(());
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        let (stream, place) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!("connection not accepted: {error}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let (front, stopping, gauge) = (front.clone(), stopping.clone(), gauge.clone());
+        let places = Arc::clone(&places);
+        let open = move || CONNECTIONS_MAX - places.available_permits();
+        tokio::spawn(async move {
+            gauge.set(open());
+            connection(stream, front, stopping).await;
+            drop(place);
+            gauge.set(open());
+        });
+    }
+    drop((listener, stop));
+    let all = u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX);
+    let drained = tokio::time::timeout(CONNECTION_DRAIN_MAX, places.acquire_many(all)).await;
+    if drained.is_err() {
+        let left = CONNECTIONS_MAX - places.available_permits();
+        tracing::warn!(connections = left, "stopping with {left} connections open");
+    }
+}
+
+/// Waits for a free place first: clients beyond the limit wait in the system's queue.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await;
+    let place = place.map_err(io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    Ok((stream, place))
+}
+
+async fn connection(stream: TcpStream, front: Front, mut stopping: watch::Receiver<()>) {
+    // An answer is one write; waiting for more of it would only delay it.
+    let _ = stream.set_nodelay(true);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(REQUEST_HEAD_TIMEOUT)
+        .max_buf_size(REQUEST_HEAD_BYTES_MAX)
+        .pipeline_flush(true)
+        .serve_connection(TokioIo::new(stream), front);
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        biased;
+        ended = connection.as_mut() => Some(ended),
+        _ = stopping.changed() => None,
+        () = tokio::time::sleep(CONNECTION_AGE_MAX) => None,
+    };
+    // What ends a connection early is the client's doing and nothing that an operator can mend.
+    if ended.is_none() {
+        connection.as_mut().graceful_shutdown();
+        let _ = tokio::time::timeout(CONNECTION_DRAIN_MAX, connection).await;
+    }
+}

@@ -1,0 +1,69 @@
+//! What the server needs, put together once by `app`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use domain::RosterName;
+use engine::port::{Clock, Entropy, Store};
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use crate::feed::Feeds;
+use crate::feed::render::FeedOptions;
+
+/// What the server is made of.
+pub struct ServerParts {
+    /// Where rosters and feed links are kept.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// For the ids of errors.
+    pub entropy: Arc<dyn Entropy>,
+    /// The rosters that have feeds, and how those look.
+    pub feeds: BTreeMap<RosterName, FeedOptions>,
+    /// What `/metrics` shows; without it there is no such route. Its recorder must be installed
+    /// already.
+    pub metrics: Option<PrometheusHandle>,
+}
+
+/// What the server's handlers share.
+pub struct ServerState {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) metrics: Option<PrometheusHandle>,
+    feeds: Feeds,
+}
+
+impl ServerState {
+    /// Puts the parts together; connects to nothing.
+    #[must_use]
+    pub fn new(parts: ServerParts) -> Self {
+        let ServerParts {
+            store,
+            clock,
+            entropy,
+            feeds,
+            metrics,
+        } = parts;
+        Self {
+            feeds: Feeds::new(Arc::clone(&store), clock, feeds),
+            store,
+            entropy,
+            metrics,
+        }
+    }
+
+    /// The feeds, for those who change rosters or links in this process.
+    #[must_use]
+    pub fn feeds(&self) -> &Feeds {
+        &self.feeds
+    }
+}
+
+impl fmt::Debug for ServerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerState")
+            .field("feeds", &self.feeds)
+            .finish_non_exhaustive()
+    }
+}
