@@ -2,9 +2,9 @@
 //!
 //! What is in: writing feeds and single objects ([`schedule`]), reading an object back as what a
 //! calendar shows ([`read`]), the identifiers of written events ([`identity`]), and a check of
-//! what we emit against the rules that real readers insist on ([`lint`]).
+//! what we emit against the rules that real readers insist on ([`mod@lint`]).
 //!
-//! Writing is by hand ([`write`]), because it is what a feed request costs. Reading is calcard
+//! Writing is by hand ([`mod@write`]), because it is what a feed request costs. Reading is calcard
 //! behind types of our own, because objects that come back were rewritten by somebody else's
 //! server; neither calcard nor its time library is visible from outside.
 //!

@@ -1,6 +1,6 @@
 //! What a text may hold in iCalendar, and what happens to the rest.
 //!
-//! One decision per character ([`Treatment`]), used by the writer and by [`plain`], so that what
+//! One decision per character (`Treatment`), used by the writer and by [`plain`], so that what
 //! is written and what is expected to come back cannot drift apart.
 
 use std::borrow::Cow;

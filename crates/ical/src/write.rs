@@ -3,8 +3,8 @@
 //! A feed is rendered for every calendar that asks, so this is written for speed: no formatting
 //! machinery, one pass over short plain texts, one copy per run of long ones. Lines end in CRLF
 //! and hold at most 75 octets; a fold never splits a character nor an escape sequence, because
-//! readers exist that decode or unescape line by line (`reference`: Rust `ical` 0.11 and Xandikos
-//! refuse split characters).
+//! readers exist that decode or unescape line by line: the Rust crate `ical` 0.11 and Xandikos
+//! 0.4.10 refuse split characters.
 
 use jiff::civil::{Date, DateTime};
 
