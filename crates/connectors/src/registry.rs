@@ -10,7 +10,10 @@ macro_rules! providers {
     };
 }
 
-providers! {}
+providers! {
+    caldav,
+    roster_file,
+}
 
 /// The provider of this kind.
 #[must_use]

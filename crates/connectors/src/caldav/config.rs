@@ -1,0 +1,285 @@
+//! The keys of a `caldav` connection, and those of a `caldav` mirror.
+
+use std::any::Any;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use domain::MirrorName;
+use domain::limits::REQUEST_TIMEOUT;
+use engine::port::{Source, Target};
+use http::HeaderValue;
+use jiff::SignedDuration;
+use schemars::JsonSchema;
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use url::Url;
+
+use super::client::Client;
+use super::discovery::is_this_machine;
+use super::map::Template;
+use super::provider::{CaldavTarget, Setup};
+use crate::secret::read_secret;
+use crate::transport::{HttpClient, HttpOptions, tls_config};
+use crate::{ConnectionConfig, ConnectionContext, ConnectionError, MirrorConfig};
+
+/// Requests under way at once, unless the operator says otherwise. Four saturate the servers we
+/// measured; Radicale handles them one by one anyway.
+const CONCURRENCY_DEFAULT: usize = 4;
+const CONCURRENCY_MAX: usize = 64;
+const TIMEOUT_MIN: Duration = Duration::from_millis(100);
+
+/// Which server, and as whom.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CaldavConfig {
+    /// The server: the folder below which a mirror's `collection` lies
+    /// (`https://cloud.example.com/remote.php/dav/calendars/rota`), or, for a mirror without
+    /// `collection`, any address from which the account's calendars can be discovered.
+    pub url: String,
+    /// The account's name.
+    #[serde(default)]
+    pub username: Option<String>,
+    /// A file that holds the account's password; often an app password.
+    #[serde(default)]
+    pub password_file: Option<PathBuf>,
+    /// A file that holds a bearer token, instead of name and password.
+    #[serde(default)]
+    pub token_file: Option<PathBuf>,
+    /// A file with certificate authorities in PEM form, trusted beside the machine's own.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// Requests under way at once, 1 to 64.
+    #[serde(default = "concurrency_default")]
+    pub concurrency: usize,
+    /// How long one request may take, up to `20s`, which is the default.
+    #[serde(default)]
+    pub timeout: Option<String>,
+    /// Whether `http://` is fine for a server that is not this machine. Everybody on the way can
+    /// then read the credentials.
+    #[serde(default)]
+    pub allow_http: bool,
+}
+
+const fn concurrency_default() -> usize {
+    CONCURRENCY_DEFAULT
+}
+
+/// Where in the account the items go.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CaldavMirrorConfig {
+    /// The collection below the connection's URL, made if missing: `{employee}`, `{email}` and
+    /// `{group}` are filled in, with other characters than `A-Z a-z 0-9 _ -` as `-`. Left out:
+    /// `{employee}/` below the calendar home that the server names.
+    #[serde(default)]
+    pub collection: Option<String>,
+}
+
+impl CaldavConfig {
+    fn checked(&self) -> Result<Checked, ConnectionError> {
+        let url = self.checked_url()?;
+        let credentials = match (&self.username, &self.password_file, &self.token_file) {
+            (Some(name), Some(file), None) => Credentials::Password(name.clone(), file.clone()),
+            (None, None, Some(file)) => Credentials::Token(file.clone()),
+            (None, None, None) => Credentials::None,
+            (_, Some(_), Some(_)) => {
+                let message = "cannot stand beside `password_file`; expected one of them";
+                return Err(wrong("token_file", message));
+            }
+            (Some(_), None, Some(_)) => {
+                let message = "cannot stand beside `token_file`; a token names its account";
+                return Err(wrong("username", message));
+            }
+            (None, Some(_), None) => {
+                return Err(wrong("username", "missing; `password_file` needs it"));
+            }
+            (Some(_), None, None) => {
+                return Err(wrong("password_file", "missing; `username` needs it"));
+            }
+        };
+        if matches!(&credentials, Credentials::Password(name, _) if name.contains(':')) {
+            let message = "holds a `:`, which HTTP Basic cannot carry (RFC 7617 §2)";
+            return Err(wrong("username", message));
+        }
+        if !(1..=CONCURRENCY_MAX).contains(&self.concurrency) {
+            let message = format!("{} found, expected 1 to {CONCURRENCY_MAX}", self.concurrency);
+            return Err(wrong("concurrency", message));
+        }
+        Ok(Checked {
+            url,
+            credentials,
+            timeout: self.checked_timeout()?,
+        })
+    }
+
+    fn checked_url(&self) -> Result<Url, ConnectionError> {
+        let bad = |message: String| wrong("url", message);
+        let mut url = Url::parse(&self.url).map_err(|error| {
+            let expected = "expected the server's address, such as `https://dav.example.com/`";
+            bad(format!("{error}; {expected}"))
+        })?;
+        if !matches!(url.scheme(), "http" | "https") {
+            let found = url.scheme();
+            return Err(bad(format!("scheme `{found}` found, expected `https`")));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            let expected = "expected `username` and `password_file` instead";
+            return Err(bad(format!("holds credentials; {expected}")));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(bad("holds `?` or `#`; expected scheme, host and path".into()));
+        }
+        if url.host().is_none() {
+            return Err(bad("has no host".into()));
+        }
+        if url.scheme() == "http" && !is_this_machine(&url) && !self.allow_http {
+            let why = "credentials could be read on the way";
+            let expected = "expected `https`, or `allow_http = true` if the network is trusted";
+            return Err(bad(format!("scheme `http` found: {why}; {expected}")));
+        }
+        if !url.path().ends_with('/') {
+            let path = format!("{}/", url.path());
+            url.set_path(&path);
+        }
+        Ok(url)
+    }
+
+    fn checked_timeout(&self) -> Result<Duration, ConnectionError> {
+        let Some(text) = &self.timeout else {
+            return Ok(REQUEST_TIMEOUT);
+        };
+        let parsed = text.parse::<SignedDuration>().ok();
+        let parsed = parsed.and_then(|duration| Duration::try_from(duration).ok());
+        parsed
+            .filter(|timeout| (TIMEOUT_MIN..=REQUEST_TIMEOUT).contains(timeout))
+            .ok_or_else(|| {
+                let expected = format!("expected {TIMEOUT_MIN:?} to {REQUEST_TIMEOUT:?}");
+                wrong("timeout", format!("`{text}` found, {expected}"))
+            })
+    }
+}
+
+fn wrong(key: &'static str, message: impl Into<String>) -> ConnectionError {
+    ConnectionError::Key {
+        key,
+        message: message.into(),
+    }
+}
+
+struct Checked {
+    url: Url,
+    credentials: Credentials,
+    timeout: Duration,
+}
+
+enum Credentials {
+    None,
+    Password(String, PathBuf),
+    Token(PathBuf),
+}
+
+impl Credentials {
+    /// The value of `Authorization`, marked so that nothing prints it.
+    fn header(&self, base: &Path) -> Result<Option<HeaderValue>, ConnectionError> {
+        let (key, text) = match self {
+            Self::None => return Ok(None),
+            Self::Password(name, file) => {
+                let password = read_secret(base, "password_file", file)?;
+                let pair = format!("{name}:{}", password.expose_secret());
+                ("password_file", format!("Basic {}", STANDARD.encode(pair)))
+            }
+            Self::Token(file) => {
+                let token = read_secret(base, "token_file", file)?;
+                ("token_file", format!("Bearer {}", token.expose_secret()))
+            }
+        };
+        let mut value = HeaderValue::from_str(&text)
+            .map_err(|_| wrong(key, "holds a control character; expected one line of text"))?;
+        value.set_sensitive(true);
+        Ok(Some(value))
+    }
+}
+
+impl ConnectionConfig for CaldavConfig {
+    fn validate(&self) -> Result<(), ConnectionError> {
+        self.checked().map(|_| ())
+    }
+
+    fn source(&self, _: &ConnectionContext) -> Result<Arc<dyn Source>, ConnectionError> {
+        Err(ConnectionError::Role {
+            kind: super::KIND,
+            role: "the source of a roster",
+        })
+    }
+
+    fn target(
+        &self,
+        context: &ConnectionContext,
+        name: &MirrorName,
+        mirror: &dyn MirrorConfig,
+    ) -> Result<Arc<dyn Target>, ConnectionError> {
+        let mirror: &dyn Any = mirror;
+        let Some(mirror) = mirror.downcast_ref::<CaldavMirrorConfig>() else {
+            return Err(ConnectionError::Role {
+                kind: super::KIND,
+                role: "the target of a mirror of another kind",
+            });
+        };
+        let Checked {
+            url,
+            credentials,
+            timeout,
+        } = self.checked()?;
+        let authorization = credentials.header(&context.base)?;
+        let ca_file = self.ca_file.as_ref().map(|file| context.base.join(file));
+        let tls = tls_config(ca_file.as_deref()).map_err(|error| ConnectionError::File {
+            key: "ca_file",
+            path: ca_file.unwrap_or_default().display().to_string(),
+            detail: error.to_string(),
+        })?;
+        let options = HttpOptions {
+            timeout,
+            idle_max: self.concurrency,
+        };
+        let Some(http) = HttpClient::new(&url, tls, options) else {
+            return Err(wrong("url", "the host is no host name or address"));
+        };
+        let template = mirror.template()?;
+        Ok(Arc::new(CaldavTarget::new(Setup {
+            mirror: name.clone(),
+            connection: context.name.clone(),
+            clock: Arc::clone(&context.clock),
+            client: Client::new(http, url.clone(), authorization),
+            url,
+            discovers: mirror.collection.is_none(),
+            template,
+            concurrency: self.concurrency,
+        })))
+    }
+}
+
+impl CaldavMirrorConfig {
+    fn template(&self) -> Result<Template, ConnectionError> {
+        let text = self.collection.as_deref().unwrap_or("{employee}/");
+        Template::parse(text).map_err(|message| wrong("collection", message))
+    }
+}
+
+impl MirrorConfig for CaldavMirrorConfig {
+    fn validate(&self) -> Result<(), ConnectionError> {
+        self.template().map(|_| ())
+    }
+
+    fn profile(&self) -> String {
+        match &self.collection {
+            None => "caldav discovered {employee}/".into(),
+            Some(text) => match Template::parse(text) {
+                Ok(template) => format!("caldav {}", template.as_str()),
+                Err(_) => format!("caldav {text}"),
+            },
+        }
+    }
+}
