@@ -72,6 +72,42 @@ pub enum Because {
     Purged,
 }
 
+impl Because {
+    /// The word for it in plans and in the audit log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Changed => "changed",
+            Self::Deleted => "deleted",
+            Self::Moved => "moved",
+            Self::Unmapped => "unmapped",
+            Self::Drifted => "drifted",
+            Self::Vanished => "vanished",
+            Self::Orphaned => "orphaned",
+            Self::Surplus => "surplus",
+            Self::Purged => "purged",
+        }
+    }
+
+    /// Whether a deletion for this reason has its counterpart elsewhere, so that nothing is lost
+    /// by it: the guard does not count those.
+    #[must_use]
+    pub const fn replaces(self) -> bool {
+        match self {
+            Self::Moved | Self::Surplus => true,
+            Self::New
+            | Self::Changed
+            | Self::Deleted
+            | Self::Unmapped
+            | Self::Drifted
+            | Self::Vanished
+            | Self::Orphaned
+            | Self::Purged => false,
+        }
+    }
+}
+
 /// Why something is left for now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

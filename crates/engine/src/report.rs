@@ -1,0 +1,236 @@
+//! What a cycle did: counts, problems, and whether it is finished.
+
+use domain::{CalendarKey, EntityKey, RosterName};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::plan::guard::GuardRefusal;
+use crate::port::{FieldFault, Verb};
+use crate::run::cycle::CycleError;
+
+/// Problems named one by one in a report; the rest are counted.
+const PROBLEMS_MAX: usize = 100;
+
+/// What one cycle of one mirror did.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct CycleReport {
+    /// Items made.
+    pub created: u64,
+    /// Items replaced.
+    pub updated: u64,
+    /// Items removed.
+    pub deleted: u64,
+    /// Items that were as they should be.
+    pub unchanged: u64,
+    /// Items found as they should be, without having known of them.
+    pub adopted: u64,
+    /// Items refused or postponed.
+    pub failed: u64,
+    /// Items left for later on purpose.
+    pub held: u64,
+    /// Items set aside after repeated refusals.
+    pub quarantined: u64,
+    /// Requests sent.
+    pub requests: u64,
+    /// Calendars that were drained.
+    pub calendars: u64,
+    /// Items seen that are not ours (only when mirrors were read back).
+    pub foreign: u64,
+    /// Whether everything that was to be done was tried.
+    pub complete: bool,
+    /// Problems, the first 100.
+    pub problems: Vec<Problem>,
+    /// Entities that belong to no calendar, by reason.
+    pub unmapped: Vec<(String, u64)>,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// What the guard refused, if it did.
+    #[serde(serialize_with = "as_text")]
+    pub refused: Option<GuardRefusal>,
+}
+
+fn as_text<S: serde::Serializer>(
+    refusal: &Option<GuardRefusal>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    refusal
+        .as_ref()
+        .map(ToString::to_string)
+        .serialize(serializer)
+}
+
+/// One thing that went wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// In which calendar.
+    pub calendar: CalendarKey,
+    /// With which entity, if with one.
+    pub key: Option<EntityKey>,
+    /// What; no personal data, no secrets.
+    pub reason: String,
+}
+
+/// What one drain of one calendar did.
+#[derive(Debug)]
+pub struct CalendarReport {
+    /// Which calendar.
+    pub calendar: CalendarKey,
+    /// Items made, replaced, removed, adopted, failed, held, set aside; items seen.
+    pub created: u64,
+    /// Items replaced.
+    pub updated: u64,
+    /// Items removed.
+    pub deleted: u64,
+    /// Items found as they should be.
+    pub adopted: u64,
+    /// Items refused or postponed.
+    pub failed: u64,
+    /// Items left for later on purpose.
+    pub held: u64,
+    /// Items set aside.
+    pub quarantined: u64,
+    /// Items that are not ours.
+    pub foreign: u64,
+    /// Items of ours that the ledger did not know.
+    pub unknown_ours: u64,
+    /// Entities to be planned again once all calendars are done.
+    pub again: Vec<EntityKey>,
+    /// Whether the queue was emptied.
+    pub complete: bool,
+    /// Whether somebody else took the calendar over.
+    pub taken_over: bool,
+    /// Why it stopped early.
+    pub stopped: Option<String>,
+    /// The store failed.
+    pub store_error: Option<CycleError>,
+    /// Problems with single items.
+    pub problems: Vec<Problem>,
+}
+
+impl CalendarReport {
+    /// Nothing done yet.
+    #[must_use]
+    pub fn new(calendar: CalendarKey) -> Self {
+        Self {
+            calendar,
+            created: 0,
+            updated: 0,
+            deleted: 0,
+            adopted: 0,
+            failed: 0,
+            held: 0,
+            quarantined: 0,
+            foreign: 0,
+            unknown_ours: 0,
+            again: Vec::new(),
+            complete: false,
+            taken_over: false,
+            stopped: None,
+            store_error: None,
+            problems: Vec::new(),
+        }
+    }
+
+    /// One item was written.
+    pub fn count(&mut self, verb: Verb) {
+        match verb {
+            Verb::Create => self.created += 1,
+            Verb::Update => self.updated += 1,
+            Verb::Delete => self.deleted += 1,
+        }
+    }
+
+    /// One item was refused or postponed.
+    pub fn fail(&mut self, key: EntityKey, reason: String) {
+        self.failed += 1;
+        if self.problems.len() < PROBLEMS_MAX {
+            let calendar = self.calendar.clone();
+            self.problems.push(Problem {
+                calendar,
+                key: Some(key),
+                reason,
+            });
+        }
+    }
+}
+
+impl CycleReport {
+    /// Adds what one calendar's drain did; entities to be planned again are returned.
+    ///
+    /// # Errors
+    /// When the store had failed.
+    pub fn absorb(&mut self, mut calendar: CalendarReport) -> Result<Vec<EntityKey>, CycleError> {
+        if let Some(error) = calendar.store_error.take() {
+            return Err(error);
+        }
+        self.created += calendar.created;
+        self.updated += calendar.updated;
+        self.deleted += calendar.deleted;
+        self.adopted += calendar.adopted;
+        self.failed += calendar.failed;
+        self.held += calendar.held;
+        self.quarantined += calendar.quarantined;
+        self.foreign += calendar.foreign;
+        self.calendars += 1;
+        self.complete &= calendar.complete;
+        if calendar.taken_over {
+            let reason = "taken over by another process".to_owned();
+            self.problem(calendar.calendar.clone(), reason);
+        }
+        if let Some(reason) = calendar.stopped {
+            self.problem(calendar.calendar.clone(), reason);
+        }
+        for problem in calendar.problems {
+            if self.problems.len() < PROBLEMS_MAX {
+                self.problems.push(problem);
+            }
+        }
+        Ok(calendar.again)
+    }
+
+    /// Notes a problem with a whole calendar.
+    pub fn problem(&mut self, calendar: CalendarKey, reason: String) {
+        if self.problems.len() < PROBLEMS_MAX {
+            self.problems.push(Problem {
+                calendar,
+                key: None,
+                reason,
+            });
+        }
+    }
+
+    /// Whether everything is as it should be now.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.complete && self.failed == 0 && self.refused.is_none()
+    }
+
+    /// Writes of every kind.
+    #[must_use]
+    pub fn writes(&self) -> u64 {
+        self.created + self.updated + self.deleted
+    }
+}
+
+/// What one ingest of one roster did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IngestReport {
+    /// Which roster.
+    pub roster: RosterName,
+    /// Whether the source said that nothing changed.
+    pub unread: bool,
+    /// New or changed entities.
+    pub upserted: u64,
+    /// Deleted entities.
+    pub deleted: u64,
+    /// Entities that mean the same as before.
+    pub unchanged: u64,
+    /// Decisions that an operator should know of.
+    pub notes: Vec<FieldFault>,
+    /// Rows left out because the operator chose so.
+    pub skipped: Vec<FieldFault>,
+    /// When.
+    pub at: Timestamp,
+}

@@ -1,0 +1,542 @@
+//! One cycle of one mirror: survey, guard, drain, remember how far we came.
+//!
+//! The guarantee: when a cycle is complete, the mirror equals the mapping of its roster inside
+//! the window, as far as the ledger knows; with [`CycleOptions::read_back`], as far as the mirror
+//! itself says. A cycle that is cut anywhere can be run again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use domain::limits::{CYCLE_WAIT_MAX, ROUNDS_PER_CYCLE_MAX};
+use domain::policy::DeletionGuard;
+use domain::{
+    CalendarKey, EntityKey, Fingerprint, Fingerprinter, MirrorName, RosterName, SyncWindow,
+};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use jiff::Timestamp;
+
+use super::drain::Drain;
+use super::gate::Gate;
+use super::group_commit::GroupCommit;
+use super::lease::{Ownership, lease};
+use super::project::Projector;
+use super::survey::{Survey, Surveyor};
+use super::watch::{Event, Watcher};
+use crate::mapping::MappingProfile;
+use crate::plan::guard::{DeletionCount, GuardRefusal, judge};
+use crate::port::{
+    ChangeSeq, Clock, Cursor, Epoch, LeaseDomain, LedgerCommit, Scope, Store, StoreError, Target,
+};
+use crate::report::CycleReport;
+
+/// Calendars drained at once, for each request that may be under way at once.
+const CALENDARS_PER_REQUEST: usize = 2;
+/// Calendars drained at once, at most.
+const CALENDARS_AT_ONCE_MAX: usize = 64;
+/// Requests under way at once where the vendor names no limit.
+const CONCURRENCY_DEFAULT: usize = 8;
+
+/// What a mirror is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MirrorSpec {
+    /// Its name.
+    pub name: MirrorName,
+    /// The roster that it shows.
+    pub roster: RosterName,
+    /// How entities are shown.
+    pub profile: MappingProfile,
+    /// Text that changes whenever the connector would write items differently or elsewhere.
+    pub target_profile: String,
+    /// How much may be deleted at once.
+    pub guard: DeletionGuard,
+    /// How far back it looks.
+    pub past: Duration,
+    /// How far ahead it looks.
+    pub future: Duration,
+}
+
+impl MirrorSpec {
+    /// The hash of everything that decides what an item looks like and where it is.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut print = Fingerprinter::new("mirror/1");
+        print
+            .text(self.roster.as_str())
+            .text(&self.profile.fingerprint().to_string())
+            .text(&self.target_profile)
+            .number(i64::try_from(self.past.as_secs()).unwrap_or(i64::MAX));
+        print.finish()
+    }
+}
+
+/// What a mirror is run with.
+#[derive(Clone, Copy)]
+pub struct Equipment<'a> {
+    /// Where everything is kept.
+    pub store: &'a dyn Store,
+    /// Where the mirror is kept.
+    pub target: &'a dyn Target,
+    /// The way to it.
+    pub gate: &'a Gate,
+    /// Time.
+    pub clock: &'a dyn Clock,
+    /// Who we are.
+    pub ownership: &'a dyn Ownership,
+    /// Who wants to know.
+    pub watcher: &'a dyn Watcher,
+}
+
+/// How one cycle is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CycleOptions {
+    /// Read every calendar back and repair what differs.
+    pub read_back: bool,
+    /// So many deletions are meant.
+    pub allow_deletions: Option<u64>,
+    /// Remove everything of ours.
+    pub purge: bool,
+    /// Send writes. Without it, only the ledger is brought to what the mirror says.
+    pub writes: bool,
+}
+
+impl Default for CycleOptions {
+    fn default() -> Self {
+        Self {
+            read_back: false,
+            allow_deletions: None,
+            purge: false,
+            writes: true,
+        }
+    }
+}
+
+/// Why a cycle could not be run to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum CycleError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The store failed while several calendars were committed together.
+    #[error("{0}")]
+    Shared(Arc<StoreError>),
+}
+
+/// One cycle under way: what its drains share.
+pub(super) struct Cycling<'a> {
+    pub(super) spec: &'a MirrorSpec,
+    pub(super) store: &'a dyn Store,
+    pub(super) target: &'a dyn Target,
+    pub(super) gate: &'a Gate,
+    pub(super) clock: &'a dyn Clock,
+    pub(super) watcher: &'a dyn Watcher,
+    pub(super) projector: &'a Projector<'a>,
+    pub(super) commits: &'a GroupCommit<'a>,
+    pub(super) window: SyncWindow,
+    pub(super) deadline: Timestamp,
+    pub(super) purge: bool,
+    pub(super) writes: bool,
+    pub(super) width: usize,
+    deletions_left: AtomicI64,
+}
+
+impl Cycling<'_> {
+    /// Takes one deletion from what the guard let pass; whether there was one left.
+    pub(super) fn spend_deletion(&self) -> bool {
+        self.deletions_left.fetch_sub(1, Ordering::Relaxed) > 0
+    }
+
+    /// Gives a deletion back that was not carried out.
+    pub(super) fn return_deletion(&self) {
+        self.deletions_left.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Where a cycle starts from.
+struct Start {
+    window: SyncWindow,
+    cursor: Cursor,
+    profile: Fingerprint,
+    seq: ChangeSeq,
+    scope: Scope,
+}
+
+/// Runs one cycle.
+///
+/// # Errors
+/// When the store fails. What the target refuses or does not answer is in the report, and so is
+/// a refusal by the guard: then nothing was sent.
+pub async fn run_cycle(
+    spec: &MirrorSpec,
+    equipment: Equipment<'_>,
+    options: CycleOptions,
+) -> Result<CycleReport, CycleError> {
+    let Equipment {
+        store,
+        target,
+        gate,
+        clock,
+        watcher,
+        ..
+    } = equipment;
+    let started_at = clock.now();
+    let sent_before = target.requests_sent();
+    gate.begin_cycle();
+    let mut report = CycleReport {
+        complete: true,
+        started_at,
+        ended_at: started_at,
+        ..Default::default()
+    };
+    let start = start(spec, store, started_at, options).await?;
+    let projector = Projector::load(store, target, &spec.profile, &spec.name, &spec.roster).await?;
+    let survey = survey(spec, store, &projector, &start, started_at, options).await?;
+    report.unmapped = survey.unmapped.clone().into_iter().collect();
+    watcher.on(&Event::Planned {
+        mirror: spec.name.clone(),
+        counts: survey.plan.counts(),
+    });
+    let present = store.mirror_counts(&spec.name).await?.items;
+    let count = DeletionCount {
+        present,
+        deletions: survey.deletions(),
+    };
+    let allowance = if options.purge {
+        Some(u64::MAX)
+    } else {
+        options.allow_deletions
+    };
+    if let Err(refusal) = judge(
+        format!("mirror {}", spec.name),
+        count,
+        &spec.guard,
+        allowance,
+    ) {
+        report.refused = Some(refusal);
+        report.ended_at = clock.now();
+        return Ok(report);
+    }
+    let width = width(target);
+    let commits = GroupCommit::new(store, &spec.name);
+    let cycling = Cycling {
+        spec,
+        store,
+        target,
+        gate,
+        clock,
+        watcher,
+        projector: &projector,
+        commits: &commits,
+        window: start.window,
+        deadline: started_at
+            .saturating_add(CYCLE_WAIT_MAX)
+            .unwrap_or(Timestamp::MAX),
+        purge: options.purge,
+        writes: options.writes,
+        width,
+        deletions_left: AtomicI64::new(deletions_allowed(spec, count, allowance)),
+    };
+    let again = drain_all(&cycling, equipment, survey, options, &mut report).await?;
+    later_rounds(&cycling, equipment, again, &mut report).await?;
+    finish(&cycling, &start, count, options, &mut report).await?;
+    report.requests = target.requests_sent() - sent_before;
+    Ok(report)
+}
+
+/// What `run_cycle` would do, without doing it. `overlay` are changes of the roster that are not
+/// in the store.
+///
+/// # Errors
+/// When the store fails.
+pub async fn survey_only(
+    spec: &MirrorSpec,
+    store: &dyn Store,
+    projector: &Projector<'_>,
+    now: Timestamp,
+    overlay: &super::survey::Overlay,
+) -> Result<(Survey, Option<GuardRefusal>), CycleError> {
+    let options = CycleOptions::default();
+    let mut start = start(spec, store, now, options).await?;
+    let names_changed = overlay.keys().any(|key| is_organisation(key));
+    if names_changed {
+        start.scope = Scope::All {
+            window: start.window,
+        };
+    }
+    let surveyor = surveyor(spec, store, &start.window, now, false);
+    let survey = surveyor
+        .survey_with(projector, &start.scope, overlay)
+        .await?;
+    let present = store.mirror_counts(&spec.name).await?.items;
+    let count = DeletionCount {
+        present,
+        deletions: survey.deletions(),
+    };
+    let refusal = judge(format!("mirror {}", spec.name), count, &spec.guard, None).err();
+    Ok((survey, refusal))
+}
+
+fn is_organisation(key: &EntityKey) -> bool {
+    match key.kind {
+        domain::EntityKind::Employee
+        | domain::EntityKind::ScheduleGroup
+        | domain::EntityKind::TimeOffReason => true,
+        domain::EntityKind::Shift | domain::EntityKind::OpenShift | domain::EntityKind::TimeOff => {
+            false
+        }
+    }
+}
+
+/// How many deletions drains may carry out: what was surveyed and judged, and besides that what
+/// the guard would let pass of items that only reading back brings to light.
+fn deletions_allowed(spec: &MirrorSpec, count: DeletionCount, allowance: Option<u64>) -> i64 {
+    let share = (count.present as f64 * spec.guard.deleted_share_max) as u64;
+    let allowed = count.deletions.max(share).max(spec.guard.deletions_free);
+    i64::try_from(allowance.map_or(allowed, |it| it.max(allowed))).unwrap_or(i64::MAX)
+}
+
+fn width(target: &dyn Target) -> usize {
+    let quotas = &target.capabilities().quotas;
+    quotas
+        .iter()
+        .filter_map(|quota| quota.concurrency)
+        .min()
+        .unwrap_or(CONCURRENCY_DEFAULT)
+}
+
+fn surveyor<'a>(
+    spec: &'a MirrorSpec,
+    store: &'a dyn Store,
+    window: &'a SyncWindow,
+    now: Timestamp,
+    purge: bool,
+) -> Surveyor<'a> {
+    Surveyor {
+        store,
+        mirror: &spec.name,
+        roster: &spec.roster,
+        window,
+        now,
+        purge,
+    }
+}
+
+async fn start(
+    spec: &MirrorSpec,
+    store: &dyn Store,
+    now: Timestamp,
+    options: CycleOptions,
+) -> Result<Start, CycleError> {
+    let window = SyncWindow::around(now, spec.past, spec.future);
+    let cursor = store.cursor(&spec.name).await?;
+    let seq = store.roster_counts(&spec.roster).await?.seq;
+    let profile = spec.fingerprint();
+    let scope = match cursor.window_end {
+        Some(end) if cursor.profile == Some(profile) && !options.read_back && !options.purge => {
+            let entered_until = window.interval.end();
+            Scope::Changed {
+                since: cursor.seq,
+                entered_from: end.min(entered_until),
+                entered_until,
+            }
+        }
+        Some(_) | None => Scope::All { window },
+    };
+    Ok(Start {
+        window,
+        cursor,
+        profile,
+        seq,
+        scope,
+    })
+}
+
+async fn survey(
+    spec: &MirrorSpec,
+    store: &dyn Store,
+    projector: &Projector<'_>,
+    start: &Start,
+    now: Timestamp,
+    options: CycleOptions,
+) -> Result<Survey, CycleError> {
+    let surveyor = surveyor(spec, store, &start.window, now, options.purge);
+    let survey = surveyor.survey(projector, &start.scope).await?;
+    match start.scope {
+        // Names stand in items of entities that did not change themselves.
+        Scope::Changed { .. } if survey.organisation_changed => Ok(surveyor
+            .survey(
+                projector,
+                &Scope::All {
+                    window: start.window,
+                },
+            )
+            .await?),
+        Scope::Changed { .. } | Scope::All { .. } | Scope::Keys(_) => Ok(survey),
+    }
+}
+
+/// Drains every calendar that something is to be done about, and, when reading back, every
+/// calendar. Returns the entities to be planned again.
+async fn drain_all(
+    cycling: &Cycling<'_>,
+    equipment: Equipment<'_>,
+    survey: Survey,
+    options: CycleOptions,
+    report: &mut CycleReport,
+) -> Result<Vec<EntityKey>, CycleError> {
+    let states = cycling.store.calendar_states(&cycling.spec.name).await?;
+    let opened: BTreeSet<CalendarKey> = states
+        .into_iter()
+        .filter(|it| it.read_at.is_some())
+        .map(|it| it.calendar)
+        .collect();
+    let mut work = survey.plan.by_calendar();
+    if options.read_back {
+        for calendar in survey.calendars.iter().chain(&opened) {
+            work.entry(calendar.clone()).or_default();
+        }
+    }
+    let observe = |calendar: &CalendarKey| options.read_back || !opened.contains(calendar);
+    drain_calendars(cycling, equipment, work, &observe, report).await
+}
+
+async fn later_rounds(
+    cycling: &Cycling<'_>,
+    equipment: Equipment<'_>,
+    mut again: Vec<EntityKey>,
+    report: &mut CycleReport,
+) -> Result<(), CycleError> {
+    for _ in 1..ROUNDS_PER_CYCLE_MAX {
+        if again.is_empty() {
+            return Ok(());
+        }
+        let now = cycling.clock.now();
+        let surveyor = surveyor(
+            cycling.spec,
+            cycling.store,
+            &cycling.window,
+            now,
+            cycling.purge,
+        );
+        again.sort();
+        again.dedup();
+        let survey = surveyor
+            .survey(cycling.projector, &Scope::Keys(again))
+            .await?;
+        let work = survey.plan.by_calendar();
+        again = drain_calendars(cycling, equipment, work, &|_| false, report).await?;
+    }
+    report.complete &= again.is_empty();
+    Ok(())
+}
+
+async fn drain_calendars(
+    cycling: &Cycling<'_>,
+    equipment: Equipment<'_>,
+    work: BTreeMap<CalendarKey, Vec<EntityKey>>,
+    observe: &dyn Fn(&CalendarKey) -> bool,
+    report: &mut CycleReport,
+) -> Result<Vec<EntityKey>, CycleError> {
+    let Equipment {
+        store,
+        clock,
+        ownership,
+        ..
+    } = equipment;
+    let at_once = (cycling.width * CALENDARS_PER_REQUEST).min(CALENDARS_AT_ONCE_MAX);
+    let calendars: Vec<(CalendarKey, Vec<EntityKey>)> = work.into_iter().collect();
+    let names: Vec<CalendarKey> = calendars
+        .iter()
+        .map(|(calendar, _)| calendar.clone())
+        .collect();
+    let mut keys: BTreeMap<CalendarKey, Vec<EntityKey>> = calendars.into_iter().collect();
+    let mut batches = names.chunks(at_once);
+    let mut draining = FuturesUnordered::new();
+    let mut epochs: BTreeMap<&CalendarKey, Epoch> = BTreeMap::new();
+    let (mut again, mut done) = (Vec::new(), Vec::new());
+    loop {
+        while draining.len() < at_once {
+            let Some(batch) = batches.next() else { break };
+            let leased = lease(store, clock, ownership, &cycling.spec.name, batch).await?;
+            for calendar in leased.held {
+                report.complete = false;
+                report.problem(calendar, "being drained by another process".into());
+            }
+            for (calendar, epoch) in leased.granted {
+                let Some(calendar) = batch.iter().find(|it| **it == calendar) else {
+                    continue;
+                };
+                let queue = keys.remove(calendar).unwrap_or_default();
+                epochs.insert(calendar, epoch);
+                let drain = Drain::new(cycling, calendar, epoch, leased.until, queue);
+                draining.push(drain.run(observe(calendar)));
+            }
+        }
+        let Some(calendar) = draining.next().await else {
+            break;
+        };
+        if let Some(epoch) = epochs.remove(&calendar.calendar) {
+            done.push((
+                LeaseDomain::calendar(&cycling.spec.name, &calendar.calendar),
+                epoch,
+            ));
+        }
+        again.extend(report.absorb(calendar)?);
+        if done.len() >= at_once {
+            store.release_leases(&std::mem::take(&mut done)).await?;
+        }
+    }
+    store.release_leases(&done).await?;
+    Ok(again)
+}
+
+async fn finish(
+    cycling: &Cycling<'_>,
+    start: &Start,
+    count: DeletionCount,
+    options: CycleOptions,
+    report: &mut CycleReport,
+) -> Result<(), CycleError> {
+    let left = cycling.deletions_left.load(Ordering::Relaxed);
+    if left < 0 {
+        let deletions = count.deletions + left.unsigned_abs();
+        let subject = format!("mirror {}", cycling.spec.name);
+        report.refused = Some(GuardRefusal {
+            subject,
+            count: DeletionCount { deletions, ..count },
+        });
+        report.complete = false;
+    }
+    let reached = Cursor {
+        seq: start.seq,
+        window_end: Some(start.window.interval.end()),
+        profile: Some(start.profile),
+    };
+    if report.complete && options.writes && !options.purge && reached != start.cursor {
+        let commit = LedgerCommit {
+            cursor: Some(reached),
+            ..LedgerCommit::default()
+        };
+        cycling
+            .commits
+            .commit(commit)
+            .await
+            .map_err(CycleError::Shared)?;
+    }
+    if options.purge {
+        let commit = LedgerCommit {
+            cursor: Some(Cursor::default()),
+            ..LedgerCommit::default()
+        };
+        cycling
+            .commits
+            .commit(commit)
+            .await
+            .map_err(CycleError::Shared)?;
+    }
+    let items = cycling.store.mirror_counts(&cycling.spec.name).await?.items;
+    report.unchanged = items.saturating_sub(report.created + report.updated);
+    report.ended_at = cycling.clock.now();
+    Ok(())
+}

@@ -1,0 +1,844 @@
+//! Bringing one calendar into agreement, under its lease.
+//!
+//! In chunks: plan the chunk afresh, make its intents durable (together with the outcomes of the
+//! chunk before), send, settle. What a crash leaves are `Sent` intents of one chunk; the next
+//! drain looks them up before it does anything else. A chunk whose calendar was taken over by
+//! somebody else is not sent.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use domain::limits::{GROUP_COMMIT_INTENTS_MAX, LEASE_DURATION, REQUEST_TIMEOUT};
+use domain::{CalendarKey, EntityKey, EntityKind, Fingerprint};
+use futures_util::stream::{self, StreamExt};
+use jiff::Timestamp;
+
+use super::cycle::{CycleError, Cycling};
+use super::gate::Shut;
+use super::observe::{Observation, ReadFailure, Reader};
+use super::watch::Event;
+use crate::plan::outcome::{Attempt, Next, settle};
+use crate::plan::reconcile::{
+    Action, Because, Circumstances, Hold, Step, plan_orphan, plan_subject,
+};
+use crate::plan::state::Seen;
+use crate::port::{
+    AuditEntry, AuditVerb, CalendarState, Epoch, Failure, FailureClass, Fenced, Intent,
+    IntentState, Item, LedgerCommit, LedgerRow, LedgerWrite, Probe, Remote, RemoteId, RemoteItem,
+    RosterEntry, Scope, Sighting, Subject, Verb, Written,
+};
+use crate::report::CalendarReport;
+
+/// Intents in the first chunk; grows while chunks are quick.
+const CHUNK_FIRST: usize = 64;
+/// A chunk that took longer than this is followed by a smaller one: it must end well inside the
+/// lease.
+const CHUNK_SECONDS_GOAL: i64 = 4;
+
+/// One calendar being drained.
+pub(super) struct Drain<'a> {
+    cycling: &'a Cycling<'a>,
+    calendar: &'a CalendarKey,
+    epoch: Epoch,
+    lease_until: Timestamp,
+    queue: VecDeque<EntityKey>,
+    seen: BTreeMap<EntityKey, Seen>,
+    attempts: BTreeMap<EntityKey, u32>,
+    pending: LedgerCommit,
+    reopen: bool,
+    chunk: usize,
+    /// What happened here.
+    pub report: CalendarReport,
+}
+
+/// Why a drain stopped before its queue was empty.
+pub(super) enum Stop {
+    /// The calendar belongs to somebody else now.
+    Fenced,
+    /// The connection was given up for this cycle.
+    Shut(Shut),
+    /// The calendar could not be read or made.
+    Failed(Failure),
+    /// The store failed.
+    Store(CycleError),
+}
+
+impl From<ReadFailure> for Stop {
+    fn from(failure: ReadFailure) -> Self {
+        match failure {
+            ReadFailure::Shut(shut) => Self::Shut(shut),
+            ReadFailure::Failed(failure) => Self::Failed(failure),
+        }
+    }
+}
+
+/// One write, ready to be sent.
+struct Sending {
+    step: Step,
+    row: LedgerRow,
+    verb: Verb,
+    fingerprint: Fingerprint,
+    version: u32,
+    item: Option<Item>,
+    because: Because,
+}
+
+impl<'a> Drain<'a> {
+    pub(super) fn new(
+        cycling: &'a Cycling<'a>,
+        calendar: &'a CalendarKey,
+        epoch: Epoch,
+        lease_until: Timestamp,
+        keys: Vec<EntityKey>,
+    ) -> Self {
+        let report = CalendarReport::new(calendar.clone());
+        Self {
+            cycling,
+            calendar,
+            epoch,
+            lease_until,
+            queue: keys.into(),
+            seen: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            pending: LedgerCommit::default(),
+            reopen: false,
+            chunk: CHUNK_FIRST,
+            report,
+        }
+    }
+
+    /// Drains the calendar; reads it back first if `observe`.
+    pub(super) async fn run(mut self, observe: bool) -> CalendarReport {
+        let result = self.drain(observe).await;
+        let flushed = self.commit().await;
+        match result.and(flushed) {
+            Ok(()) => self.report.complete = true,
+            Err(stop) => self.note_stop(stop),
+        }
+        self.cycling.watcher.on(&Event::CalendarDone {
+            calendar: self.calendar.clone(),
+        });
+        self.report
+    }
+
+    async fn drain(&mut self, observe: bool) -> Result<(), Stop> {
+        if observe {
+            self.observe().await?;
+        }
+        while !self.queue.is_empty() {
+            let size = self.chunk.min(self.queue.len());
+            let keys: Vec<EntityKey> = self.queue.drain(..size).collect();
+            let started = self.cycling.clock.now();
+            if let Some(wait) = self.work(keys).await? {
+                self.wait(wait).await?;
+            }
+            let took = self.cycling.clock.now().duration_since(started).as_secs();
+            self.chunk = if took >= CHUNK_SECONDS_GOAL {
+                (self.chunk / 2).max(1)
+            } else {
+                (self.chunk * 2).min(GROUP_COMMIT_INTENTS_MAX)
+            };
+        }
+        Ok(())
+    }
+
+    fn note_stop(&mut self, stop: Stop) {
+        match stop {
+            Stop::Fenced => self.report.taken_over = true,
+            Stop::Shut(Shut::Until(until)) => {
+                self.report.stopped = Some(format!("throttled until {until}"));
+            }
+            Stop::Shut(Shut::Down) => {
+                self.report.stopped = Some("the target does not answer".into());
+            }
+            Stop::Shut(Shut::Unauthorised(detail)) => self.report.stopped = Some(detail),
+            Stop::Failed(failure) => self.report.stopped = Some(failure.to_string()),
+            Stop::Store(error) => self.report.store_error = Some(error),
+        }
+    }
+
+    // ---- looking -----------------------------------------------------------------------------
+
+    fn reader(&self) -> Reader<'a> {
+        let Cycling {
+            target,
+            gate,
+            clock,
+            watcher,
+            spec,
+            deadline,
+            ..
+        } = *self.cycling;
+        let (mirror, calendar) = (&spec.name, self.calendar);
+        Reader {
+            target,
+            gate,
+            clock,
+            watcher,
+            mirror,
+            calendar,
+            deadline,
+        }
+    }
+
+    /// Makes the calendar if it is missing, reads it back, and queues what differs.
+    async fn observe(&mut self) -> Result<(), Stop> {
+        let reader = self.reader();
+        let target = self.cycling.target;
+        reader.request(|| target.open(reader.calendar)).await?;
+        let ledger = self
+            .cycling
+            .store
+            .ledger_of_calendar(&self.cycling.spec.name, self.calendar)
+            .await
+            .map_err(|error| Stop::Store(error.into()))?;
+        let observation = reader.observe(&ledger).await?;
+        let Observation {
+            seen,
+            surplus,
+            unknown_ours,
+            foreign,
+            token,
+        } = observation;
+        self.report.foreign = foreign;
+        self.report.unknown_ours = unknown_ours;
+        let queued: std::collections::BTreeSet<EntityKey> = self.queue.iter().cloned().collect();
+        let more = seen.iter().filter(|(key, seen)| {
+            !queued.contains(key) && !matches!(seen, Seen::AsKnown | Seen::NotLooked)
+        });
+        let more: Vec<EntityKey> = more.map(|(key, _)| key.clone()).collect();
+        self.queue.extend(more);
+        self.seen = seen;
+        self.remove_surplus(surplus).await?;
+        let read_at = Some(self.cycling.clock.now());
+        let calendar = self.calendar.clone();
+        self.pending.calendars.push(CalendarState {
+            calendar,
+            read_at,
+            token,
+        });
+        Ok(())
+    }
+
+    /// Removes further copies of items of ours. Needs no intent: removing a copy twice is
+    /// harmless, and one that stays is seen again the next time.
+    async fn remove_surplus(&mut self, surplus: Vec<(EntityKey, RemoteItem)>) -> Result<(), Stop> {
+        for (key, item) in surplus {
+            if !self.cycling.spend_deletion() {
+                continue;
+            }
+            let Cycling {
+                target,
+                gate,
+                watcher,
+                deadline,
+                ..
+            } = *self.cycling;
+            let pass = gate
+                .enter(Some(self.calendar), deadline, watcher)
+                .await
+                .map_err(Stop::Shut)?;
+            let gone = target
+                .delete(self.calendar, &item.remote_id, item.etag.as_ref())
+                .await;
+            pass.ended(gone.as_ref().err());
+            if gone.is_ok() {
+                self.report.deleted += 1;
+                self.audit(&key, AuditVerb::Deleted, 0, "a second copy of it".into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at certain items; what is seen decides when they are planned again.
+    async fn look(&mut self, looks: Vec<Look>) -> Result<(), Stop> {
+        let probes: Vec<Probe> = looks.iter().map(|look| look.probe.clone()).collect();
+        let sightings = self.reader().look(&probes).await?;
+        for (look, sighting) in looks.into_iter().zip(sightings) {
+            let seen = match sighting {
+                Sighting::Absent if look.taken => Seen::Foreign,
+                Sighting::Absent => Seen::Absent,
+                Sighting::Present(item) if look.known || self.is_ours(&look.key, &item) => {
+                    Seen::Present(item)
+                }
+                Sighting::Present(_) => Seen::Foreign,
+            };
+            self.seen.insert(look.key.clone(), seen);
+            self.queue.push_front(look.key);
+        }
+        Ok(())
+    }
+
+    fn is_ours(&self, key: &EntityKey, item: &RemoteItem) -> bool {
+        item.origin
+            .as_ref()
+            .is_some_and(|origin| origin.key == *key && origin.mirror == self.cycling.spec.name)
+    }
+
+    /// What to look at to learn how `row` stands. An item that the ledger knows to be ours at
+    /// its remote id is ours, whatever somebody made of its tag.
+    fn look_for(&self, row: &LedgerRow, at: Option<RemoteId>, taken: bool) -> Look {
+        let was = row.remote.as_ref().map(|remote| remote.id.clone());
+        let known = at.is_none() && was.is_some();
+        let intended = row
+            .intent
+            .as_ref()
+            .and_then(|intent| intent.remote_id.clone());
+        let own = self
+            .cycling
+            .target
+            .remote_id(self.calendar, &row.key, row.generation);
+        let remote_id = at.or(was).or(intended).or(own);
+        let probe = Probe {
+            key: Some(row.key.clone()),
+            generation: row.generation,
+            remote_id,
+        };
+        Look {
+            key: row.key.clone(),
+            probe,
+            known,
+            taken,
+        }
+    }
+
+    // ---- planning ----------------------------------------------------------------------------
+
+    async fn subjects(&self, keys: Vec<EntityKey>) -> Result<Vec<Subject>, Stop> {
+        let count = keys.len();
+        let spec = self.cycling.spec;
+        let store = self.cycling.store;
+        let scope = Scope::Keys(keys);
+        store
+            .subjects(
+                &spec.name,
+                &spec.roster,
+                &EntityKind::ALL,
+                &scope,
+                None,
+                count,
+            )
+            .await
+            .map_err(|error| Stop::Store(error.into()))
+    }
+
+    /// Plans one subject in this calendar.
+    fn plan(&mut self, subject: &Subject) -> Option<Step> {
+        let cycling = self.cycling;
+        let projected = subject
+            .entry
+            .as_ref()
+            .and_then(|entry| cycling.projector.project(entry));
+        let circumstances = Circumstances {
+            window: &cycling.window,
+            now: cycling.clock.now(),
+            purge: cycling.purge,
+        };
+        let seen = self.seen.remove(&subject.key).unwrap_or(Seen::NotLooked);
+        let here = self.calendar;
+        let steps = plan_subject(subject, projected.as_ref(), circumstances, &|calendar| {
+            if calendar == here {
+                seen.clone()
+            } else {
+                Seen::NotLooked
+            }
+        });
+        let step = steps.into_iter().find(|step| step.calendar == *here);
+        let known = subject.ledger.iter().any(|row| row.calendar == *here);
+        match (step, seen) {
+            (None, Seen::Present(item)) if !known => {
+                plan_orphan(subject, here, item, circumstances)
+            }
+            (step, _) => step,
+        }
+    }
+
+    // ---- working -----------------------------------------------------------------------------
+
+    /// Works through one chunk. Returns until when to wait before the next one, if at all.
+    async fn work(&mut self, keys: Vec<EntityKey>) -> Result<Option<Timestamp>, Stop> {
+        // What was attempted before is read again: so what came of it must be there.
+        if keys.iter().any(|key| self.attempts.contains_key(key)) {
+            self.commit().await?;
+        }
+        if std::mem::take(&mut self.reopen) {
+            let reader = self.reader();
+            let target = self.cycling.target;
+            reader.request(|| target.open(reader.calendar)).await?;
+        }
+        let subjects = self.subjects(keys).await?;
+        let (mut looks, mut sendings) = (Vec::new(), Vec::new());
+        for subject in subjects {
+            let Some(step) = self.plan(&subject) else {
+                continue;
+            };
+            let row = subject
+                .ledger
+                .into_iter()
+                .find(|row| row.calendar == *self.calendar);
+            match &step.action {
+                Action::Nothing => {}
+                Action::Look => {
+                    let row = row.unwrap_or_else(|| self.fresh_row(&step));
+                    looks.push(self.look_for(&row, None, false));
+                }
+                Action::Adopt(_) | Action::Forget | Action::DropIntent => {
+                    self.record(&step, row);
+                }
+                Action::Hold(hold) => self.hold(&step, hold),
+                Action::Create(because)
+                | Action::Update { because, .. }
+                | Action::Delete { because, .. } => {
+                    let because = *because;
+                    if let Some(it) = self.prepare(step, row, subject.entry.as_ref(), because) {
+                        sendings.push(it);
+                    }
+                }
+            }
+        }
+        for sending in &sendings {
+            self.pending
+                .writes
+                .push(LedgerWrite::Put(sending.row.clone()));
+        }
+        if !sendings.is_empty() {
+            self.commit().await?;
+        }
+        let (more_looks, wait) = self.send_all(sendings).await?;
+        looks.extend(more_looks);
+        if !looks.is_empty() {
+            self.look(looks).await?;
+        }
+        Ok(wait)
+    }
+
+    fn fresh_row(&self, step: &Step) -> LedgerRow {
+        LedgerRow {
+            key: step.key.clone(),
+            calendar: self.calendar.clone(),
+            employee: step
+                .showing
+                .as_ref()
+                .and_then(|showing| showing.employee.clone()),
+            generation: step.generation,
+            remote: None,
+            intent: None,
+            trouble: None,
+            ends_at: step.showing.as_ref().and_then(|showing| showing.ends_at),
+            changed_at: self.cycling.clock.now(),
+        }
+    }
+
+    /// Ledger-only actions.
+    fn record(&mut self, step: &Step, row: Option<LedgerRow>) {
+        let known = row.is_some();
+        let mut row = row.unwrap_or_else(|| self.fresh_row(step));
+        let write = match (&step.action, &step.showing) {
+            (Action::Adopt(item), Some(showing)) => {
+                if let Some(origin) = &item.origin {
+                    row.generation = origin.generation;
+                }
+                row.remote = Some(Remote {
+                    id: item.remote_id.clone(),
+                    etag: item.etag.clone(),
+                    intended: showing.fingerprint,
+                    echoed: item.fingerprint.filter(|it| *it != showing.fingerprint),
+                    version: showing.version,
+                });
+                row.intent = None;
+                row.trouble = None;
+                row.ends_at = showing.ends_at;
+                row.employee.clone_from(&showing.employee);
+                row.changed_at = self.cycling.clock.now();
+                if !known {
+                    self.report.adopted += 1;
+                    self.audit(
+                        &step.key,
+                        AuditVerb::Adopted,
+                        showing.version,
+                        String::new(),
+                    );
+                }
+                LedgerWrite::Put(row)
+            }
+            (Action::DropIntent, _) => {
+                row.intent = None;
+                row.changed_at = self.cycling.clock.now();
+                LedgerWrite::Put(row)
+            }
+            (
+                Action::Forget
+                | Action::Adopt(_)
+                | Action::Nothing
+                | Action::Look
+                | Action::Create(_)
+                | Action::Update { .. }
+                | Action::Delete { .. }
+                | Action::Hold(_),
+                _,
+            ) => {
+                let why = "it was gone already".to_owned();
+                self.audit(&step.key, AuditVerb::Forgotten, 0, why);
+                LedgerWrite::Remove {
+                    calendar: row.calendar,
+                    key: row.key,
+                }
+            }
+        };
+        self.pending.writes.push(write);
+    }
+
+    fn hold(&mut self, step: &Step, hold: &Hold) {
+        match hold {
+            Hold::MovesFirst => self.report.again.push(step.key.clone()),
+            Hold::Quarantined => self.report.quarantined += 1,
+            Hold::NotBefore(_) | Hold::Unmapped(_) => self.report.held += 1,
+        }
+    }
+
+    /// Makes the row with its intent, and the item. `None` when it may not be sent now.
+    fn prepare(
+        &mut self,
+        step: Step,
+        row: Option<LedgerRow>,
+        entry: Option<&RosterEntry>,
+        because: Because,
+    ) -> Option<Sending> {
+        let verb = step.action.verb()?;
+        if !self.cycling.writes || (verb == Verb::Delete && !self.may_delete(because)) {
+            self.report.held += 1;
+            return None;
+        }
+        let mut row = row.unwrap_or_else(|| self.fresh_row(&step));
+        row.generation = step.generation;
+        if let Some(showing) = &step.showing {
+            row.ends_at = showing.ends_at;
+            row.employee.clone_from(&showing.employee);
+        }
+        let item = match (&step.showing, entry) {
+            (Some(_), Some(entry)) => self.cycling.projector.item(entry, row.generation),
+            (Some(_) | None, _) => None,
+        };
+        let there = row.remote.as_ref().map(|remote| remote.intended);
+        let fingerprint = match (&step.showing, there) {
+            (Some(showing), _) => showing.fingerprint,
+            (None, Some(there)) => there,
+            (None, None) => domain::Fingerprinter::new("nothing").finish(),
+        };
+        let remote_id = match &step.action {
+            Action::Update { remote, .. } | Action::Delete { remote, .. } => Some(remote.clone()),
+            Action::Create(_) => {
+                row.remote = None;
+                self.cycling
+                    .target
+                    .remote_id(self.calendar, &row.key, row.generation)
+            }
+            Action::Nothing
+            | Action::Look
+            | Action::Adopt(_)
+            | Action::Forget
+            | Action::DropIntent
+            | Action::Hold(_) => None,
+        };
+        let attempts = row.intent.as_ref().map_or(0, |intent| intent.attempts);
+        let state = IntentState::Sent;
+        row.intent = Some(Intent {
+            verb,
+            fingerprint,
+            remote_id,
+            state,
+            attempts,
+            not_before: None,
+        });
+        row.changed_at = self.cycling.clock.now();
+        let version = step.showing.as_ref().map_or(0, |showing| showing.version);
+        Some(Sending {
+            step,
+            row,
+            verb,
+            fingerprint,
+            version,
+            item,
+            because,
+        })
+    }
+
+    fn may_delete(&mut self, because: Because) -> bool {
+        because.replaces() || self.cycling.spend_deletion()
+    }
+
+    // ---- sending -----------------------------------------------------------------------------
+
+    /// Sends a chunk, as much at once as the gate lets through, and settles every answer.
+    async fn send_all(
+        &mut self,
+        sendings: Vec<Sending>,
+    ) -> Result<(Vec<Look>, Option<Timestamp>), Stop> {
+        let deadline = self
+            .lease_until
+            .saturating_sub(REQUEST_TIMEOUT)
+            .unwrap_or(Timestamp::MIN);
+        let deadline = deadline.min(self.cycling.deadline);
+        let calendar = self.calendar;
+        let width = self.cycling.width;
+        let mut under_way = stream::iter(sendings)
+            .map(|sending| send(self.cycling, calendar, sending, deadline))
+            .buffer_unordered(width);
+        let (mut looks, mut wait, mut stop) = (Vec::new(), None::<Timestamp>, None);
+        while let Some((sending, answer)) = under_way.next().await {
+            match answer {
+                Ok(answer) => {
+                    let failed = matches!(
+                        &answer,
+                        Err(Failure {
+                            class: FailureClass::Unavailable,
+                            ..
+                        })
+                    );
+                    if failed {
+                        let failures = self.attempts.get(&sending.step.key).map_or(1, |it| it + 1);
+                        wait = wait.max(Some(self.cycling.gate.backoff(failures)));
+                    }
+                    looks.extend(self.settle(sending, answer));
+                }
+                Err(shut) => {
+                    self.put_back(sending);
+                    match shut {
+                        Shut::Until(until) => wait = wait.max(Some(until)),
+                        Shut::Down | Shut::Unauthorised(_) => stop = Some(Stop::Shut(shut)),
+                    }
+                }
+            }
+        }
+        drop(under_way);
+        match stop {
+            Some(stop) => Err(stop),
+            None => Ok((looks, wait)),
+        }
+    }
+
+    /// It was not sent after all: the intent waits.
+    fn put_back(&mut self, sending: Sending) {
+        let Sending {
+            step,
+            mut row,
+            verb,
+            because,
+            ..
+        } = sending;
+        if let Some(intent) = row.intent.as_mut() {
+            intent.state = IntentState::Planned;
+        }
+        if verb == Verb::Delete && !because.replaces() {
+            self.cycling.return_deletion();
+        }
+        self.pending.writes.push(LedgerWrite::Put(row));
+        self.queue.push_back(step.key);
+    }
+
+    fn settle(
+        &mut self,
+        sending: Sending,
+        answer: Result<Option<Written>, Failure>,
+    ) -> Option<Look> {
+        let Sending {
+            step,
+            row,
+            verb,
+            fingerprint,
+            version,
+            item: _,
+            because,
+        } = sending;
+        let key = step.key;
+        let attempts = self.attempts.entry(key.clone()).or_default();
+        let throttled = matches!(
+            &answer,
+            Err(Failure {
+                class: FailureClass::Throttled { .. },
+                ..
+            })
+        );
+        if !throttled {
+            *attempts += 1;
+        }
+        let attempts = *attempts;
+        let attempt = Attempt {
+            row: row.clone(),
+            verb,
+            fingerprint,
+            version,
+            attempts,
+        };
+        let settled = settle(attempt, answer, self.cycling.clock.now());
+        if let Some((audit, detail)) = settled.audit {
+            let detail = if detail.is_empty() {
+                because.as_str().to_owned()
+            } else {
+                detail
+            };
+            self.audit(&key, audit, version, detail);
+        }
+        self.pending.writes.push(settled.write);
+        if verb == Verb::Delete && settled.next != Next::Done && !because.replaces() {
+            self.cycling.return_deletion();
+        }
+        match settled.next {
+            Next::Done => {
+                self.attempts.remove(&key);
+                self.report.count(verb);
+                let calendar = self.calendar.clone();
+                self.cycling.watcher.on(&Event::Written {
+                    calendar,
+                    key,
+                    verb,
+                });
+                None
+            }
+            Next::Postponed => {
+                self.fail(key, "the target was not available".into());
+                None
+            }
+            Next::Refused(reason) => {
+                self.fail(key, reason);
+                None
+            }
+            Next::Again => {
+                self.queue.push_back(key);
+                None
+            }
+            Next::Reopen => {
+                self.reopen = true;
+                self.queue.push_back(key);
+                None
+            }
+            Next::Look(at) => Some(self.look_for(&row, at, false)),
+            Next::LookForTaken(at) => Some(self.look_for(&row, at, true)),
+        }
+    }
+
+    fn fail(&mut self, key: EntityKey, reason: String) {
+        let calendar = self.calendar.clone();
+        let event = Event::Failed {
+            calendar,
+            key: key.clone(),
+            reason: reason.clone(),
+        };
+        self.cycling.watcher.on(&event);
+        self.report.fail(key, reason);
+    }
+
+    // ---- keeping -----------------------------------------------------------------------------
+
+    fn audit(&mut self, key: &EntityKey, verb: AuditVerb, version: u32, detail: String) {
+        self.pending.audit.push(AuditEntry {
+            at: self.cycling.clock.now(),
+            mirror: self.cycling.spec.name.clone(),
+            calendar: self.calendar.clone(),
+            key: key.clone(),
+            verb,
+            version,
+            detail,
+        });
+    }
+
+    /// Makes durable what is pending, and renews the lease.
+    async fn commit(&mut self) -> Result<(), Stop> {
+        if self.pending == LedgerCommit::default() {
+            return Ok(());
+        }
+        let until = self.cycling.clock.now().saturating_add(LEASE_DURATION);
+        let until = until.unwrap_or(Timestamp::MAX);
+        let mut commit = std::mem::take(&mut self.pending);
+        commit.fences = vec![Fenced {
+            calendar: self.calendar.clone(),
+            epoch: self.epoch,
+        }];
+        commit.renew_until = Some(until);
+        let fenced = self
+            .cycling
+            .commits
+            .commit(commit)
+            .await
+            .map_err(|error| Stop::Store(CycleError::Shared(error)))?;
+        if fenced.contains(self.calendar) {
+            return Err(Stop::Fenced);
+        }
+        self.lease_until = until;
+        Ok(())
+    }
+
+    /// Waits, having made durable what is pending.
+    async fn wait(&mut self, until: Timestamp) -> Result<(), Stop> {
+        if until > self.cycling.deadline {
+            return Err(Stop::Shut(Shut::Until(until)));
+        }
+        self.commit().await?;
+        self.cycling.clock.sleep_until(until).await;
+        Ok(())
+    }
+}
+
+/// One item to be looked at.
+struct Look {
+    key: EntityKey,
+    probe: Probe,
+    /// Whether the ledger says that what is there is ours.
+    known: bool,
+    /// Whether finding nothing means that the identity is taken elsewhere.
+    taken: bool,
+}
+
+async fn send(
+    cycling: &Cycling<'_>,
+    calendar: &CalendarKey,
+    sending: Sending,
+    deadline: Timestamp,
+) -> (Sending, Result<Result<Option<Written>, Failure>, Shut>) {
+    let Cycling {
+        target,
+        gate,
+        watcher,
+        ..
+    } = *cycling;
+    let pass = match gate.enter(Some(calendar), deadline, watcher).await {
+        Ok(pass) => pass,
+        Err(shut) => return (sending, Err(shut)),
+    };
+    if cycling.clock.now() > deadline {
+        drop(pass);
+        return (sending, Err(Shut::Until(cycling.clock.now())));
+    }
+    let answer = match (&sending.step.action, &sending.item) {
+        (Action::Create(_), Some(item)) => target.create(calendar, item).await.map(Some),
+        (Action::Update { remote, etag, .. }, Some(item)) => target
+            .update(calendar, remote, etag.as_ref(), item)
+            .await
+            .map(Some),
+        (Action::Delete { remote, etag, .. }, _) => target
+            .delete(calendar, remote, etag.as_ref())
+            .await
+            .map(|()| None),
+        (
+            Action::Create(_)
+            | Action::Update { .. }
+            | Action::Nothing
+            | Action::Look
+            | Action::Adopt(_)
+            | Action::Forget
+            | Action::DropIntent
+            | Action::Hold(_),
+            _,
+        ) => Err(nothing_to_send()),
+    };
+    pass.ended(answer.as_ref().err());
+    (sending, Ok(answer))
+}
+
+fn nothing_to_send() -> Failure {
+    Failure {
+        class: FailureClass::Bug,
+        operation: "prepare an item".into(),
+        status: None,
+        detail: "the mirror shows nothing of this entity".into(),
+    }
+}

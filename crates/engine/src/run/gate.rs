@@ -1,0 +1,318 @@
+//! The way to one connection: every request passes here, and nowhere else are budgets spent.
+//!
+//! The thin asynchronous part of [`crate::resilience`]. One gate per connection, shared by all
+//! mirrors and calendars that use it.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use domain::CalendarKey;
+use futures_util::future::select;
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+use super::watch::{Event, Wait, Watcher};
+use crate::port::{
+    Capabilities, Clock, Entropy, Failure, FailureClass, QuotaDeclaration, QuotaScope,
+};
+use crate::resilience::backoff::{BETWEEN_ATTEMPTS, Backoff};
+use crate::resilience::breaker::{Breaker, BreakerState, Passage};
+use crate::resilience::quota::{Admission, Ending, Quota};
+
+/// After this many openings in a row a cycle gives the connection up.
+const OPENINGS_PER_CYCLE_MAX: u32 = 3;
+/// How long to wait after a throttling that names no time.
+const THROTTLED_WITHOUT_TIME: Backoff = Backoff {
+    base: std::time::Duration::from_secs(1),
+    cap: std::time::Duration::from_secs(120),
+};
+
+/// The way to one connection.
+#[derive(Debug)]
+pub struct Gate {
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    declared: Vec<QuotaDeclaration>,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    breaker: Breaker,
+    quotas: BTreeMap<(usize, Option<CalendarKey>), Quota>,
+    unauthorised: Option<String>,
+}
+
+/// Why a request may not pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shut {
+    /// Not before this instant, which is later than the caller wants to wait.
+    Until(Timestamp),
+    /// The target has not answered for so long that this cycle gives it up.
+    Down,
+    /// Our credentials are not accepted.
+    Unauthorised(String),
+}
+
+/// The right to send one request. Dropping it without [`Pass::ended`] gives it back unused.
+#[derive(Debug)]
+pub struct Pass<'a> {
+    gate: &'a Gate,
+    calendar: Option<CalendarKey>,
+    open: bool,
+}
+
+/// How a gate stands, for `status`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct GateStatus {
+    /// The breaker.
+    pub breaker: BreakerState,
+    /// Until when a budget is closed, for the one that is closed longest.
+    pub closed_until: Option<Timestamp>,
+}
+
+enum Attempt {
+    Go,
+    Wait(Timestamp, Wait),
+    Full,
+    Shut(Shut),
+}
+
+impl Gate {
+    /// A gate with full budgets.
+    #[must_use]
+    pub fn new(
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        capabilities: &Capabilities,
+    ) -> Self {
+        Self {
+            clock,
+            entropy,
+            declared: capabilities.quotas.clone(),
+            state: Mutex::default(),
+            changed: Notify::new(),
+        }
+    }
+
+    /// Forgets what one cycle gave up: credentials may have been mended, a server may be back.
+    pub fn begin_cycle(&self) {
+        let mut state = self.lock();
+        state.unauthorised = None;
+        state.breaker = Breaker::default();
+    }
+
+    /// Waits for the right to send one request for `calendar`, but not beyond `deadline`.
+    ///
+    /// # Errors
+    /// When it would take longer, or the connection was given up.
+    pub async fn enter(
+        &self,
+        calendar: Option<&CalendarKey>,
+        deadline: Timestamp,
+        watcher: &dyn Watcher,
+    ) -> Result<Pass<'_>, Shut> {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            match self.attempt(calendar) {
+                Attempt::Go => {
+                    return Ok(Pass {
+                        gate: self,
+                        calendar: calendar.cloned(),
+                        open: true,
+                    });
+                }
+                Attempt::Shut(shut) => return Err(shut),
+                Attempt::Full => changed.await,
+                Attempt::Wait(until, _) if until > deadline => return Err(Shut::Until(until)),
+                Attempt::Wait(until, why) => {
+                    watcher.on(&Event::Waiting { until, why });
+                    select(changed, self.clock.sleep_until(until)).await;
+                }
+            }
+        }
+    }
+
+    /// How it stands.
+    #[must_use]
+    pub fn status(&self) -> GateStatus {
+        let state = self.lock();
+        let closed_until = state.quotas.values().filter_map(Quota::closed_until).max();
+        GateStatus {
+            breaker: state.breaker.state(),
+            closed_until,
+        }
+    }
+
+    fn attempt(&self, calendar: Option<&CalendarKey>) -> Attempt {
+        let now = self.clock.now();
+        let mut guard = self.lock();
+        let State {
+            breaker,
+            quotas,
+            unauthorised,
+        } = &mut *guard;
+        if let Some(detail) = unauthorised {
+            return Attempt::Shut(Shut::Unauthorised(detail.clone()));
+        }
+        if breaker.opened() >= OPENINGS_PER_CYCLE_MAX {
+            return Attempt::Shut(Shut::Down);
+        }
+        match breaker.pass(now) {
+            Passage::Go => {}
+            Passage::Until(until) => return Attempt::Wait(until, Wait::Unavailable),
+            Passage::Probing => return Attempt::Full,
+        }
+        let mut admitted = Vec::with_capacity(self.declared.len());
+        for (index, declaration) in self.declared.iter().enumerate() {
+            let key = (index, quota_key(declaration.scope, calendar));
+            let quota = quotas
+                .entry(key.clone())
+                .or_insert_with(|| Quota::new(declaration));
+            let refused = match quota.admit(now) {
+                Admission::Go => {
+                    admitted.push(key);
+                    continue;
+                }
+                Admission::Full => Attempt::Full,
+                Admission::Until(until) if quota.closed_until().is_some() => {
+                    Attempt::Wait(until, Wait::Throttled)
+                }
+                Admission::Until(until) => Attempt::Wait(until, Wait::Budget),
+            };
+            for key in &admitted {
+                if let Some(quota) = quotas.get_mut(key) {
+                    quota.take_back();
+                }
+            }
+            breaker.called_off(now);
+            return refused;
+        }
+        Attempt::Go
+    }
+
+    fn ended(&self, calendar: Option<&CalendarKey>, failure: Option<&Failure>) {
+        let now = self.clock.now();
+        let mut guard = self.lock();
+        let State {
+            breaker,
+            quotas,
+            unauthorised,
+        } = &mut *guard;
+        let class = failure.map(|failure| &failure.class);
+        match class {
+            Some(FailureClass::Unavailable | FailureClass::Unknown) => breaker.failed(now),
+            Some(FailureClass::Unauthorised) => {
+                breaker.answered();
+                *unauthorised = failure.map(|failure| failure.to_string());
+            }
+            Some(
+                FailureClass::Throttled { .. }
+                | FailureClass::Precondition
+                | FailureClass::Duplicate { .. }
+                | FailureClass::Missing
+                | FailureClass::CalendarMissing
+                | FailureClass::DeltaExpired
+                | FailureClass::Refused
+                | FailureClass::Unsupported
+                | FailureClass::Bug,
+            )
+            | None => breaker.answered(),
+        }
+        for (index, declaration) in self.declared.iter().enumerate() {
+            let key = (index, quota_key(declaration.scope, calendar));
+            if let Some(quota) = quotas.get_mut(&key) {
+                let ending = self.ending(class, declaration.scope, quota);
+                quota.ended(now, ending);
+            }
+        }
+        drop(guard);
+        self.changed.notify_waiters();
+    }
+
+    fn ending(&self, class: Option<&FailureClass>, scope: QuotaScope, quota: &Quota) -> Ending {
+        match class {
+            Some(FailureClass::Throttled {
+                retry_after,
+                scope: throttled,
+            }) => {
+                if *throttled != scope {
+                    return Ending::Failed;
+                }
+                let own = || {
+                    let failures = quota.throttles() + 1;
+                    THROTTLED_WITHOUT_TIME.delay(failures, self.entropy.fraction())
+                };
+                Ending::Throttled(retry_after.unwrap_or_else(own))
+            }
+            Some(FailureClass::Unavailable | FailureClass::Unknown) => Ending::Failed,
+            Some(
+                FailureClass::Unauthorised
+                | FailureClass::Precondition
+                | FailureClass::Duplicate { .. }
+                | FailureClass::Missing
+                | FailureClass::CalendarMissing
+                | FailureClass::DeltaExpired
+                | FailureClass::Refused
+                | FailureClass::Unsupported
+                | FailureClass::Bug,
+            )
+            | None => Ending::Answered,
+        }
+    }
+
+    /// How long to wait before another attempt at something that failed `failures` times.
+    #[must_use]
+    pub fn backoff(&self, failures: u32) -> Timestamp {
+        let delay = BETWEEN_ATTEMPTS.delay(failures, self.entropy.fraction());
+        self.clock
+            .now()
+            .saturating_add(delay)
+            .unwrap_or(Timestamp::MAX)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn quota_key(scope: QuotaScope, calendar: Option<&CalendarKey>) -> Option<CalendarKey> {
+    match scope {
+        QuotaScope::Connection => None,
+        QuotaScope::Calendar => calendar.cloned(),
+    }
+}
+
+impl Pass<'_> {
+    /// The request has ended: with an answer, or as `failure` says.
+    pub fn ended(mut self, failure: Option<&Failure>) {
+        self.open = false;
+        self.gate.ended(self.calendar.as_ref(), failure);
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        if !self.open {
+            return;
+        }
+        let mut guard = self.gate.lock();
+        let State {
+            breaker,
+            quotas,
+            unauthorised: _,
+        } = &mut *guard;
+        breaker.called_off(self.gate.clock.now());
+        for (index, declaration) in self.gate.declared.iter().enumerate() {
+            let key = (index, quota_key(declaration.scope, self.calendar.as_ref()));
+            if let Some(quota) = quotas.get_mut(&key) {
+                quota.take_back();
+            }
+        }
+        drop(guard);
+        self.gate.changed.notify_waiters();
+    }
+}

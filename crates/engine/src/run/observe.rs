@@ -1,0 +1,226 @@
+//! Reading one calendar back: what is there, what is gone, what is ours.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+
+use domain::limits::ATTEMPTS_PER_CYCLE_MAX;
+use domain::{CalendarKey, EntityKey, MirrorName};
+use jiff::Timestamp;
+
+use super::gate::{Gate, Shut};
+use super::watch::Watcher;
+use crate::plan::state::Seen;
+use crate::port::{
+    Clock, DeltaToken, Failure, FailureClass, LedgerRow, Probe, RemoteId, RemoteItem, Sighting,
+    Target,
+};
+
+/// What a calendar holds, against what the ledger says of it.
+#[derive(Debug, Default, PartialEq)]
+pub struct Observation {
+    /// What was seen of each entity that the ledger knows or that an item of ours names.
+    pub seen: BTreeMap<EntityKey, Seen>,
+    /// Further copies of items of ours, to be removed.
+    pub surplus: Vec<(EntityKey, RemoteItem)>,
+    /// Items of ours that the ledger did not know.
+    pub unknown_ours: u64,
+    /// Items that are not ours.
+    pub foreign: u64,
+    /// Where to resume listing.
+    pub token: Option<DeltaToken>,
+}
+
+/// Reads from one calendar, repeating what may be repeated.
+pub struct Reader<'a> {
+    /// Of which target.
+    pub target: &'a dyn Target,
+    /// Through which gate.
+    pub gate: &'a Gate,
+    /// By which clock.
+    pub clock: &'a dyn Clock,
+    /// Who wants to know of waits.
+    pub watcher: &'a dyn Watcher,
+    /// Of which mirror.
+    pub mirror: &'a MirrorName,
+    /// Which calendar.
+    pub calendar: &'a CalendarKey,
+    /// Not waiting beyond this instant.
+    pub deadline: Timestamp,
+}
+
+/// Why something could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadFailure {
+    /// The gate is shut.
+    Shut(Shut),
+    /// The request failed, also when repeated.
+    Failed(Failure),
+}
+
+impl Reader<'_> {
+    /// Sends a request that changes nothing, until it is answered or not worth repeating.
+    ///
+    /// # Errors
+    /// The last failure, or that the gate is shut.
+    pub async fn request<T, F>(&self, mut send: impl FnMut() -> F) -> Result<T, ReadFailure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let mut failures = 0;
+        loop {
+            let pass = self
+                .gate
+                .enter(Some(self.calendar), self.deadline, self.watcher)
+                .await
+                .map_err(ReadFailure::Shut)?;
+            let answer = send().await;
+            pass.ended(answer.as_ref().err());
+            let failure = match answer {
+                Ok(value) => return Ok(value),
+                Err(failure) => failure,
+            };
+            match failure.class {
+                FailureClass::Throttled { .. } => {}
+                FailureClass::Unavailable | FailureClass::Unknown
+                    if failures + 1 < ATTEMPTS_PER_CYCLE_MAX =>
+                {
+                    failures += 1;
+                    self.clock.sleep_until(self.gate.backoff(failures)).await;
+                }
+                FailureClass::Unavailable
+                | FailureClass::Unknown
+                | FailureClass::Precondition
+                | FailureClass::Duplicate { .. }
+                | FailureClass::Missing
+                | FailureClass::CalendarMissing
+                | FailureClass::DeltaExpired
+                | FailureClass::Unauthorised
+                | FailureClass::Refused
+                | FailureClass::Unsupported
+                | FailureClass::Bug => return Err(ReadFailure::Failed(failure)),
+            }
+        }
+    }
+
+    /// Looks for certain items, in batches.
+    ///
+    /// # Errors
+    /// As [`Self::request`].
+    pub async fn look(&self, probes: &[Probe]) -> Result<Vec<Sighting>, ReadFailure> {
+        let size = self.target.capabilities().look_size_max.max(1);
+        let mut sightings = Vec::with_capacity(probes.len());
+        for batch in probes.chunks(size) {
+            let found = self
+                .request(|| self.target.look(self.calendar, batch))
+                .await?;
+            sightings.extend(found);
+        }
+        Ok(sightings)
+    }
+
+    /// Reads the whole calendar and holds it against `ledger`.
+    ///
+    /// Items whose etag is as the ledger has it are not read again; everything else is.
+    ///
+    /// # Errors
+    /// As [`Self::request`].
+    pub async fn observe(&self, ledger: &[LedgerRow]) -> Result<Observation, ReadFailure> {
+        let listing = self
+            .request(|| self.target.list(self.calendar, None))
+            .await?;
+        let known: BTreeMap<&RemoteId, &LedgerRow> = ledger
+            .iter()
+            .filter_map(|row| row.remote.as_ref().map(|remote| (&remote.id, row)))
+            .collect();
+        let mut observation = Observation {
+            token: listing.next,
+            ..Observation::default()
+        };
+        let (mut probes, mut items) = (Vec::new(), Vec::new());
+        for entry in listing.entries {
+            let row = known.get(&entry.remote_id);
+            let as_known = row.is_some_and(|row| {
+                let etag = row.remote.as_ref().and_then(|remote| remote.etag.as_ref());
+                row.intent.is_none() && etag.is_some() && etag == entry.etag.as_ref()
+            });
+            match (row, entry.item) {
+                (Some(row), _) if as_known => {
+                    observation.seen.insert(row.key.clone(), Seen::AsKnown);
+                }
+                (_, Some(item)) => items.push(item),
+                (row, None) => probes.push(Probe {
+                    key: row.map(|row| row.key.clone()),
+                    generation: row.map_or(0, |row| row.generation),
+                    remote_id: Some(entry.remote_id),
+                }),
+            }
+        }
+        for sighting in self.look(&probes).await? {
+            match sighting {
+                Sighting::Absent => {}
+                Sighting::Present(item) => items.push(item),
+            }
+        }
+        self.attribute(&mut observation, ledger, items);
+        Ok(observation)
+    }
+
+    /// Gives each item to the entity that it shows; the rest is surplus or foreign.
+    fn attribute(
+        &self,
+        observation: &mut Observation,
+        ledger: &[LedgerRow],
+        items: Vec<RemoteItem>,
+    ) {
+        let expected: BTreeMap<RemoteId, &EntityKey> = ledger
+            .iter()
+            .flat_map(|row| places(row).map(move |id| (id, &row.key)))
+            .collect();
+        let known: BTreeSet<&EntityKey> = ledger.iter().map(|row| &row.key).collect();
+        let mut others = Vec::new();
+        for item in items {
+            match expected.get(&item.remote_id) {
+                Some(key) => self.first_or_surplus(observation, (*key).clone(), item),
+                None => others.push(item),
+            }
+        }
+        for item in others {
+            match item
+                .origin
+                .clone()
+                .filter(|origin| origin.mirror == *self.mirror)
+            {
+                Some(origin) => {
+                    observation.unknown_ours += u64::from(!known.contains(&origin.key));
+                    self.first_or_surplus(observation, origin.key, item);
+                }
+                None => observation.foreign += 1,
+            }
+        }
+        for row in ledger {
+            observation
+                .seen
+                .entry(row.key.clone())
+                .or_insert(Seen::Absent);
+        }
+    }
+
+    fn first_or_surplus(&self, observation: &mut Observation, key: EntityKey, item: RemoteItem) {
+        match observation.seen.get(&key) {
+            None => {
+                observation.seen.insert(key, Seen::Present(item));
+            }
+            Some(_) => observation.surplus.push((key, item)),
+        }
+    }
+}
+
+/// Where an item of this row may be: where it was, and where the last intent would have put it.
+fn places(row: &LedgerRow) -> impl Iterator<Item = RemoteId> + '_ {
+    let was = row.remote.as_ref().map(|remote| remote.id.clone());
+    let intended = row
+        .intent
+        .as_ref()
+        .and_then(|intent| intent.remote_id.clone());
+    was.into_iter().chain(intended)
+}

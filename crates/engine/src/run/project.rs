@@ -1,0 +1,148 @@
+//! From an entity of the roster to what a mirror shows of it, and where.
+
+use std::collections::BTreeMap;
+
+use domain::{Employee, EmployeeId, Entity, EntityKind, MirrorName, OriginTag, RosterName};
+
+use crate::mapping::{MappingProfile, Names};
+use crate::plan::state::Projected;
+use crate::port::{
+    Content, ContentForm, Item, Placement, Revision, RosterEntry, Store, StoreError, Target,
+};
+
+/// Projects entities of one roster into one mirror. Pure once it is made.
+pub struct Projector<'a> {
+    target: &'a dyn Target,
+    profile: &'a MappingProfile,
+    mirror: &'a MirrorName,
+    employees: BTreeMap<EmployeeId, Employee>,
+    names: Names,
+}
+
+impl<'a> Projector<'a> {
+    /// Reads from the store who there is and what groups and reasons are called.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn load(
+        store: &dyn Store,
+        target: &'a dyn Target,
+        profile: &'a MappingProfile,
+        mirror: &'a MirrorName,
+        roster: &RosterName,
+    ) -> Result<Self, StoreError> {
+        let employees = store.employees(roster).await?;
+        let mut others = store
+            .entries_of_kind(roster, EntityKind::ScheduleGroup)
+            .await?;
+        others.extend(
+            store
+                .entries_of_kind(roster, EntityKind::TimeOffReason)
+                .await?,
+        );
+        let others = others.iter().map(|entry| &entry.entity);
+        Ok(Self::new(target, profile, mirror, employees, others))
+    }
+
+    /// Projects for these people, groups and reasons.
+    pub fn new<'e>(
+        target: &'a dyn Target,
+        profile: &'a MappingProfile,
+        mirror: &'a MirrorName,
+        employees: Vec<Employee>,
+        others: impl Iterator<Item = &'e Entity>,
+    ) -> Self {
+        let mut names = Names::default();
+        for employee in &employees {
+            if let Some(name) = &employee.name {
+                names
+                    .employees
+                    .insert(employee.id.to_string(), name.clone());
+            }
+        }
+        for other in others {
+            match other {
+                Entity::ScheduleGroup(group) => {
+                    names
+                        .groups
+                        .insert(group.id.to_string(), group.name.clone());
+                }
+                Entity::TimeOffReason(reason) => {
+                    names
+                        .reasons
+                        .insert(reason.id.to_string(), reason.name.clone());
+                }
+                Entity::Employee(_)
+                | Entity::OpenShift(_)
+                | Entity::Shift(_)
+                | Entity::TimeOff(_) => {}
+            }
+        }
+        let employees = employees
+            .into_iter()
+            .map(|it| (it.id.clone(), it))
+            .collect();
+        Self {
+            target,
+            profile,
+            mirror,
+            employees,
+            names,
+        }
+    }
+
+    /// Where an entity belongs, and the fingerprint of what is shown of it.
+    #[must_use]
+    pub fn project(&self, entry: &RosterEntry) -> Option<Projected> {
+        let placement = self.place(&entry.entity)?;
+        let fingerprint = match &placement {
+            Placement::In(_) => self.content(&entry.entity).map(|it| it.fingerprint()),
+            Placement::Unmapped(_) | Placement::NotShown => None,
+        };
+        Some(Projected {
+            placement,
+            fingerprint,
+        })
+    }
+
+    /// Where an entity belongs; `None` for kinds that the target does not show.
+    #[must_use]
+    pub fn place(&self, entity: &Entity) -> Option<Placement> {
+        if !self.target.capabilities().kinds.contains(&entity.kind()) {
+            return None;
+        }
+        let employee = entity.employee().and_then(|id| self.employees.get(id));
+        Some(self.target.place(entity, employee))
+    }
+
+    /// The item to be written.
+    #[must_use]
+    pub fn item(&self, entry: &RosterEntry, generation: u32) -> Option<Item> {
+        let content = self.content(&entry.entity)?;
+        let origin = OriginTag {
+            mirror: self.mirror.clone(),
+            key: entry.entity.key(),
+            generation,
+            entity: entry.fingerprint,
+        };
+        let sequence = entry.version.saturating_sub(1);
+        let revision = Revision {
+            sequence,
+            revised_at: entry.changed_at,
+        };
+        Some(Item {
+            content,
+            origin,
+            revision,
+        })
+    }
+
+    fn content(&self, entity: &Entity) -> Option<Content> {
+        match self.target.capabilities().content {
+            ContentForm::CalendarEvent => {
+                self.profile.event(entity, &self.names).map(Content::Event)
+            }
+            ContentForm::Entity => Some(Content::Entity(entity.clone())),
+        }
+    }
+}
