@@ -1,0 +1,342 @@
+//! What one record means. Pure.
+
+mod time;
+
+use domain::Activity;
+use domain::limits::{LABEL_BYTES_MAX, NOTES_BYTES_MAX};
+use domain::time::LocalTimePolicy;
+use domain::time_off::TimeOffSpan;
+use jiff::tz::TimeZone;
+
+use super::config::RosterFileConfig;
+use super::wire::{Field, RawRow};
+use crate::ConnectionError;
+use crate::table::RowFault;
+
+pub(super) use time::When;
+use time::{Times, brief};
+
+/// What a shift is called when no column says it.
+const LABEL_UNKNOWN: &str = "Shift";
+
+/// What the operator decided about reading rows.
+#[derive(Debug, Clone)]
+pub(super) struct Rules {
+    /// The zone of local times, unless a row names its own.
+    pub zone: Option<TimeZone>,
+    /// What happens in gaps and folds.
+    pub local_times: LocalTimePolicy,
+    /// How dates are written; ISO 8601 when absent.
+    pub date_format: Option<String>,
+    /// Activities that mean that nobody works.
+    pub day_off_codes: Vec<String>,
+}
+
+impl Rules {
+    /// What a connection's section decides.
+    ///
+    /// # Errors
+    /// When its time zone is unknown.
+    pub fn of(config: &RosterFileConfig) -> Result<Self, ConnectionError> {
+        Ok(Self {
+            zone: config.zone()?,
+            local_times: config.local_times(),
+            date_format: config.date_format.clone(),
+            day_off_codes: config.day_off_codes.clone(),
+        })
+    }
+}
+
+/// One record, read.
+#[derive(Debug)]
+pub(super) struct Mapped<'r> {
+    /// Whose row it is, if it is somebody's.
+    pub person: Option<Person<'r>>,
+    /// The schedule group, if one is named.
+    pub group: Option<&'r Field<'r>>,
+    /// What it says.
+    pub meaning: Meaning<'r>,
+    /// What was decided about its times.
+    pub note: Option<RowFault>,
+}
+
+/// An employee, as one row names them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Person<'r> {
+    /// The field that holds their id.
+    pub id: &'r Field<'r>,
+    /// Their name.
+    pub name: Option<&'r str>,
+    /// Their e-mail address.
+    pub email: Option<&'r str>,
+}
+
+/// What a record says.
+#[derive(Debug)]
+pub(super) enum Meaning<'r> {
+    /// Nobody works: a day-off code, or an open shift without open slots.
+    Nothing,
+    /// Assigned work.
+    Shift(Work<'r>),
+    /// Unassigned work, with its open slots.
+    OpenShift(Work<'r>, u32),
+    /// An absence.
+    TimeOff(Absence<'r>),
+    /// A part of a shift or of an open shift.
+    Activity(Part<'r>),
+}
+
+/// Work, assigned or not.
+#[derive(Debug)]
+pub(super) struct Work<'r> {
+    /// Its lasting id, where ids are mapped.
+    pub id: Option<&'r Field<'r>>,
+    /// What kind of work it is.
+    pub label: &'r str,
+    /// When.
+    pub when: When,
+    /// Free text.
+    pub notes: Option<String>,
+}
+
+/// An absence.
+#[derive(Debug)]
+pub(super) struct Absence<'r> {
+    /// Its lasting id, where ids are mapped.
+    pub id: Option<&'r Field<'r>>,
+    /// Why; the activity stands in for an unmapped reason.
+    pub reason: Option<&'r Field<'r>>,
+    /// When.
+    pub span: TimeOffSpan,
+    /// Free text.
+    pub notes: Option<String>,
+}
+
+/// A part of some work.
+#[derive(Debug)]
+pub(super) struct Part<'r> {
+    /// The id that it names its work by, from the column for that.
+    pub parent: Option<&'r Field<'r>>,
+    /// The row's own id: the work's, in exports that repeat it on every part.
+    pub id: Option<&'r Field<'r>>,
+    /// The part itself.
+    pub activity: Activity,
+    /// The field that its start stands in, to point at.
+    pub start_cell: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RowKind {
+    Shift,
+    OpenShift,
+    TimeOff,
+    Activity,
+}
+
+/// Reads one record.
+///
+/// # Errors
+/// The first thing that is wrong with it.
+pub(super) fn read<'r>(row: &'r RawRow<'r>, rules: &Rules) -> Result<Mapped<'r>, RowFault> {
+    let RawRow {
+        employee,
+        start,
+        end,
+        date,
+        end_date,
+        activity,
+        group,
+        id,
+        kind,
+        notes,
+        reason,
+        open_slots,
+        shift,
+        paid,
+        time_zone,
+        name,
+        email,
+    } = row;
+    let times = Times {
+        date,
+        start,
+        end,
+        end_date,
+        time_zone,
+    };
+    let kind = row_kind(kind)?;
+    let person = employee.given().map(|_| Person {
+        id: employee,
+        name: name.given(),
+        email: email.given(),
+    });
+    let needs_employee = || {
+        RowFault::cell(employee.cell, "names no employee; expected an id")
+            .hint("only open shifts belong to nobody: their `type` is `open_shift`")
+    };
+    check_label(name)?;
+    check_label(email)?;
+    let label = check_label(activity)?;
+    let off = label.is_some_and(|label| rules.day_off_codes.iter().any(|code| code == label));
+    let mut note = None;
+    let meaning = match kind {
+        RowKind::Shift | RowKind::OpenShift if off => Meaning::Nothing,
+        RowKind::Shift | RowKind::OpenShift => {
+            let mut when = times.when(rules)?;
+            note = when.note.take();
+            let work = Work {
+                id: native(id)?,
+                label: label.unwrap_or(LABEL_UNKNOWN),
+                when,
+                notes: free_text(notes)?,
+            };
+            match (kind, slots(open_slots)?) {
+                (RowKind::OpenShift, 0) => Meaning::Nothing,
+                (RowKind::OpenShift, open) => Meaning::OpenShift(work, open),
+                (RowKind::Shift | RowKind::TimeOff | RowKind::Activity, _) => Meaning::Shift(work),
+            }
+        }
+        RowKind::TimeOff => {
+            let span;
+            (span, note) = times.absence(rules)?;
+            check_label(reason)?;
+            Meaning::TimeOff(Absence {
+                id: native(id)?,
+                reason: [reason, activity]
+                    .into_iter()
+                    .find(|it| it.given().is_some()),
+                span,
+                notes: free_text(notes)?,
+            })
+        }
+        RowKind::Activity => {
+            let mut when = times.when(rules)?;
+            note = when.note.take();
+            Meaning::Activity(Part {
+                parent: shift.given().map(|_| shift),
+                id: id.given().map(|_| id),
+                activity: Activity {
+                    label: label.unwrap_or("Activity").to_owned(),
+                    interval: when.interval,
+                    paid: is_paid(paid)?,
+                },
+                start_cell: start.cell,
+            })
+        }
+    };
+    match meaning {
+        Meaning::Shift(_) | Meaning::TimeOff(_) if person.is_none() => Err(needs_employee()),
+        Meaning::Nothing
+        | Meaning::Shift(_)
+        | Meaning::OpenShift(..)
+        | Meaning::TimeOff(_)
+        | Meaning::Activity(_) => Ok(Mapped {
+            person: if kind == RowKind::OpenShift {
+                None
+            } else {
+                person
+            },
+            group: group.given().map(|_| group),
+            meaning,
+            note,
+        }),
+    }
+}
+
+fn row_kind(field: &Field<'_>) -> Result<RowKind, RowFault> {
+    let Some(text) = field.given() else {
+        return Ok(RowKind::Shift);
+    };
+    match text.to_lowercase().replace([' ', '-'], "_").as_str() {
+        "shift" => Ok(RowKind::Shift),
+        "open_shift" => Ok(RowKind::OpenShift),
+        "time_off" => Ok(RowKind::TimeOff),
+        "activity" => Ok(RowKind::Activity),
+        _ => Err(RowFault::cell(
+            field.cell,
+            format!(
+                "`{}` is no type of row; expected shift, open_shift, time_off or activity",
+                brief(text)
+            ),
+        )),
+    }
+}
+
+/// Where ids are mapped, every row needs one.
+fn native<'r>(field: &'r Field<'r>) -> Result<Option<&'r Field<'r>>, RowFault> {
+    match (field.cell, field.given()) {
+        (Some(_), None) => Err(
+            RowFault::cell(field.cell, "is empty; expected the row's id")
+                .hint("leave `id` out of `columns` when rows have no lasting ids"),
+        ),
+        (Some(_), Some(_)) => Ok(Some(field)),
+        (None, _) => Ok(None),
+    }
+}
+
+fn slots(field: &Field<'_>) -> Result<u32, RowFault> {
+    let Some(text) = field.given() else {
+        return Ok(1);
+    };
+    text.parse().map_err(|_| {
+        let message = format!("`{}` is no count; expected 0, 1, 2, …", brief(text));
+        RowFault::cell(field.cell, message)
+    })
+}
+
+fn is_paid(field: &Field<'_>) -> Result<bool, RowFault> {
+    let Some(text) = field.given() else {
+        return Ok(true);
+    };
+    match text.to_lowercase().as_str() {
+        "true" | "yes" | "y" | "1" | "paid" => Ok(true),
+        "false" | "no" | "n" | "0" | "unpaid" => Ok(false),
+        _ => Err(RowFault::cell(
+            field.cell,
+            format!("`{}` is neither yes nor no", brief(text)),
+        )),
+    }
+}
+
+fn check_label<'r>(field: &'r Field<'r>) -> Result<Option<&'r str>, RowFault> {
+    let Some(text) = field.given() else {
+        return Ok(None);
+    };
+    if text.len() > LABEL_BYTES_MAX {
+        let message = format!(
+            "has {} bytes; expected at most {LABEL_BYTES_MAX}",
+            text.len()
+        );
+        return Err(RowFault::cell(field.cell, message));
+    }
+    match text.chars().find(|character| character.is_control()) {
+        Some(character) => {
+            let message = format!("holds {character:?}; expected no control characters");
+            Err(RowFault::cell(field.cell, message))
+        }
+        None => Ok(Some(text)),
+    }
+}
+
+/// Notes may have several lines; other control characters no calendar can show.
+fn free_text(field: &Field<'_>) -> Result<Option<String>, RowFault> {
+    let Some(text) = field.given() else {
+        return Ok(None);
+    };
+    if text.len() > NOTES_BYTES_MAX {
+        let message = format!(
+            "has {} bytes; expected at most {NOTES_BYTES_MAX}",
+            text.len()
+        );
+        return Err(RowFault::cell(field.cell, message));
+    }
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let unshowable = |c: &char| c.is_control() && !matches!(c, '\n' | '\t');
+    match text.chars().find(unshowable) {
+        Some(character) => {
+            let message = format!("holds {character:?}; expected lines of text");
+            Err(RowFault::cell(field.cell, message))
+        }
+        None => Ok(Some(text)),
+    }
+}

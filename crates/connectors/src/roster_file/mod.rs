@@ -1,0 +1,48 @@
+//! Roster files: CSV that a workforce-management system drops into a folder.
+//!
+//! Read only. There is no vendor and so no vendor's page: which column means what is said by the
+//! operator, per connection. All matching files together are one reading, all or nothing.
+//!
+//! What can be relied on:
+//! - nothing is guessed from a file that cannot be read, is being written, or has a bad row: such
+//!   a reading is refused as a whole, with file, line, column, value and what was expected. With
+//!   `on_bad_row = "skip"` the good rows are taken, and nothing follows from what is absent;
+//! - a local time that clocks skip or show twice is decided by `dst_gap` and `dst_fold`, and every
+//!   such decision is a note of the reading;
+//! - a line that repeats another in *every* column counts once, with a note. Lines that differ
+//!   anywhere, even in a column that nothing is mapped to, are separate shifts;
+//! - the same files, settings and window give the same delta token, and so "unchanged".
+//!
+//! What cannot: a file that is still being written but looks finished is taken as it is. Write
+//! elsewhere and rename.
+//!
+//! No `client.rs`: files are read in `provider/files.rs`, there is nobody to ask.
+//! No `classify.rs`: there are no answers to classify; a file can be read or it cannot.
+//! No `inbound.rs`: nobody calls us.
+
+mod config;
+mod map;
+mod provider;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use serde::Deserialize;
+
+use crate::{ConnectionConfig, Descriptor};
+
+pub use config::{
+    BadRowPolicy, ColumnMapping, Delimiter, DstFold, DstGap, RosterFileConfig,
+};
+
+/// What the registry knows of it.
+pub const DESCRIPTOR: Descriptor = Descriptor {
+    kind: "roster_file",
+    summary: "CSV files that a workforce-management system drops into a folder",
+    parse: |section| {
+        let config = RosterFileConfig::deserialize(section)?;
+        Ok(Box::new(config) as Box<dyn ConnectionConfig>)
+    },
+    schema: |generator| generator.subschema_for::<RosterFileConfig>(),
+    mirrors: &[],
+};

@@ -1,0 +1,147 @@
+//! Finding the files and taking what is in them, all or nothing.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use domain::limits::{ROSTER_FILE_BYTES_MAX, ROSTER_FILES_MAX};
+use engine::port::SourceError;
+use glob::{MatchOptions, Pattern};
+use jiff::Timestamp;
+
+/// `*` stays inside one folder and does not match hidden files, as in a shell.
+const MATCHING: MatchOptions = MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: true,
+    require_literal_leading_dot: true,
+};
+
+/// One file that the pattern matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The same, as the operator would write it.
+    pub place: String,
+}
+
+/// One file's content.
+#[derive(Debug)]
+pub(super) struct Taken {
+    /// Which file, as the operator would write it.
+    pub place: String,
+    /// What is in it.
+    pub bytes: Vec<u8>,
+    /// When it was last changed, where the file system says so.
+    pub modified: Option<Timestamp>,
+}
+
+/// The files that `pattern` matches below `base`, in the order of their paths.
+///
+/// # Errors
+/// When there is none, there are too many, or a folder cannot be listed.
+pub(super) fn find(base: &Path, pattern: &str) -> Result<Vec<Found>, SourceError> {
+    let fail = |detail: String| unreadable(pattern, detail);
+    // An empty base is the working folder; `Path::join` keeps an absolute pattern as it is.
+    let escaped = PathBuf::from(Pattern::escape(&base.to_string_lossy())).join(pattern);
+    let matches = glob::glob_with(&escaped.to_string_lossy(), MATCHING)
+        .map_err(|error| fail(error.to_string()))?;
+    let mut found = Vec::new();
+    for entry in matches {
+        let path = entry.map_err(|error| {
+            let place = shown(base, error.path());
+            unreadable(&place, error.error().to_string())
+        })?;
+        if path.is_dir() {
+            continue;
+        }
+        if found.len() == ROSTER_FILES_MAX {
+            return Err(fail(format!(
+                "more than {ROSTER_FILES_MAX} files match; expected at most that many"
+            )));
+        }
+        let place = shown(base, &path);
+        found.push(Found { path, place });
+    }
+    if found.is_empty() {
+        return Err(fail("no file matches".to_owned()));
+    }
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(found)
+}
+
+/// Takes the content of all files.
+///
+/// # Errors
+/// When one cannot be read, changes while it is read, or all together are too large.
+pub(super) fn take_all(found: &[Found]) -> Result<Vec<Taken>, SourceError> {
+    let mut total = 0;
+    let mut taken = Vec::with_capacity(found.len());
+    for file in found {
+        let one = take(file, ROSTER_FILE_BYTES_MAX - total, || {})?;
+        total += one.bytes.len() as u64;
+        taken.push(one);
+    }
+    Ok(taken)
+}
+
+/// Takes one file; `meanwhile` happens between reading and looking again, for tests.
+pub(super) fn take(
+    file: &Found,
+    bytes_max: u64,
+    meanwhile: impl FnOnce(),
+) -> Result<Taken, SourceError> {
+    let fail = |error: io::Error| unreadable(&file.place, error.to_string());
+    let mut open = File::open(&file.path).map_err(fail)?;
+    let before = stamp(&open.metadata().map_err(fail)?);
+    if before.bytes > bytes_max {
+        let detail = format!(
+            "all files together have more than {ROSTER_FILE_BYTES_MAX} bytes; \
+             expected at most that many"
+        );
+        return Err(unreadable(&file.place, detail));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(before.bytes).unwrap_or(0) + 1);
+    (&mut open)
+        .take(before.bytes + 1)
+        .read_to_end(&mut bytes)
+        .map_err(fail)?;
+    meanwhile();
+    let after = stamp(&std::fs::metadata(&file.path).map_err(fail)?);
+    if after != before || bytes.len() as u64 != before.bytes {
+        let detail = "it was changed while it was read; try again".to_owned();
+        return Err(unreadable(&file.place, detail));
+    }
+    Ok(Taken {
+        place: file.place.clone(),
+        bytes,
+        modified: before.modified.and_then(|at| Timestamp::try_from(at).ok()),
+    })
+}
+
+/// What changes when somebody writes to a file.
+#[derive(Debug, PartialEq, Eq)]
+struct Stamp {
+    bytes: u64,
+    modified: Option<SystemTime>,
+}
+
+fn stamp(metadata: &std::fs::Metadata) -> Stamp {
+    Stamp {
+        bytes: metadata.len(),
+        modified: metadata.modified().ok(),
+    }
+}
+
+fn shown(base: &Path, path: &Path) -> String {
+    let short = path.strip_prefix(base).unwrap_or(path);
+    short.display().to_string()
+}
+
+fn unreadable(place: &str, detail: String) -> SourceError {
+    SourceError::Unreadable {
+        place: place.to_owned(),
+        detail,
+    }
+}
