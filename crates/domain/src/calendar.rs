@@ -102,6 +102,56 @@ impl CalendarEvent {
     }
 }
 
+impl CalendarEvent {
+    /// The event with nothing in it that a calendar format cannot hold: control characters are
+    /// dropped, every kind of line end is `\n`, labels are sorted, instants are whole seconds,
+    /// and a text of which nothing would be seen is absent. What is written comes back equal.
+    #[must_use]
+    pub fn plain(self) -> Self {
+        let Self {
+            summary,
+            description,
+            location,
+            categories,
+            span,
+            show_as,
+            visibility,
+        } = self;
+        let mut categories: Vec<String> = categories
+            .into_iter()
+            .filter_map(|text| plain_text(&text))
+            .collect();
+        categories.sort_unstable();
+        categories.dedup();
+        Self {
+            summary: plain_text(&summary).unwrap_or_else(|| "(untitled)".to_owned()),
+            description: description.and_then(|text| plain_text(&text)),
+            location: location.and_then(|text| plain_text(&text)),
+            categories,
+            span: match span {
+                EventSpan::Timed(interval) => EventSpan::Timed(interval.to_whole_seconds()),
+                EventSpan::AllDay { first, end } => EventSpan::AllDay { first, end },
+            },
+            show_as,
+            visibility,
+        }
+    }
+}
+
+/// Line ends as `\n` (also those that only Unicode knows), no other control characters but tabs;
+/// `None` when nothing of it would be seen.
+fn plain_text(text: &str) -> Option<String> {
+    let text = text.replace("\r\n", "\n");
+    let kept = text.chars().filter_map(|c| match c {
+        '\r' | '\n' | '\u{85}' | '\u{2028}' | '\u{2029}' => Some('\n'),
+        '\t' => Some('\t'),
+        control if control.is_control() => None,
+        other => Some(other),
+    });
+    let kept: String = kept.collect();
+    kept.chars().any(|c| !c.is_whitespace()).then_some(kept)
+}
+
 fn comparable(text: &str) -> std::borrow::Cow<'_, str> {
     let text = text.trim_end();
     if text.contains('\r') {

@@ -67,6 +67,21 @@ impl UtcInterval {
         self.end.duration_since(self.start).unsigned_abs()
     }
 
+    /// The same interval without fractions of a second, which no target keeps: both ends are cut,
+    /// and one that would be empty lasts a second.
+    #[must_use]
+    pub fn to_whole_seconds(&self) -> Self {
+        let cut = |at: Timestamp| Timestamp::from_second(at.as_second()).unwrap_or(at);
+        let (start, end) = (cut(self.start), cut(self.end));
+        if end > start {
+            return Self { start, end };
+        }
+        Self {
+            start,
+            end: Timestamp::from_second(start.as_second() + 1).unwrap_or(self.end),
+        }
+    }
+
     /// Whether the two intervals share an instant; touching ends do not.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {

@@ -107,8 +107,8 @@ impl MappingProfile {
     #[must_use]
     pub fn event(&self, entity: &Entity, names: &Names) -> Option<CalendarEvent> {
         match entity {
-            Entity::Shift(shift) => Some(self.shift(shift, names)),
-            Entity::TimeOff(time_off) => Some(self.time_off(time_off, names)),
+            Entity::Shift(shift) => Some(self.shift(shift, names).plain()),
+            Entity::TimeOff(time_off) => Some(self.time_off(time_off, names).plain()),
             Entity::OpenShift(_)
             | Entity::Employee(_)
             | Entity::ScheduleGroup(_)
