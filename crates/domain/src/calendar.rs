@@ -72,15 +72,7 @@ impl CalendarEvent {
     /// rewrite both.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
-        let Self {
-            summary,
-            description,
-            location,
-            categories,
-            span,
-            show_as,
-            visibility,
-        } = self;
+        let Self { summary, description, location, categories, span, show_as, visibility } = self;
         let mut print = Fingerprinter::new("calendar_event/1");
         print.text(&comparable(summary));
         for text in [description, location] {
@@ -91,10 +83,9 @@ impl CalendarEvent {
             print.text(category);
         }
         match span {
-            EventSpan::Timed(interval) => print
-                .number(1)
-                .instant(interval.start())
-                .instant(interval.end()),
+            EventSpan::Timed(interval) => {
+                print.number(1).instant(interval.start()).instant(interval.end())
+            }
             EventSpan::AllDay { first, end } => print.number(2).day(*first).day(*end),
         };
         print.number(*show_as as i64).number(*visibility as i64);
@@ -108,19 +99,9 @@ impl CalendarEvent {
     /// and a text of which nothing would be seen is absent. What is written comes back equal.
     #[must_use]
     pub fn plain(self) -> Self {
-        let Self {
-            summary,
-            description,
-            location,
-            categories,
-            span,
-            show_as,
-            visibility,
-        } = self;
-        let mut categories: Vec<String> = categories
-            .into_iter()
-            .filter_map(|text| plain_text(&text))
-            .collect();
+        let Self { summary, description, location, categories, span, show_as, visibility } = self;
+        let mut categories: Vec<String> =
+            categories.into_iter().filter_map(|text| plain_text(&text)).collect();
         categories.sort_unstable();
         categories.dedup();
         Self {
@@ -154,11 +135,7 @@ fn plain_text(text: &str) -> Option<String> {
 
 fn comparable(text: &str) -> std::borrow::Cow<'_, str> {
     let text = text.trim_end();
-    if text.contains('\r') {
-        text.replace("\r\n", "\n").into()
-    } else {
-        text.into()
-    }
+    if text.contains('\r') { text.replace("\r\n", "\n").into() } else { text.into() }
 }
 
 #[cfg(test)]
@@ -183,13 +160,7 @@ mod tests {
     #[test]
     fn what_servers_rewrite_without_meaning_does_not_count() {
         assert_eq!(event(None).fingerprint(), event(Some("")).fingerprint());
-        assert_eq!(
-            event(Some("a\r\nb\n")).fingerprint(),
-            event(Some("a\nb")).fingerprint()
-        );
-        assert_ne!(
-            event(Some("a b")).fingerprint(),
-            event(Some("a\nb")).fingerprint()
-        );
+        assert_eq!(event(Some("a\r\nb\n")).fingerprint(), event(Some("a\nb")).fingerprint());
+        assert_ne!(event(Some("a b")).fingerprint(), event(Some("a\nb")).fingerprint());
     }
 }

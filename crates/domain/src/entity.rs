@@ -75,9 +75,7 @@ impl FromStr for EntityKind {
         Self::ALL
             .into_iter()
             .find(|kind| kind.as_str() == text)
-            .ok_or_else(|| UnknownKind {
-                found: text.chars().take(40).collect(),
-            })
+            .ok_or_else(|| UnknownKind { found: text.chars().take(40).collect() })
     }
 }
 
@@ -126,10 +124,7 @@ impl Entity {
             Self::TimeOff(it) => EntityId::from(&it.id),
             Self::TimeOffReason(it) => EntityId::from(&it.id),
         };
-        EntityKey {
-            kind: self.kind(),
-            id,
-        }
+        EntityKey { kind: self.kind(), id }
     }
 
     /// Its kind.

@@ -43,9 +43,7 @@ impl Fingerprint {
     /// # Errors
     /// When the text has another length or another character.
     pub fn parse(text: &str) -> Result<Self, FingerprintError> {
-        let bad = || FingerprintError {
-            found: text.chars().take(40).collect(),
-        };
+        let bad = || FingerprintError { found: text.chars().take(40).collect() };
         if text.len() != 32 || !text.is_ascii() {
             return Err(bad());
         }

@@ -53,18 +53,8 @@ fn check_length(what: &'static str, text: &str, max: usize) -> Result<(), IdErro
         return Err(IdError::Empty { what, max });
     }
     if text.len() > max {
-        let found = text
-            .chars()
-            .take(24)
-            .collect::<String>()
-            .escape_debug()
-            .to_string();
-        return Err(IdError::TooLong {
-            what,
-            found,
-            bytes: text.len(),
-            max,
-        });
+        let found = text.chars().take(24).collect::<String>().escape_debug().to_string();
+        return Err(IdError::TooLong { what, found, bytes: text.len(), max });
     }
     Ok(())
 }
@@ -79,24 +69,16 @@ fn check_alphabet(
         None => Ok(()),
         Some(character) => {
             let found = text.escape_debug().to_string();
-            Err(IdError::Character {
-                what,
-                found,
-                character,
-                expected,
-            })
+            Err(IdError::Character { what, found, character, expected })
         }
     }
 }
 
 fn check_name(what: &'static str, text: &str) -> Result<(), IdError> {
     check_length(what, text, NAME_BYTES_MAX)?;
-    check_alphabet(
-        what,
-        text,
-        "letters a-z A-Z, digits, `_`, `-` or `.`",
-        |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'),
-    )
+    check_alphabet(what, text, "letters a-z A-Z, digits, `_`, `-` or `.`", |c| {
+        c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')
+    })
 }
 
 fn check_id(what: &'static str, text: &str) -> Result<(), IdError> {
@@ -202,14 +184,7 @@ macro_rules! erases {
     )*};
 }
 
-erases!(
-    EmployeeId,
-    ScheduleGroupId,
-    ShiftId,
-    OpenShiftId,
-    TimeOffId,
-    TimeOffReasonId
-);
+erases!(EmployeeId, ScheduleGroupId, ShiftId, OpenShiftId, TimeOffId, TimeOffReasonId);
 
 #[cfg(test)]
 mod tests {
@@ -225,14 +200,8 @@ mod tests {
 
     #[test]
     fn an_id_keeps_foreign_letters_and_refuses_control_characters() {
-        assert_eq!(
-            EmployeeId::new("Åsa Öberg/7").unwrap().as_str(),
-            "Åsa Öberg/7"
-        );
+        assert_eq!(EmployeeId::new("Åsa Öberg/7").unwrap().as_str(), "Åsa Öberg/7");
         let error = EmployeeId::new("a\nb").unwrap_err().to_string();
-        assert_eq!(
-            error,
-            r"employee id `a\nb` holds '\n'; expected no control characters"
-        );
+        assert_eq!(error, r"employee id `a\nb` holds '\n'; expected no control characters");
     }
 }

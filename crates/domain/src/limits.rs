@@ -101,3 +101,10 @@ pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 pub const CONNECTION_AGE_MAX: Duration = Duration::from_secs(5 * 60);
 /// How long a connection may take to finish its request after it was asked to close.
 pub const CONNECTION_DRAIN_MAX: Duration = Duration::from_secs(10);
+
+/// Entities that one search by id finds.
+pub const FOUND_ENTITIES_MAX: usize = 20;
+/// Characters that the beginning of an id must have to be searched for: fewer match by chance.
+pub const ID_BEGINNING_CHARS_MIN: usize = 6;
+/// Audit entries told of one entity, the last ones: years of daily changes.
+pub const HISTORY_ENTRIES_MAX: usize = 1000;

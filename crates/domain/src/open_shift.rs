@@ -31,16 +31,7 @@ impl OpenShift {
     /// The hash of its meaning: everything but the id and the derived day.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
-        let Self {
-            id: _,
-            group,
-            label,
-            interval,
-            day: _,
-            open_slots,
-            activities,
-            notes,
-        } = self;
+        let Self { id: _, group, label, interval, day: _, open_slots, activities, notes } = self;
         let mut print = Fingerprinter::new("open_shift/1");
         print
             .optional(group.as_ref().map(ScheduleGroupId::as_str))

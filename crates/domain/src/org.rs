@@ -41,15 +41,7 @@ impl Employee {
     /// The hash of everything but the id.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
-        let Self {
-            id: _,
-            name,
-            email,
-            m365_id,
-            google_id,
-            group,
-            time_zone,
-        } = self;
+        let Self { id: _, name, email, m365_id, google_id, group, time_zone } = self;
         let mut print = Fingerprinter::new("employee/1");
         print
             .optional(name.as_deref())

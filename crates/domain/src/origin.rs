@@ -36,17 +36,8 @@ pub struct OriginTagError {
 /// hold spaces.
 impl fmt::Display for OriginTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            mirror,
-            key,
-            generation,
-            entity,
-        } = self;
-        write!(
-            f,
-            "1 {mirror} {generation} {entity} {} {}",
-            key.kind, key.id
-        )
+        let Self { mirror, key, generation, entity } = self;
+        write!(f, "1 {mirror} {generation} {entity} {} {}", key.kind, key.id)
     }
 }
 
@@ -62,20 +53,11 @@ impl FromStr for OriginTag {
             return Err(bad(format!("version `{version}`, expected 1")));
         }
         let mirror = MirrorName::new(next("mirror")?).map_err(|e| bad(e.to_string()))?;
-        let generation = next("generation")?
-            .parse()
-            .map_err(|_| bad("generation".into()))?;
+        let generation = next("generation")?.parse().map_err(|_| bad("generation".into()))?;
         let entity = Fingerprint::parse(next("fingerprint")?).map_err(|e| bad(e.to_string()))?;
-        let kind = next("kind")?
-            .parse::<EntityKind>()
-            .map_err(|e| bad(e.to_string()))?;
+        let kind = next("kind")?.parse::<EntityKind>().map_err(|e| bad(e.to_string()))?;
         let id = EntityId::new(next("id")?).map_err(|e| bad(e.to_string()))?;
-        Ok(Self {
-            mirror,
-            key: EntityKey { kind, id },
-            generation,
-            entity,
-        })
+        Ok(Self { mirror, key: EntityKey { kind, id }, generation, entity })
     }
 }
 
@@ -88,10 +70,7 @@ mod tests {
     fn text_form_reads_back_even_with_spaces_in_the_id() {
         let tag = OriginTag {
             mirror: MirrorName::new("ward-caldav").unwrap(),
-            key: EntityKey {
-                kind: EntityKind::Shift,
-                id: EntityId::new("a b c").unwrap(),
-            },
+            key: EntityKey { kind: EntityKind::Shift, id: EntityId::new("a b c").unwrap() },
             generation: 3,
             entity: Fingerprinter::new("test").finish(),
         };

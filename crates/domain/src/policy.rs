@@ -54,9 +54,6 @@ pub struct DeletionGuard {
 
 impl Default for DeletionGuard {
     fn default() -> Self {
-        Self {
-            deleted_share_max: 0.2,
-            deletions_free: 2,
-        }
+        Self { deleted_share_max: 0.2, deletions_free: 2 }
     }
 }

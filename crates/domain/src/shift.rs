@@ -41,16 +41,7 @@ impl Shift {
     /// The hash of its meaning: everything but the id and the derived day.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
-        let Self {
-            id: _,
-            employee,
-            group,
-            label,
-            interval,
-            day: _,
-            activities,
-            notes,
-        } = self;
+        let Self { id: _, employee, group, label, interval, day: _, activities, notes } = self;
         let mut print = Fingerprinter::new("shift/1");
         print
             .text(employee.as_str())
@@ -67,12 +58,7 @@ impl Shift {
 /// Adds activities to the fingerprint of what they are part of.
 pub(crate) fn fingerprint_activities(print: &mut Fingerprinter, activities: &[Activity]) {
     print.number(activities.len() as i64);
-    for Activity {
-        label,
-        interval,
-        paid,
-    } in activities
-    {
+    for Activity { label, interval, paid } in activities {
         print
             .text(label)
             .instant(interval.start())

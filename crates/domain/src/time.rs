@@ -42,11 +42,7 @@ impl UtcInterval {
     /// # Errors
     /// When `end` is not after `start`.
     pub fn new(start: Timestamp, end: Timestamp) -> Result<Self, IntervalError> {
-        if end > start {
-            Ok(Self { start, end })
-        } else {
-            Err(IntervalError { start, end })
-        }
+        if end > start { Ok(Self { start, end }) } else { Err(IntervalError { start, end }) }
     }
 
     /// The first instant of the interval.
@@ -76,10 +72,7 @@ impl UtcInterval {
         if end > start {
             return Self { start, end };
         }
-        Self {
-            start,
-            end: Timestamp::from_second(start.as_second() + 1).unwrap_or(self.end),
-        }
+        Self { start, end: Timestamp::from_second(start.as_second() + 1).unwrap_or(self.end) }
     }
 
     /// Whether the two intervals share an instant; touching ends do not.
@@ -110,10 +103,7 @@ impl TryFrom<IntervalParts> for UtcInterval {
 
 impl From<UtcInterval> for IntervalParts {
     fn from(interval: UtcInterval) -> Self {
-        Self {
-            start: interval.start,
-            end: interval.end,
-        }
+        Self { start: interval.start, end: interval.end }
     }
 }
 
@@ -139,12 +129,8 @@ impl SyncWindow {
             Timestamp::from_second(second).unwrap_or(Timestamp::MAX)
         };
         let start = at(floor.saturating_sub(seconds(past)));
-        let end = at(floor
-            .saturating_add(seconds(future))
-            .max(start.as_second() + 1));
-        Self {
-            interval: UtcInterval { start, end },
-        }
+        let end = at(floor.saturating_add(seconds(future)).max(start.as_second() + 1));
+        Self { interval: UtcInterval { start, end } }
     }
 
     /// Whether an entity over `interval` is inside: it shares an instant with the window.
@@ -246,27 +232,18 @@ pub fn resolve(
             GapPolicy::After => (ambiguous.later(), Resolution::Gap),
             GapPolicy::Before => (ambiguous.earlier(), Resolution::Gap),
             GapPolicy::Refuse => {
-                return Err(LocalTimeError::Gap {
-                    local,
-                    zone: name(),
-                });
+                return Err(LocalTimeError::Gap { local, zone: name() });
             }
         },
         AmbiguousOffset::Fold { .. } => match policy.fold {
             FoldPolicy::Earlier => (ambiguous.earlier(), Resolution::Fold),
             FoldPolicy::Later => (ambiguous.later(), Resolution::Fold),
             FoldPolicy::Refuse => {
-                return Err(LocalTimeError::Fold {
-                    local,
-                    zone: name(),
-                });
+                return Err(LocalTimeError::Fold { local, zone: name() });
             }
         },
     };
-    let instant = instant.map_err(|_| LocalTimeError::Range {
-        local,
-        zone: name(),
-    })?;
+    let instant = instant.map_err(|_| LocalTimeError::Range { local, zone: name() })?;
     Ok((instant, resolution))
 }
 
@@ -324,40 +301,16 @@ mod tests {
     fn check(zone_name: &str, local: DateTime, expected: &str, resolution: Resolution) {
         let policy = LocalTimePolicy::default();
         let (instant, found) = resolve(local, &zone(zone_name), policy).unwrap();
-        assert_eq!(
-            (instant.to_string().as_str(), found),
-            (expected, resolution),
-            "{zone_name}"
-        );
+        assert_eq!((instant.to_string().as_str(), found), (expected, resolution), "{zone_name}");
     }
 
     #[test]
     fn gaps_move_on_and_folds_take_the_first() {
         let (gap, fold) = (Resolution::Gap, Resolution::Fold);
-        check(
-            "Europe/Berlin",
-            date(2027, 3, 28).at(2, 30, 0, 0),
-            "2027-03-28T01:30:00Z",
-            gap,
-        );
-        check(
-            "Europe/Berlin",
-            date(2026, 10, 25).at(2, 30, 0, 0),
-            "2026-10-25T00:30:00Z",
-            fold,
-        );
-        check(
-            "America/New_York",
-            date(2027, 3, 14).at(2, 30, 0, 0),
-            "2027-03-14T07:30:00Z",
-            gap,
-        );
-        check(
-            "America/New_York",
-            date(2026, 11, 1).at(1, 30, 0, 0),
-            "2026-11-01T05:30:00Z",
-            fold,
-        );
+        check("Europe/Berlin", date(2027, 3, 28).at(2, 30, 0, 0), "2027-03-28T01:30:00Z", gap);
+        check("Europe/Berlin", date(2026, 10, 25).at(2, 30, 0, 0), "2026-10-25T00:30:00Z", fold);
+        check("America/New_York", date(2027, 3, 14).at(2, 30, 0, 0), "2027-03-14T07:30:00Z", gap);
+        check("America/New_York", date(2026, 11, 1).at(1, 30, 0, 0), "2026-11-01T05:30:00Z", fold);
         // Lord Howe moves by half an hour.
         check(
             "Australia/Lord_Howe",
@@ -383,15 +336,8 @@ mod tests {
 
     #[test]
     fn a_refusing_policy_names_the_time_and_the_zone() {
-        let policy = LocalTimePolicy {
-            gap: GapPolicy::Refuse,
-            fold: FoldPolicy::Refuse,
-        };
-        let gap = resolve(
-            date(2027, 3, 28).at(2, 30, 0, 0),
-            &zone("Europe/Berlin"),
-            policy,
-        );
+        let policy = LocalTimePolicy { gap: GapPolicy::Refuse, fold: FoldPolicy::Refuse };
+        let gap = resolve(date(2027, 3, 28).at(2, 30, 0, 0), &zone("Europe/Berlin"), policy);
         assert_eq!(
             gap.unwrap_err().to_string(),
             "2027-03-28T02:30:00 does not exist in Europe/Berlin: clocks skip it"
@@ -401,15 +347,8 @@ mod tests {
     #[test]
     fn a_night_over_a_change_has_its_real_length() {
         let berlin = zone("Europe/Berlin");
-        let at = |local| {
-            resolve(local, &berlin, LocalTimePolicy::default())
-                .unwrap()
-                .0
-        };
-        let (from, to) = (
-            date(2026, 10, 24).at(22, 0, 0, 0),
-            date(2026, 10, 25).at(6, 0, 0, 0),
-        );
+        let at = |local| resolve(local, &berlin, LocalTimePolicy::default()).unwrap().0;
+        let (from, to) = (date(2026, 10, 24).at(22, 0, 0, 0), date(2026, 10, 25).at(6, 0, 0, 0));
         let night = UtcInterval::new(at(from), at(to)).unwrap();
         assert_eq!(night.duration(), Duration::from_secs(9 * 3600));
     }
@@ -452,10 +391,7 @@ mod tests {
     fn a_window_floors_to_the_hour_and_admits_what_overlaps() {
         let now: Timestamp = "2026-11-21T03:45:10Z".parse().unwrap();
         let window = SyncWindow::around(now, Duration::from_secs(3600), Duration::from_secs(7200));
-        assert_eq!(
-            window.interval.to_string(),
-            "2026-11-21T02:00:00Z/2026-11-21T05:00:00Z"
-        );
+        assert_eq!(window.interval.to_string(), "2026-11-21T02:00:00Z/2026-11-21T05:00:00Z");
         let touching = UtcInterval::new(window.interval.end(), Timestamp::MAX).unwrap();
         assert!(!window.admits(&touching));
     }

@@ -74,13 +74,7 @@ impl TimeOff {
     /// The hash of its meaning: everything but the id.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
-        let Self {
-            id: _,
-            employee,
-            reason,
-            span,
-            notes,
-        } = self;
+        let Self { id: _, employee, reason, span, notes } = self;
         let mut print = Fingerprinter::new("time_off/1");
         print
             .text(employee.as_str())
@@ -90,10 +84,9 @@ impl TimeOff {
             TimeOffSpan::AllDay { first, end, zone } => {
                 print.number(1).day(*first).day(*end).text(zone)
             }
-            TimeOffSpan::Timed(interval) => print
-                .number(2)
-                .instant(interval.start())
-                .instant(interval.end()),
+            TimeOffSpan::Timed(interval) => {
+                print.number(2).instant(interval.start()).instant(interval.end())
+            }
         };
         print.finish()
     }

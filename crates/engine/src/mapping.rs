@@ -80,13 +80,7 @@ impl MappingProfile {
     /// The hash of the profile: another one means that every item is looked at again.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
-        let Self {
-            privacy,
-            title,
-            activities,
-            activities_listed,
-            time_zone,
-        } = self;
+        let Self { privacy, title, activities, activities_listed, time_zone } = self;
         let mut print = Fingerprinter::new("mapping_profile/1");
         print
             .number(*privacy as i64)
@@ -118,31 +112,21 @@ impl MappingProfile {
 
     fn shift(&self, shift: &Shift, names: &Names) -> CalendarEvent {
         let profile = self.activities.get(&shift.label);
-        let label = profile
-            .and_then(|it| it.title.as_deref())
-            .unwrap_or(&shift.label);
-        let group = shift
-            .group
-            .as_ref()
-            .map(|id| name_of(&names.groups, id.as_str()));
+        let label = profile.and_then(|it| it.title.as_deref()).unwrap_or(&shift.label);
+        let group = shift.group.as_ref().map(|id| name_of(&names.groups, id.as_str()));
         let employee = name_of(&names.employees, shift.employee.as_str());
         let title = fill(
             &self.title,
-            &[
-                ("{activity}", Some(label)),
-                ("{group}", group),
-                ("{employee}", Some(employee)),
-            ],
+            &[("{activity}", Some(label)), ("{group}", group), ("{employee}", Some(employee))],
         );
         let summary = match self.privacy {
             PrivacyTier::Full | PrivacyTier::Title => title,
             PrivacyTier::Busy => "Busy".into(),
         };
         let (description, categories) = match self.privacy {
-            PrivacyTier::Full => (
-                self.describe(&shift.activities, shift.notes.as_deref()),
-                vec![label.to_owned()],
-            ),
+            PrivacyTier::Full => {
+                (self.describe(&shift.activities, shift.notes.as_deref()), vec![label.to_owned()])
+            }
             PrivacyTier::Title | PrivacyTier::Busy => (None, vec![]),
         };
         CalendarEvent {
@@ -157,29 +141,18 @@ impl MappingProfile {
     }
 
     fn time_off(&self, time_off: &TimeOff, names: &Names) -> CalendarEvent {
-        let reason = time_off
-            .reason
-            .as_ref()
-            .map(|id| name_of(&names.reasons, id.as_str()));
+        let reason = time_off.reason.as_ref().map(|id| name_of(&names.reasons, id.as_str()));
         let (summary, description) = match self.privacy {
-            PrivacyTier::Full => (
-                reason.unwrap_or("Time off").to_owned(),
-                time_off.notes.clone(),
-            ),
+            PrivacyTier::Full => (reason.unwrap_or("Time off").to_owned(), time_off.notes.clone()),
             // The kind of an absence can be sensitive (sick leave), so a title never names it.
             PrivacyTier::Title => ("Time off".to_owned(), None),
             PrivacyTier::Busy => ("Busy".to_owned(), None),
         };
         let span = match &time_off.span {
             TimeOffSpan::Timed(interval) => EventSpan::Timed(*interval),
-            TimeOffSpan::AllDay {
-                first,
-                end,
-                zone: _,
-            } => EventSpan::AllDay {
-                first: *first,
-                end: *end,
-            },
+            TimeOffSpan::AllDay { first, end, zone: _ } => {
+                EventSpan::AllDay { first: *first, end: *end }
+            }
         };
         let show_as = match self.privacy {
             PrivacyTier::Full | PrivacyTier::Title => ShowAs::OutOfOffice,
@@ -200,28 +173,15 @@ impl MappingProfile {
         let zone = TimeZone::get(&self.time_zone).unwrap_or(TimeZone::UTC);
         let mut lines = Vec::new();
         if self.activities_listed {
-            for Activity {
-                label,
-                interval,
-                paid,
-            } in activities
-            {
+            for Activity { label, interval, paid } in activities {
                 let at = |instant| zone.to_datetime(instant).strftime("%H:%M").to_string();
                 let unpaid = if *paid { "" } else { " (unpaid)" };
                 let (from, to) = (at(interval.start()), at(interval.end()));
                 lines.push(format!("{from}–{to} {label}{unpaid}"));
             }
         }
-        lines.extend(
-            notes
-                .filter(|notes| !notes.trim().is_empty())
-                .map(str::to_owned),
-        );
-        if lines.is_empty() {
-            None
-        } else {
-            Some(lines.join("\n"))
-        }
+        lines.extend(notes.filter(|notes| !notes.trim().is_empty()).map(str::to_owned));
+        if lines.is_empty() { None } else { Some(lines.join("\n")) }
     }
 }
 
@@ -237,9 +197,7 @@ fn fill(template: &str, values: &[(&str, Option<&str>)]) -> String {
     let (mut placeholders, mut shown) = (0, 0);
     let mut rest = template;
     while !rest.is_empty() {
-        let found = values
-            .iter()
-            .find(|(placeholder, _)| rest.starts_with(placeholder));
+        let found = values.iter().find(|(placeholder, _)| rest.starts_with(placeholder));
         let Some((placeholder, value)) = found else {
             let next = rest.chars().next().map_or(1, char::len_utf8);
             literal.push_str(&rest[..next]);
@@ -261,11 +219,7 @@ fn fill(template: &str, values: &[(&str, Option<&str>)]) -> String {
     }
     out.push_str(&literal);
     let out = out.trim();
-    if out.is_empty() {
-        "Shift".into()
-    } else {
-        out.to_owned()
-    }
+    if out.is_empty() { "Shift".into() } else { out.to_owned() }
 }
 
 #[cfg(test)]
@@ -279,12 +233,7 @@ mod tests {
 
     #[test]
     fn an_unknown_value_takes_its_separator_with_it() {
-        check(
-            "{activity} – {group}",
-            Some("Late"),
-            Some("Ward 3"),
-            "Late – Ward 3",
-        );
+        check("{activity} – {group}", Some("Late"), Some("Ward 3"), "Late – Ward 3");
         check("{activity} – {group}", Some("Late"), None, "Late");
         check("{activity} – {group}", None, Some("Ward 3"), "Ward 3");
         check("{activity} – {group}", None, None, "Shift");

@@ -55,10 +55,7 @@ fn as_text<S: serde::Serializer>(
     refusal: &Option<GuardRefusal>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    refusal
-        .as_ref()
-        .map(ToString::to_string)
-        .serialize(serializer)
+    refusal.as_ref().map(ToString::to_string).serialize(serializer)
 }
 
 /// One thing that went wrong.
@@ -147,11 +144,7 @@ impl CalendarReport {
         self.failed += 1;
         if self.problems.len() < PROBLEMS_MAX {
             let calendar = self.calendar.clone();
-            self.problems.push(Problem {
-                calendar,
-                key: Some(key),
-                reason,
-            });
+            self.problems.push(Problem { calendar, key: Some(key), reason });
         }
     }
 }
@@ -193,11 +186,7 @@ impl CycleReport {
     /// Notes a problem with a whole calendar.
     pub fn problem(&mut self, calendar: CalendarKey, reason: String) {
         if self.problems.len() < PROBLEMS_MAX {
-            self.problems.push(Problem {
-                calendar,
-                key: None,
-                reason,
-            });
+            self.problems.push(Problem { calendar, key: None, reason });
         }
     }
 

@@ -101,31 +101,15 @@ pub fn matching(before: Before, kind: ReadingKind) -> Matching {
             None => unmatched.push(it),
         }
     }
-    Matching {
-        before: before.index,
-        taken,
-        ready,
-        unmatched,
-        absence,
-        removed,
-    }
+    Matching { before: before.index, taken, ready, unmatched, absence, removed }
 }
 
 /// The second half: pairs the rest with the entities that were loaded, and says what changes.
 #[must_use]
 pub fn diff(matching: Matching, loaded: &[Entity], window: &SyncWindow) -> RosterDiff {
-    let Matching {
-        before,
-        mut taken,
-        mut ready,
-        unmatched,
-        absence,
-        removed,
-    } = matching;
-    let known: BTreeMap<EntityKey, RosterIndexRow> = before
-        .into_iter()
-        .map(|row| (row.key.clone(), row))
-        .collect();
+    let Matching { before, mut taken, mut ready, unmatched, absence, removed } = matching;
+    let known: BTreeMap<EntityKey, RosterIndexRow> =
+        before.into_iter().map(|row| (row.key.clone(), row)).collect();
     assign_ids(&known, loaded, unmatched, &mut taken, &mut ready);
     let mut diff = RosterDiff::default();
     for (it, key) in ready {
@@ -141,12 +125,7 @@ pub fn diff(matching: Matching, loaded: &[Entity], window: &SyncWindow) -> Roste
         match known.get(&entity.key()) {
             Some(row) if row.fingerprint == fingerprint && row.twin == twin => diff.unchanged += 1,
             Some(_) | None => {
-                diff.upserts.push(Upsert {
-                    entity,
-                    fingerprint,
-                    twin,
-                    at: it.at,
-                });
+                diff.upserts.push(Upsert { entity, fingerprint, twin, at: it.at });
             }
         }
     }
@@ -156,10 +135,8 @@ pub fn diff(matching: Matching, loaded: &[Entity], window: &SyncWindow) -> Roste
             diff.tombstones.push(row.key.clone());
         }
     }
-    diff.tombstones
-        .extend(removed.into_iter().filter(|key| known.contains_key(key)));
-    diff.upserts
-        .sort_by_cached_key(|upsert| upsert.entity.key());
+    diff.tombstones.extend(removed.into_iter().filter(|key| known.contains_key(key)));
+    diff.upserts.sort_by_cached_key(|upsert| upsert.entity.key());
     diff.tombstones.sort();
     diff.tombstones.dedup();
     diff
@@ -186,10 +163,8 @@ fn assign_ids(
             Identity::Assigned { twin } => Some(Leftover::new(&it.entity, twin, index)),
         })
         .collect();
-    let pairs: BTreeMap<usize, usize> = pair(earlier, now)
-        .into_iter()
-        .map(|(before, now)| (now, before))
-        .collect();
+    let pairs: BTreeMap<usize, usize> =
+        pair(earlier, now).into_iter().map(|(before, now)| (now, before)).collect();
     for (index, it) in unmatched.into_iter().enumerate() {
         let key = match pairs.get(&index) {
             Some(before) => loaded[*before].key(),

@@ -37,11 +37,7 @@ impl Leftover {
             Entity::Shift(shift) => (Some(shift.day), shift.label.clone()),
             Entity::OpenShift(open) => (Some(open.day), open.label.clone()),
             Entity::TimeOff(off) => {
-                let label = off
-                    .reason
-                    .as_ref()
-                    .map(ToString::to_string)
-                    .unwrap_or_default();
+                let label = off.reason.as_ref().map(ToString::to_string).unwrap_or_default();
                 (first_day(off), label)
             }
             Entity::Employee(_) | Entity::ScheduleGroup(_) | Entity::TimeOffReason(_) => {
@@ -52,9 +48,7 @@ impl Leftover {
             kind: entity.kind(),
             owner: owner.or(group).unwrap_or_default(),
             day,
-            start: entity
-                .interval()
-                .map_or(0, |interval| interval.start().as_second()),
+            start: entity.interval().map_or(0, |interval| interval.start().as_second()),
             label,
             twin,
             index,
@@ -65,10 +59,9 @@ impl Leftover {
 fn first_day(off: &domain::TimeOff) -> Option<Date> {
     match &off.span {
         domain::TimeOffSpan::AllDay { first, .. } => Some(*first),
-        domain::TimeOffSpan::Timed(interval) => Some(domain::time::local_day(
-            interval.start(),
-            &jiff::tz::TimeZone::UTC,
-        )),
+        domain::TimeOffSpan::Timed(interval) => {
+            Some(domain::time::local_day(interval.start(), &jiff::tz::TimeZone::UTC))
+        }
     }
 }
 
@@ -140,10 +133,8 @@ fn pair_moved(
         }
     }
     near.sort_unstable();
-    let (mut used_before, mut used_now) = (
-        std::collections::BTreeSet::new(),
-        std::collections::BTreeSet::new(),
-    );
+    let (mut used_before, mut used_now) =
+        (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
     for (_, earlier, later) in near {
         if !used_before.contains(&earlier) && !used_now.contains(&later) {
             used_before.insert(earlier);

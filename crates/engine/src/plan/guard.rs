@@ -39,10 +39,7 @@ pub fn judge(
     let too_many = deletions > guard.deletions_free && share > guard.deleted_share_max;
     let meant = allowance.is_some_and(|allowance| deletions <= allowance);
     if (everything || too_many) && !meant {
-        return Err(GuardRefusal {
-            subject: subject.into(),
-            count,
-        });
+        return Err(GuardRefusal { subject: subject.into(), count });
     }
     Ok(())
 }
@@ -54,11 +51,7 @@ mod tests {
     fn check(deletions: u64, present: u64, allowance: Option<u64>, passes: bool) {
         let count = DeletionCount { present, deletions };
         let verdict = judge("roster r", count, &DeletionGuard::default(), allowance);
-        assert_eq!(
-            verdict.is_ok(),
-            passes,
-            "{deletions} of {present}, {allowance:?}"
-        );
+        assert_eq!(verdict.is_ok(), passes, "{deletions} of {present}, {allowance:?}");
     }
 
     #[test]

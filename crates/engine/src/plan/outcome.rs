@@ -70,23 +70,14 @@ pub fn settle(
 }
 
 fn applied(attempt: Attempt, written: Option<Written>, now: Timestamp) -> Settled {
-    let Attempt {
-        mut row,
-        verb,
-        fingerprint,
-        version,
-        attempts: _,
-    } = attempt;
+    let Attempt { mut row, verb, fingerprint, version, attempts: _ } = attempt;
     let audit = match verb {
         Verb::Create => AuditVerb::Created,
         Verb::Update => AuditVerb::Updated,
         Verb::Delete => AuditVerb::Deleted,
     };
     let write = match (verb, written) {
-        (Verb::Delete, _) => LedgerWrite::Remove {
-            calendar: row.calendar,
-            key: row.key,
-        },
+        (Verb::Delete, _) => LedgerWrite::Remove { calendar: row.calendar, key: row.key },
         (Verb::Create | Verb::Update, Some(written)) => {
             row.remote = Some(Remote {
                 id: written.remote_id,
@@ -103,18 +94,10 @@ fn applied(attempt: Attempt, written: Option<Written>, now: Timestamp) -> Settle
         // A target that says "done" without saying where it is must be looked at.
         (Verb::Create | Verb::Update, None) => {
             let next = Next::Look(None);
-            return Settled {
-                write: LedgerWrite::Put(row),
-                audit: None,
-                next,
-            };
+            return Settled { write: LedgerWrite::Put(row), audit: None, next };
         }
     };
-    Settled {
-        write,
-        audit: Some((audit, String::new())),
-        next: Next::Done,
-    }
+    Settled { write, audit: Some((audit, String::new())), next: Next::Done }
 }
 
 fn failed(attempt: Attempt, failure: Failure, now: Timestamp) -> Settled {
@@ -122,11 +105,7 @@ fn failed(attempt: Attempt, failure: Failure, now: Timestamp) -> Settled {
         FailureClass::Throttled { .. } => not_applied(attempt, now, Next::Again),
         FailureClass::Unavailable | FailureClass::DeltaExpired => {
             let tired = attempt.attempts >= ATTEMPTS_PER_CYCLE_MAX;
-            not_applied(
-                attempt,
-                now,
-                if tired { Next::Postponed } else { Next::Again },
-            )
+            not_applied(attempt, now, if tired { Next::Postponed } else { Next::Again })
         }
         FailureClass::Unauthorised => not_applied(attempt, now, Next::Postponed),
         FailureClass::CalendarMissing => match attempt.verb {
@@ -139,29 +118,17 @@ fn failed(attempt: Attempt, failure: Failure, now: Timestamp) -> Settled {
         FailureClass::Unknown | FailureClass::Precondition => {
             if attempt.attempts >= ATTEMPTS_PER_CYCLE_MAX {
                 let write = LedgerWrite::Put(attempt.row);
-                return Settled {
-                    write,
-                    audit: None,
-                    next: Next::Postponed,
-                };
+                return Settled { write, audit: None, next: Next::Postponed };
             }
             let write = LedgerWrite::Put(attempt.row);
-            Settled {
-                write,
-                audit: None,
-                next: Next::Look(None),
-            }
+            Settled { write, audit: None, next: Next::Look(None) }
         }
         FailureClass::Duplicate { at } => {
             if attempt.attempts >= ATTEMPTS_PER_CYCLE_MAX {
                 return refused(attempt, failure.to_string(), now);
             }
             let next = Next::LookForTaken(at.clone());
-            Settled {
-                write: LedgerWrite::Put(attempt.row),
-                audit: None,
-                next,
-            }
+            Settled { write: LedgerWrite::Put(attempt.row), audit: None, next }
         }
         FailureClass::Missing => match attempt.verb {
             Verb::Delete => gone(attempt),
@@ -175,23 +142,14 @@ fn failed(attempt: Attempt, failure: Failure, now: Timestamp) -> Settled {
 
 /// Surely not applied: the intent waits again, and what was there before is still there.
 fn not_applied(attempt: Attempt, now: Timestamp, next: Next) -> Settled {
-    let Attempt {
-        mut row,
-        attempts: _,
-        verb: _,
-        fingerprint: _,
-        version: _,
-    } = attempt;
+    let Attempt { mut row, attempts: _, verb: _, fingerprint: _, version: _ } = attempt;
     if let Some(intent) = row.intent.as_mut() {
         intent.state = IntentState::Planned;
         intent.attempts += 1;
     }
     row.changed_at = now;
     let audit = match next {
-        Next::Postponed => Some((
-            AuditVerb::Deferred,
-            "the target was not available".to_owned(),
-        )),
+        Next::Postponed => Some((AuditVerb::Deferred, "the target was not available".to_owned())),
         Next::Done
         | Next::Refused(_)
         | Next::Again
@@ -199,11 +157,7 @@ fn not_applied(attempt: Attempt, now: Timestamp, next: Next) -> Settled {
         | Next::LookForTaken(_)
         | Next::Reopen => None,
     };
-    Settled {
-        write: LedgerWrite::Put(row),
-        audit,
-        next,
-    }
+    Settled { write: LedgerWrite::Put(row), audit, next }
 }
 
 /// Not there, although we thought so: made anew.
@@ -219,26 +173,13 @@ fn not_there(attempt: Attempt, now: Timestamp, next: Next) -> Settled {
 fn gone(attempt: Attempt) -> Settled {
     let LedgerRow { calendar, key, .. } = attempt.row;
     let audit = Some((AuditVerb::Forgotten, "it was gone already".to_owned()));
-    Settled {
-        write: LedgerWrite::Remove { calendar, key },
-        audit,
-        next: Next::Done,
-    }
+    Settled { write: LedgerWrite::Remove { calendar, key }, audit, next: Next::Done }
 }
 
 /// Refused: counted, tried again in later cycles, set aside after too many times.
 fn refused(attempt: Attempt, reason: String, now: Timestamp) -> Settled {
-    let Attempt {
-        mut row,
-        fingerprint,
-        verb,
-        attempts: _,
-        version: _,
-    } = attempt;
-    let before = row
-        .trouble
-        .take()
-        .filter(|trouble| trouble.fingerprint == fingerprint);
+    let Attempt { mut row, fingerprint, verb, attempts: _, version: _ } = attempt;
+    let before = row.trouble.take().filter(|trouble| trouble.fingerprint == fingerprint);
     let refusals = before.map_or(0, |trouble| trouble.refusals) + 1;
     let quarantined = refusals >= REFUSALS_BEFORE_QUARANTINE;
     row.trouble = Some(Trouble {
@@ -251,20 +192,13 @@ fn refused(attempt: Attempt, reason: String, now: Timestamp) -> Settled {
     row.intent = (!quarantined).then(|| Intent {
         verb,
         fingerprint,
-        remote_id: row
-            .intent
-            .as_ref()
-            .and_then(|intent| intent.remote_id.clone()),
+        remote_id: row.intent.as_ref().and_then(|intent| intent.remote_id.clone()),
         state: IntentState::Planned,
         attempts: row.intent.as_ref().map_or(0, |intent| intent.attempts) + 1,
         not_before: None,
     });
     row.changed_at = now;
-    let audit = if quarantined {
-        AuditVerb::Quarantined
-    } else {
-        AuditVerb::Refused
-    };
+    let audit = if quarantined { AuditVerb::Quarantined } else { AuditVerb::Refused };
     Settled {
         write: LedgerWrite::Put(row),
         audit: Some((audit, reason.clone())),

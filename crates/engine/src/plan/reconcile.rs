@@ -188,15 +188,7 @@ pub fn plan_subject(
         };
         let seen = seen(&row.calendar);
         let moved = here.is_none() && showing.is_some();
-        steps.extend(step(
-            subject,
-            Some(row),
-            &row.calendar,
-            desired,
-            seen,
-            now,
-            moved,
-        ));
+        steps.extend(step(subject, Some(row), &row.calendar, desired, seen, now, moved));
     }
     if let Some(showing) = showing.filter(|_| !in_place && !only_if_there) {
         let seen = seen(&showing.calendar);
@@ -219,21 +211,9 @@ pub fn plan_orphan(
     item: RemoteItem,
     circumstances: Circumstances<'_>,
 ) -> Option<Step> {
-    let hidden = if circumstances.purge {
-        Hidden::Purged
-    } else {
-        Hidden::Deleted
-    };
+    let hidden = if circumstances.purge { Hidden::Purged } else { Hidden::Deleted };
     let desired = Desired::Hidden(hidden);
-    step(
-        subject,
-        None,
-        calendar,
-        desired,
-        Seen::Present(item),
-        circumstances.now,
-        false,
-    )
+    step(subject, None, calendar, desired, Seen::Present(item), circumstances.now, false)
 }
 
 /// Whether a copy in another calendar must be gone before this one is made: both are the same
@@ -264,11 +244,7 @@ fn step(
     };
     let taken = seen == Seen::Foreign;
     let generation = row.map_or(0, |row| row.generation) + u32::from(taken);
-    let situation = Situation {
-        desired,
-        known: Known::of(row),
-        seen,
-    };
+    let situation = Situation { desired, known: Known::of(row), seen };
     let mut action = reconcile(&situation);
     let waiting = row.and_then(|row| row.intent.as_ref());
     if action == Action::Nothing && waiting.is_some() {
@@ -287,23 +263,13 @@ fn step(
     if action == Action::Nothing {
         return None;
     }
-    Some(Step {
-        key: subject.key.clone(),
-        calendar: calendar.clone(),
-        action,
-        showing,
-        generation,
-    })
+    Some(Step { key: subject.key.clone(), calendar: calendar.clone(), action, showing, generation })
 }
 
 /// Turns one situation into one action.
 #[must_use]
 pub fn reconcile(situation: &Situation) -> Action {
-    let Situation {
-        desired,
-        known,
-        seen,
-    } = situation;
+    let Situation { desired, known, seen } = situation;
     match (desired, known, seen) {
         (
             Desired::Shown(_),
@@ -314,11 +280,7 @@ pub fn reconcile(situation: &Situation) -> Action {
         | (Desired::Hidden(_), Known::InDoubt { .. }, Seen::NotLooked) => Action::Look,
         (Desired::Shown(_), Known::InDoubt { remote, .. }, Seen::Absent | Seen::Foreign) => {
             let there_before = remote.is_some();
-            Action::Create(if there_before {
-                Because::Vanished
-            } else {
-                Because::New
-            })
+            Action::Create(if there_before { Because::Vanished } else { Because::New })
         }
         (Desired::Shown(showing), Known::There(remote), Seen::NotLooked) => {
             keep_true(showing, remote)
@@ -367,11 +329,7 @@ fn remove(hidden: &Hidden, remote: RemoteId, etag: Option<ETag>) -> Action {
         Hidden::Unmapped(_) => Because::Unmapped,
         Hidden::Purged => Because::Purged,
     };
-    Action::Delete {
-        remote,
-        etag,
-        because,
-    }
+    Action::Delete { remote, etag, because }
 }
 
 /// What the ledger knows to be there, against what is wanted.
@@ -402,11 +360,7 @@ fn put_right(showing: &Showing, known: &Known, item: &RemoteItem) -> Action {
         (Known::There(_), Some(_))
         | (Known::Nothing | Known::NotThere | Known::InDoubt { .. }, _) => Because::Changed,
     };
-    Action::Update {
-        remote: item.remote_id.clone(),
-        etag: item.etag.clone(),
-        because,
-    }
+    Action::Update { remote: item.remote_id.clone(), etag: item.etag.clone(), because }
 }
 
 /// What we wrote coming back to us.

@@ -92,10 +92,9 @@ impl Known {
     pub fn of(row: Option<&LedgerRow>) -> Self {
         let Some(row) = row else { return Self::Nothing };
         match (&row.intent, &row.remote) {
-            (Some(intent), remote) if intent.state == IntentState::Sent => Self::InDoubt {
-                intent: intent.clone(),
-                remote: remote.clone(),
-            },
+            (Some(intent), remote) if intent.state == IntentState::Sent => {
+                Self::InDoubt { intent: intent.clone(), remote: remote.clone() }
+            }
             (_, Some(remote)) => Self::There(remote.clone()),
             (_, None) => Self::NotThere,
         }
@@ -105,8 +104,7 @@ impl Known {
 /// Whether a ledger row's item lies wholly before the window: history, which is left alone.
 #[must_use]
 pub fn is_history(row: &LedgerRow, window: &SyncWindow) -> bool {
-    row.ends_at
-        .is_some_and(|ends_at| ends_at <= window.interval.start())
+    row.ends_at.is_some_and(|ends_at| ends_at <= window.interval.start())
 }
 
 /// What the roster wants of `subject`, given where it belongs and the window.
@@ -115,11 +113,7 @@ pub fn desired(subject: &Subject, projected: Option<&Projected>, window: &SyncWi
     let Some(entry) = &subject.entry else {
         return Wish::Now(Desired::Hidden(Hidden::Deleted));
     };
-    let Some(Projected {
-        placement,
-        fingerprint,
-    }) = projected
-    else {
+    let Some(Projected { placement, fingerprint }) = projected else {
         return Wish::Now(Desired::Hidden(Hidden::NotShown));
     };
     let interval = entry.entity.interval();
@@ -135,13 +129,7 @@ pub fn desired(subject: &Subject, projected: Option<&Projected>, window: &SyncWi
     let ends_at = interval.map(|interval| interval.end());
     let employee = entry.entity.employee().cloned();
     let version = entry.version;
-    let showing = Showing {
-        calendar,
-        fingerprint,
-        version,
-        employee,
-        ends_at,
-    };
+    let showing = Showing { calendar, fingerprint, version, employee, ends_at };
     match interval {
         Some(interval) if window.admits(&interval) => Wish::Now(Desired::Shown(showing)),
         None => Wish::Now(Desired::Shown(showing)),

@@ -72,11 +72,7 @@ impl Plan {
             Action::Hold(hold) => PlannedAction::Hold(hold.clone()),
         };
         let (calendar, key) = (step.calendar.clone(), step.key.clone());
-        self.entries.push(PlanEntry {
-            calendar,
-            key,
-            what,
-        });
+        self.entries.push(PlanEntry { calendar, key, what });
     }
 
     /// How many actions of each sort.
@@ -110,10 +106,7 @@ impl Plan {
                 PlannedAction::Hold(hold) => *hold == Hold::MovesFirst,
             };
             if acts {
-                calendars
-                    .entry(entry.calendar.clone())
-                    .or_default()
-                    .push(entry.key.clone());
+                calendars.entry(entry.calendar.clone()).or_default().push(entry.key.clone());
             }
         }
         calendars

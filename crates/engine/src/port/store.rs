@@ -439,6 +439,7 @@ pub struct Fenced {
 }
 
 /// One row write.
+#[expect(clippy::large_enum_variant, reason = "nearly all are puts, by the hundred")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum LedgerWrite {
     /// Puts the row, replacing the one for the same calendar and key.

@@ -12,10 +12,8 @@ pub struct Backoff {
 }
 
 /// Between attempts at one request.
-pub const BETWEEN_ATTEMPTS: Backoff = Backoff {
-    base: Duration::from_millis(200),
-    cap: Duration::from_secs(20),
-};
+pub const BETWEEN_ATTEMPTS: Backoff =
+    Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(20) };
 
 impl Backoff {
     /// How long to wait after failure number `failures` (from 1). `fraction` is a random number
@@ -23,10 +21,7 @@ impl Backoff {
     #[must_use]
     pub fn delay(&self, failures: u32, fraction: f64) -> Duration {
         let doublings = failures.saturating_sub(1).min(32);
-        let bound = self
-            .base
-            .saturating_mul(1u32 << doublings.min(31))
-            .min(self.cap);
+        let bound = self.base.saturating_mul(1u32 << doublings.min(31)).min(self.cap);
         bound.mul_f64(fraction.clamp(0.0, 1.0))
     }
 }

@@ -37,11 +37,7 @@ pub struct Breaker {
 
 impl Default for Breaker {
     fn default() -> Self {
-        Self {
-            state: BreakerState::Closed,
-            failures: 0,
-            opened: 0,
-        }
+        Self { state: BreakerState::Closed, failures: 0, opened: 0 }
     }
 }
 
@@ -93,13 +89,10 @@ impl Breaker {
         let probe_failed = self.state == BreakerState::HalfOpen;
         if probe_failed || (self.state == BreakerState::Closed && self.failures >= FAILURES_TO_OPEN)
         {
-            let wait = OPEN_FIRST
-                .saturating_mul(1 << self.opened.min(16))
-                .min(OPEN_MAX);
+            let wait = OPEN_FIRST.saturating_mul(1 << self.opened.min(16)).min(OPEN_MAX);
             self.opened += 1;
-            self.state = BreakerState::Open {
-                until: now.saturating_add(wait).unwrap_or(Timestamp::MAX),
-            };
+            self.state =
+                BreakerState::Open { until: now.saturating_add(wait).unwrap_or(Timestamp::MAX) };
         }
     }
 

@@ -161,10 +161,8 @@ mod tests {
         Quota::new(&QuotaDeclaration {
             scope: QuotaScope::Connection,
             concurrency,
-            rate: rate.map(|(requests, seconds)| Rate {
-                requests,
-                per: Duration::from_secs(seconds),
-            }),
+            rate: rate
+                .map(|(requests, seconds)| Rate { requests, per: Duration::from_secs(seconds) }),
         })
     }
 

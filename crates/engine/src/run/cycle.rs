@@ -103,12 +103,7 @@ pub struct CycleOptions {
 
 impl Default for CycleOptions {
     fn default() -> Self {
-        Self {
-            read_back: false,
-            allow_deletions: None,
-            purge: false,
-            writes: true,
-        }
+        Self { read_back: false, allow_deletions: None, purge: false, writes: true }
     }
 }
 
@@ -162,6 +157,17 @@ struct Start {
     scope: Scope,
 }
 
+impl Start {
+    /// Where the cursor stands when the cycle is complete.
+    fn reached(&self) -> Cursor {
+        Cursor {
+            seq: self.seq,
+            window_end: Some(self.window.interval.end()),
+            profile: Some(self.profile),
+        }
+    }
+}
+
 /// Runs one cycle.
 ///
 /// # Errors
@@ -172,76 +178,93 @@ pub async fn run_cycle(
     equipment: Equipment<'_>,
     options: CycleOptions,
 ) -> Result<CycleReport, CycleError> {
-    let Equipment {
-        store,
-        target,
-        gate,
-        clock,
-        watcher,
-        ..
-    } = equipment;
+    let Equipment { store, target, gate, clock, watcher, .. } = equipment;
     let started_at = clock.now();
     let sent_before = target.requests_sent();
     gate.begin_cycle();
-    let mut report = CycleReport {
-        complete: true,
-        started_at,
-        ended_at: started_at,
-        ..Default::default()
-    };
+    let mut report =
+        CycleReport { complete: true, started_at, ended_at: started_at, ..Default::default() };
     let start = start(spec, store, started_at, options).await?;
+    if is_quiet(spec, store, &start).await? {
+        return settle_quiet(spec, store, clock, &start, report).await;
+    }
     let projector = Projector::load(store, target, &spec.profile, &spec.name, &spec.roster).await?;
     let survey = survey(spec, store, &projector, &start, started_at, options).await?;
     report.unmapped = survey.unmapped.clone().into_iter().collect();
-    watcher.on(&Event::Planned {
-        mirror: spec.name.clone(),
-        counts: survey.plan.counts(),
-    });
+    watcher.on(&Event::Planned { mirror: spec.name.clone(), counts: survey.plan.counts() });
     let present = store.mirror_counts(&spec.name).await?.items;
-    let count = DeletionCount {
-        present,
-        deletions: survey.deletions(),
-    };
-    let allowance = if options.purge {
-        Some(u64::MAX)
-    } else {
-        options.allow_deletions
-    };
-    if let Err(refusal) = judge(
-        format!("mirror {}", spec.name),
-        count,
-        &spec.guard,
-        allowance,
-    ) {
+    let count = DeletionCount { present, deletions: survey.deletions() };
+    let allowance = if options.purge { Some(u64::MAX) } else { options.allow_deletions };
+    if let Err(refusal) = judge(format!("mirror {}", spec.name), count, &spec.guard, allowance) {
         report.refused = Some(refusal);
         report.ended_at = clock.now();
         return Ok(report);
     }
-    let width = width(target);
     let commits = GroupCommit::new(store, &spec.name);
-    let cycling = Cycling {
+    let left = deletions_allowed(spec, count, allowance);
+    let cycling = cycling(spec, equipment, options, &start, &projector, &commits, left);
+    let again = drain_all(&cycling, equipment, survey, options, &mut report).await?;
+    later_rounds(&cycling, equipment, again, &mut report).await?;
+    finish(&cycling, &start, count, options, &mut report).await?;
+    report.requests = target.requests_sent() - sent_before;
+    Ok(report)
+}
+
+/// Whether nothing at all is to be looked at: the common case, and it should cost next to nothing.
+async fn is_quiet(spec: &MirrorSpec, store: &dyn Store, start: &Start) -> Result<bool, CycleError> {
+    let kinds = &domain::EntityKind::ALL;
+    match &start.scope {
+        scope @ Scope::Changed { .. } => {
+            let any = store.subjects(&spec.name, &spec.roster, kinds, scope, None, 1).await?;
+            Ok(any.is_empty())
+        }
+        Scope::All { .. } | Scope::Keys(_) => Ok(false),
+    }
+}
+
+async fn settle_quiet(
+    spec: &MirrorSpec,
+    store: &dyn Store,
+    clock: &dyn Clock,
+    start: &Start,
+    mut report: CycleReport,
+) -> Result<CycleReport, CycleError> {
+    let reached = start.reached();
+    if reached != start.cursor {
+        let commit = LedgerCommit { cursor: Some(reached), ..LedgerCommit::default() };
+        store.commit_ledger(&spec.name, commit).await?;
+    }
+    report.unchanged = store.mirror_counts(&spec.name).await?.items;
+    report.ended_at = clock.now();
+    Ok(report)
+}
+
+fn cycling<'a>(
+    spec: &'a MirrorSpec,
+    equipment: Equipment<'a>,
+    options: CycleOptions,
+    start: &Start,
+    projector: &'a Projector<'a>,
+    commits: &'a GroupCommit<'a>,
+    deletions_left: i64,
+) -> Cycling<'a> {
+    let Equipment { store, target, gate, clock, ownership: _, watcher } = equipment;
+    Cycling {
         spec,
         store,
         target,
         gate,
         clock,
         watcher,
-        projector: &projector,
-        commits: &commits,
+        projector,
+        commits,
         window: start.window,
-        deadline: started_at
-            .saturating_add(CYCLE_WAIT_MAX)
-            .unwrap_or(Timestamp::MAX),
+        deadline: clock.now().saturating_add(CYCLE_WAIT_MAX).unwrap_or(Timestamp::MAX),
         purge: options.purge,
         writes: options.writes,
-        width,
-        deletions_left: AtomicI64::new(deletions_allowed(spec, count, allowance)),
-    };
-    let again = drain_all(&cycling, equipment, survey, options, &mut report).await?;
-    later_rounds(&cycling, equipment, again, &mut report).await?;
-    finish(&cycling, &start, count, options, &mut report).await?;
-    report.requests = target.requests_sent() - sent_before;
-    Ok(report)
+        width: width(target),
+        deletions_left: AtomicI64::new(deletions_left),
+    }
 }
 
 /// What `run_cycle` would do, without doing it. `overlay` are changes of the roster that are not
@@ -258,21 +281,14 @@ pub async fn survey_only(
 ) -> Result<(Survey, Option<GuardRefusal>), CycleError> {
     let options = CycleOptions::default();
     let mut start = start(spec, store, now, options).await?;
-    let names_changed = overlay.keys().any(|key| is_organisation(key));
+    let names_changed = overlay.keys().any(is_organisation);
     if names_changed {
-        start.scope = Scope::All {
-            window: start.window,
-        };
+        start.scope = Scope::All { window: start.window };
     }
     let surveyor = surveyor(spec, store, &start.window, now, false);
-    let survey = surveyor
-        .survey_with(projector, &start.scope, overlay)
-        .await?;
+    let survey = surveyor.survey_with(projector, &start.scope, overlay).await?;
     let present = store.mirror_counts(&spec.name).await?.items;
-    let count = DeletionCount {
-        present,
-        deletions: survey.deletions(),
-    };
+    let count = DeletionCount { present, deletions: survey.deletions() };
     let refusal = judge(format!("mirror {}", spec.name), count, &spec.guard, None).err();
     Ok((survey, refusal))
 }
@@ -298,11 +314,7 @@ fn deletions_allowed(spec: &MirrorSpec, count: DeletionCount, allowance: Option<
 
 fn width(target: &dyn Target) -> usize {
     let quotas = &target.capabilities().quotas;
-    quotas
-        .iter()
-        .filter_map(|quota| quota.concurrency)
-        .min()
-        .unwrap_or(CONCURRENCY_DEFAULT)
+    quotas.iter().filter_map(|quota| quota.concurrency).min().unwrap_or(CONCURRENCY_DEFAULT)
 }
 
 fn surveyor<'a>(
@@ -312,14 +324,7 @@ fn surveyor<'a>(
     now: Timestamp,
     purge: bool,
 ) -> Surveyor<'a> {
-    Surveyor {
-        store,
-        mirror: &spec.name,
-        roster: &spec.roster,
-        window,
-        now,
-        purge,
-    }
+    Surveyor { store, mirror: &spec.name, roster: &spec.roster, window, now, purge }
 }
 
 async fn start(
@@ -343,13 +348,7 @@ async fn start(
         }
         Some(_) | None => Scope::All { window },
     };
-    Ok(Start {
-        window,
-        cursor,
-        profile,
-        seq,
-        scope,
-    })
+    Ok(Start { window, cursor, profile, seq, scope })
 }
 
 async fn survey(
@@ -364,14 +363,9 @@ async fn survey(
     let survey = surveyor.survey(projector, &start.scope).await?;
     match start.scope {
         // Names stand in items of entities that did not change themselves.
-        Scope::Changed { .. } if survey.organisation_changed => Ok(surveyor
-            .survey(
-                projector,
-                &Scope::All {
-                    window: start.window,
-                },
-            )
-            .await?),
+        Scope::Changed { .. } if survey.organisation_changed => {
+            Ok(surveyor.survey(projector, &Scope::All { window: start.window }).await?)
+        }
         Scope::Changed { .. } | Scope::All { .. } | Scope::Keys(_) => Ok(survey),
     }
 }
@@ -386,11 +380,8 @@ async fn drain_all(
     report: &mut CycleReport,
 ) -> Result<Vec<EntityKey>, CycleError> {
     let states = cycling.store.calendar_states(&cycling.spec.name).await?;
-    let opened: BTreeSet<CalendarKey> = states
-        .into_iter()
-        .filter(|it| it.read_at.is_some())
-        .map(|it| it.calendar)
-        .collect();
+    let opened: BTreeSet<CalendarKey> =
+        states.into_iter().filter(|it| it.read_at.is_some()).map(|it| it.calendar).collect();
     let mut work = survey.plan.by_calendar();
     if options.read_back {
         for calendar in survey.calendars.iter().chain(&opened) {
@@ -412,18 +403,10 @@ async fn later_rounds(
             return Ok(());
         }
         let now = cycling.clock.now();
-        let surveyor = surveyor(
-            cycling.spec,
-            cycling.store,
-            &cycling.window,
-            now,
-            cycling.purge,
-        );
+        let surveyor = surveyor(cycling.spec, cycling.store, &cycling.window, now, cycling.purge);
         again.sort();
         again.dedup();
-        let survey = surveyor
-            .survey(cycling.projector, &Scope::Keys(again))
-            .await?;
+        let survey = surveyor.survey(cycling.projector, &Scope::Keys(again)).await?;
         let work = survey.plan.by_calendar();
         again = drain_calendars(cycling, equipment, work, &|_| false, report).await?;
     }
@@ -438,18 +421,10 @@ async fn drain_calendars(
     observe: &dyn Fn(&CalendarKey) -> bool,
     report: &mut CycleReport,
 ) -> Result<Vec<EntityKey>, CycleError> {
-    let Equipment {
-        store,
-        clock,
-        ownership,
-        ..
-    } = equipment;
+    let Equipment { store, clock, ownership, .. } = equipment;
     let at_once = (cycling.width * CALENDARS_PER_REQUEST).min(CALENDARS_AT_ONCE_MAX);
     let calendars: Vec<(CalendarKey, Vec<EntityKey>)> = work.into_iter().collect();
-    let names: Vec<CalendarKey> = calendars
-        .iter()
-        .map(|(calendar, _)| calendar.clone())
-        .collect();
+    let names: Vec<CalendarKey> = calendars.iter().map(|(calendar, _)| calendar.clone()).collect();
     let mut keys: BTreeMap<CalendarKey, Vec<EntityKey>> = calendars.into_iter().collect();
     let mut batches = names.chunks(at_once);
     let mut draining = FuturesUnordered::new();
@@ -477,10 +452,7 @@ async fn drain_calendars(
             break;
         };
         if let Some(epoch) = epochs.remove(&calendar.calendar) {
-            done.push((
-                LeaseDomain::calendar(&cycling.spec.name, &calendar.calendar),
-                epoch,
-            ));
+            done.push((LeaseDomain::calendar(&cycling.spec.name, &calendar.calendar), epoch));
         }
         again.extend(report.absorb(calendar)?);
         if done.len() >= at_once {
@@ -502,38 +474,18 @@ async fn finish(
     if left < 0 {
         let deletions = count.deletions + left.unsigned_abs();
         let subject = format!("mirror {}", cycling.spec.name);
-        report.refused = Some(GuardRefusal {
-            subject,
-            count: DeletionCount { deletions, ..count },
-        });
+        report.refused =
+            Some(GuardRefusal { subject, count: DeletionCount { deletions, ..count } });
         report.complete = false;
     }
-    let reached = Cursor {
-        seq: start.seq,
-        window_end: Some(start.window.interval.end()),
-        profile: Some(start.profile),
-    };
+    let reached = start.reached();
     if report.complete && options.writes && !options.purge && reached != start.cursor {
-        let commit = LedgerCommit {
-            cursor: Some(reached),
-            ..LedgerCommit::default()
-        };
-        cycling
-            .commits
-            .commit(commit)
-            .await
-            .map_err(CycleError::Shared)?;
+        let commit = LedgerCommit { cursor: Some(reached), ..LedgerCommit::default() };
+        cycling.commits.commit(commit).await.map_err(CycleError::Shared)?;
     }
     if options.purge {
-        let commit = LedgerCommit {
-            cursor: Some(Cursor::default()),
-            ..LedgerCommit::default()
-        };
-        cycling
-            .commits
-            .commit(commit)
-            .await
-            .map_err(CycleError::Shared)?;
+        let commit = LedgerCommit { cursor: Some(Cursor::default()), ..LedgerCommit::default() };
+        cycling.commits.commit(commit).await.map_err(CycleError::Shared)?;
     }
     let items = cycling.store.mirror_counts(&cycling.spec.name).await?.items;
     report.unchanged = items.saturating_sub(report.created + report.updated);

@@ -7,26 +7,29 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use domain::limits::{GROUP_COMMIT_INTENTS_MAX, LEASE_DURATION, REQUEST_TIMEOUT};
-use domain::{CalendarKey, EntityKey, EntityKind, Fingerprint};
-use futures_util::stream::{self, StreamExt};
+use domain::limits::{GROUP_COMMIT_INTENTS_MAX, LEASE_DURATION};
+use domain::{CalendarKey, EntityKey, EntityKind};
 use jiff::Timestamp;
 
 use super::cycle::{CycleError, Cycling};
 use super::gate::Shut;
-use super::observe::{Observation, ReadFailure, Reader};
+use super::observe::ReadFailure;
 use super::watch::Event;
-use crate::plan::outcome::{Attempt, Next, settle};
 use crate::plan::reconcile::{
     Action, Because, Circumstances, Hold, Step, plan_orphan, plan_subject,
 };
 use crate::plan::state::Seen;
 use crate::port::{
-    AuditEntry, AuditVerb, CalendarState, Epoch, Failure, FailureClass, Fenced, Intent,
-    IntentState, Item, LedgerCommit, LedgerRow, LedgerWrite, Probe, Remote, RemoteId, RemoteItem,
-    RosterEntry, Scope, Sighting, Subject, Verb, Written,
+    AuditEntry, AuditVerb, Epoch, Failure, Fenced, Intent, IntentState, LedgerCommit, LedgerRow,
+    LedgerWrite, Remote, RosterEntry, Scope, Subject, Verb,
 };
 use crate::report::CalendarReport;
+
+mod look;
+mod send;
+
+use look::Look;
+use send::Sending;
 
 /// Intents in the first chunk; grows while chunks are quick.
 const CHUNK_FIRST: usize = 64;
@@ -71,17 +74,6 @@ impl From<ReadFailure> for Stop {
     }
 }
 
-/// One write, ready to be sent.
-struct Sending {
-    step: Step,
-    row: LedgerRow,
-    verb: Verb,
-    fingerprint: Fingerprint,
-    version: u32,
-    item: Option<Item>,
-    because: Because,
-}
-
 impl<'a> Drain<'a> {
     pub(super) fn new(
         cycling: &'a Cycling<'a>,
@@ -114,9 +106,7 @@ impl<'a> Drain<'a> {
             Ok(()) => self.report.complete = true,
             Err(stop) => self.note_stop(stop),
         }
-        self.cycling.watcher.on(&Event::CalendarDone {
-            calendar: self.calendar.clone(),
-        });
+        self.cycling.watcher.on(&Event::CalendarDone { calendar: self.calendar.clone() });
         self.report
     }
 
@@ -156,167 +146,13 @@ impl<'a> Drain<'a> {
         }
     }
 
-    // ---- looking -----------------------------------------------------------------------------
-
-    fn reader(&self) -> Reader<'a> {
-        let Cycling {
-            target,
-            gate,
-            clock,
-            watcher,
-            spec,
-            deadline,
-            ..
-        } = *self.cycling;
-        let (mirror, calendar) = (&spec.name, self.calendar);
-        Reader {
-            target,
-            gate,
-            clock,
-            watcher,
-            mirror,
-            calendar,
-            deadline,
-        }
-    }
-
-    /// Makes the calendar if it is missing, reads it back, and queues what differs.
-    async fn observe(&mut self) -> Result<(), Stop> {
-        let reader = self.reader();
-        let target = self.cycling.target;
-        reader.request(|| target.open(reader.calendar)).await?;
-        let ledger = self
-            .cycling
-            .store
-            .ledger_of_calendar(&self.cycling.spec.name, self.calendar)
-            .await
-            .map_err(|error| Stop::Store(error.into()))?;
-        let observation = reader.observe(&ledger).await?;
-        let Observation {
-            seen,
-            surplus,
-            unknown_ours,
-            foreign,
-            token,
-        } = observation;
-        self.report.foreign = foreign;
-        self.report.unknown_ours = unknown_ours;
-        let queued: std::collections::BTreeSet<EntityKey> = self.queue.iter().cloned().collect();
-        let more = seen.iter().filter(|(key, seen)| {
-            !queued.contains(key) && !matches!(seen, Seen::AsKnown | Seen::NotLooked)
-        });
-        let more: Vec<EntityKey> = more.map(|(key, _)| key.clone()).collect();
-        self.queue.extend(more);
-        self.seen = seen;
-        self.remove_surplus(surplus).await?;
-        let read_at = Some(self.cycling.clock.now());
-        let calendar = self.calendar.clone();
-        self.pending.calendars.push(CalendarState {
-            calendar,
-            read_at,
-            token,
-        });
-        Ok(())
-    }
-
-    /// Removes further copies of items of ours. Needs no intent: removing a copy twice is
-    /// harmless, and one that stays is seen again the next time.
-    async fn remove_surplus(&mut self, surplus: Vec<(EntityKey, RemoteItem)>) -> Result<(), Stop> {
-        for (key, item) in surplus {
-            if !self.cycling.spend_deletion() {
-                continue;
-            }
-            let Cycling {
-                target,
-                gate,
-                watcher,
-                deadline,
-                ..
-            } = *self.cycling;
-            let pass = gate
-                .enter(Some(self.calendar), deadline, watcher)
-                .await
-                .map_err(Stop::Shut)?;
-            let gone = target
-                .delete(self.calendar, &item.remote_id, item.etag.as_ref())
-                .await;
-            pass.ended(gone.as_ref().err());
-            if gone.is_ok() {
-                self.report.deleted += 1;
-                self.audit(&key, AuditVerb::Deleted, 0, "a second copy of it".into());
-            }
-        }
-        Ok(())
-    }
-
-    /// Looks at certain items; what is seen decides when they are planned again.
-    async fn look(&mut self, looks: Vec<Look>) -> Result<(), Stop> {
-        let probes: Vec<Probe> = looks.iter().map(|look| look.probe.clone()).collect();
-        let sightings = self.reader().look(&probes).await?;
-        for (look, sighting) in looks.into_iter().zip(sightings) {
-            let seen = match sighting {
-                Sighting::Absent if look.taken => Seen::Foreign,
-                Sighting::Absent => Seen::Absent,
-                Sighting::Present(item) if look.known || self.is_ours(&look.key, &item) => {
-                    Seen::Present(item)
-                }
-                Sighting::Present(_) => Seen::Foreign,
-            };
-            self.seen.insert(look.key.clone(), seen);
-            self.queue.push_front(look.key);
-        }
-        Ok(())
-    }
-
-    fn is_ours(&self, key: &EntityKey, item: &RemoteItem) -> bool {
-        item.origin
-            .as_ref()
-            .is_some_and(|origin| origin.key == *key && origin.mirror == self.cycling.spec.name)
-    }
-
-    /// What to look at to learn how `row` stands. An item that the ledger knows to be ours at
-    /// its remote id is ours, whatever somebody made of its tag.
-    fn look_for(&self, row: &LedgerRow, at: Option<RemoteId>, taken: bool) -> Look {
-        let was = row.remote.as_ref().map(|remote| remote.id.clone());
-        let known = at.is_none() && was.is_some();
-        let intended = row
-            .intent
-            .as_ref()
-            .and_then(|intent| intent.remote_id.clone());
-        let own = self
-            .cycling
-            .target
-            .remote_id(self.calendar, &row.key, row.generation);
-        let remote_id = at.or(was).or(intended).or(own);
-        let probe = Probe {
-            key: Some(row.key.clone()),
-            generation: row.generation,
-            remote_id,
-        };
-        Look {
-            key: row.key.clone(),
-            probe,
-            known,
-            taken,
-        }
-    }
-
-    // ---- planning ----------------------------------------------------------------------------
-
     async fn subjects(&self, keys: Vec<EntityKey>) -> Result<Vec<Subject>, Stop> {
         let count = keys.len();
         let spec = self.cycling.spec;
         let store = self.cycling.store;
         let scope = Scope::Keys(keys);
         store
-            .subjects(
-                &spec.name,
-                &spec.roster,
-                &EntityKind::ALL,
-                &scope,
-                None,
-                count,
-            )
+            .subjects(&spec.name, &spec.roster, &EntityKind::ALL, &scope, None, count)
             .await
             .map_err(|error| Stop::Store(error.into()))
     }
@@ -324,10 +160,7 @@ impl<'a> Drain<'a> {
     /// Plans one subject in this calendar.
     fn plan(&mut self, subject: &Subject) -> Option<Step> {
         let cycling = self.cycling;
-        let projected = subject
-            .entry
-            .as_ref()
-            .and_then(|entry| cycling.projector.project(entry));
+        let projected = subject.entry.as_ref().and_then(|entry| cycling.projector.project(entry));
         let circumstances = Circumstances {
             window: &cycling.window,
             now: cycling.clock.now(),
@@ -336,11 +169,7 @@ impl<'a> Drain<'a> {
         let seen = self.seen.remove(&subject.key).unwrap_or(Seen::NotLooked);
         let here = self.calendar;
         let steps = plan_subject(subject, projected.as_ref(), circumstances, &|calendar| {
-            if calendar == here {
-                seen.clone()
-            } else {
-                Seen::NotLooked
-            }
+            if calendar == here { seen.clone() } else { Seen::NotLooked }
         });
         let step = steps.into_iter().find(|step| step.calendar == *here);
         let known = subject.ledger.iter().any(|row| row.calendar == *here);
@@ -351,8 +180,6 @@ impl<'a> Drain<'a> {
             (step, _) => step,
         }
     }
-
-    // ---- working -----------------------------------------------------------------------------
 
     /// Works through one chunk. Returns until when to wait before the next one, if at all.
     async fn work(&mut self, keys: Vec<EntityKey>) -> Result<Option<Timestamp>, Stop> {
@@ -371,10 +198,7 @@ impl<'a> Drain<'a> {
             let Some(step) = self.plan(&subject) else {
                 continue;
             };
-            let row = subject
-                .ledger
-                .into_iter()
-                .find(|row| row.calendar == *self.calendar);
+            let row = subject.ledger.into_iter().find(|row| row.calendar == *self.calendar);
             match &step.action {
                 Action::Nothing => {}
                 Action::Look => {
@@ -396,9 +220,7 @@ impl<'a> Drain<'a> {
             }
         }
         for sending in &sendings {
-            self.pending
-                .writes
-                .push(LedgerWrite::Put(sending.row.clone()));
+            self.pending.writes.push(LedgerWrite::Put(sending.row.clone()));
         }
         if !sendings.is_empty() {
             self.commit().await?;
@@ -415,10 +237,7 @@ impl<'a> Drain<'a> {
         LedgerRow {
             key: step.key.clone(),
             calendar: self.calendar.clone(),
-            employee: step
-                .showing
-                .as_ref()
-                .and_then(|showing| showing.employee.clone()),
+            employee: step.showing.as_ref().and_then(|showing| showing.employee.clone()),
             generation: step.generation,
             remote: None,
             intent: None,
@@ -451,12 +270,7 @@ impl<'a> Drain<'a> {
                 row.changed_at = self.cycling.clock.now();
                 if !known {
                     self.report.adopted += 1;
-                    self.audit(
-                        &step.key,
-                        AuditVerb::Adopted,
-                        showing.version,
-                        String::new(),
-                    );
+                    self.audit(&step.key, AuditVerb::Adopted, showing.version, String::new());
                 }
                 LedgerWrite::Put(row)
             }
@@ -478,10 +292,7 @@ impl<'a> Drain<'a> {
             ) => {
                 let why = "it was gone already".to_owned();
                 self.audit(&step.key, AuditVerb::Forgotten, 0, why);
-                LedgerWrite::Remove {
-                    calendar: row.calendar,
-                    key: row.key,
-                }
+                LedgerWrite::Remove { calendar: row.calendar, key: row.key }
             }
         };
         self.pending.writes.push(write);
@@ -528,9 +339,7 @@ impl<'a> Drain<'a> {
             Action::Update { remote, .. } | Action::Delete { remote, .. } => Some(remote.clone()),
             Action::Create(_) => {
                 row.remote = None;
-                self.cycling
-                    .target
-                    .remote_id(self.calendar, &row.key, row.generation)
+                self.cycling.target.remote_id(self.calendar, &row.key, row.generation)
             }
             Action::Nothing
             | Action::Look
@@ -541,193 +350,16 @@ impl<'a> Drain<'a> {
         };
         let attempts = row.intent.as_ref().map_or(0, |intent| intent.attempts);
         let state = IntentState::Sent;
-        row.intent = Some(Intent {
-            verb,
-            fingerprint,
-            remote_id,
-            state,
-            attempts,
-            not_before: None,
-        });
+        row.intent =
+            Some(Intent { verb, fingerprint, remote_id, state, attempts, not_before: None });
         row.changed_at = self.cycling.clock.now();
         let version = step.showing.as_ref().map_or(0, |showing| showing.version);
-        Some(Sending {
-            step,
-            row,
-            verb,
-            fingerprint,
-            version,
-            item,
-            because,
-        })
+        Some(Sending { step, row, verb, fingerprint, version, item, because })
     }
 
     fn may_delete(&mut self, because: Because) -> bool {
         because.replaces() || self.cycling.spend_deletion()
     }
-
-    // ---- sending -----------------------------------------------------------------------------
-
-    /// Sends a chunk, as much at once as the gate lets through, and settles every answer.
-    async fn send_all(
-        &mut self,
-        sendings: Vec<Sending>,
-    ) -> Result<(Vec<Look>, Option<Timestamp>), Stop> {
-        let deadline = self
-            .lease_until
-            .saturating_sub(REQUEST_TIMEOUT)
-            .unwrap_or(Timestamp::MIN);
-        let deadline = deadline.min(self.cycling.deadline);
-        let calendar = self.calendar;
-        let width = self.cycling.width;
-        let mut under_way = stream::iter(sendings)
-            .map(|sending| send(self.cycling, calendar, sending, deadline))
-            .buffer_unordered(width);
-        let (mut looks, mut wait, mut stop) = (Vec::new(), None::<Timestamp>, None);
-        while let Some((sending, answer)) = under_way.next().await {
-            match answer {
-                Ok(answer) => {
-                    let failed = matches!(
-                        &answer,
-                        Err(Failure {
-                            class: FailureClass::Unavailable,
-                            ..
-                        })
-                    );
-                    if failed {
-                        let failures = self.attempts.get(&sending.step.key).map_or(1, |it| it + 1);
-                        wait = wait.max(Some(self.cycling.gate.backoff(failures)));
-                    }
-                    looks.extend(self.settle(sending, answer));
-                }
-                Err(shut) => {
-                    self.put_back(sending);
-                    match shut {
-                        Shut::Until(until) => wait = wait.max(Some(until)),
-                        Shut::Down | Shut::Unauthorised(_) => stop = Some(Stop::Shut(shut)),
-                    }
-                }
-            }
-        }
-        drop(under_way);
-        match stop {
-            Some(stop) => Err(stop),
-            None => Ok((looks, wait)),
-        }
-    }
-
-    /// It was not sent after all: the intent waits.
-    fn put_back(&mut self, sending: Sending) {
-        let Sending {
-            step,
-            mut row,
-            verb,
-            because,
-            ..
-        } = sending;
-        if let Some(intent) = row.intent.as_mut() {
-            intent.state = IntentState::Planned;
-        }
-        if verb == Verb::Delete && !because.replaces() {
-            self.cycling.return_deletion();
-        }
-        self.pending.writes.push(LedgerWrite::Put(row));
-        self.queue.push_back(step.key);
-    }
-
-    fn settle(
-        &mut self,
-        sending: Sending,
-        answer: Result<Option<Written>, Failure>,
-    ) -> Option<Look> {
-        let Sending {
-            step,
-            row,
-            verb,
-            fingerprint,
-            version,
-            item: _,
-            because,
-        } = sending;
-        let key = step.key;
-        let attempts = self.attempts.entry(key.clone()).or_default();
-        let throttled = matches!(
-            &answer,
-            Err(Failure {
-                class: FailureClass::Throttled { .. },
-                ..
-            })
-        );
-        if !throttled {
-            *attempts += 1;
-        }
-        let attempts = *attempts;
-        let attempt = Attempt {
-            row: row.clone(),
-            verb,
-            fingerprint,
-            version,
-            attempts,
-        };
-        let settled = settle(attempt, answer, self.cycling.clock.now());
-        if let Some((audit, detail)) = settled.audit {
-            let detail = if detail.is_empty() {
-                because.as_str().to_owned()
-            } else {
-                detail
-            };
-            self.audit(&key, audit, version, detail);
-        }
-        self.pending.writes.push(settled.write);
-        if verb == Verb::Delete && settled.next != Next::Done && !because.replaces() {
-            self.cycling.return_deletion();
-        }
-        match settled.next {
-            Next::Done => {
-                self.attempts.remove(&key);
-                self.report.count(verb);
-                let calendar = self.calendar.clone();
-                self.cycling.watcher.on(&Event::Written {
-                    calendar,
-                    key,
-                    verb,
-                });
-                None
-            }
-            Next::Postponed => {
-                self.fail(key, "the target was not available".into());
-                None
-            }
-            Next::Refused(reason) => {
-                self.fail(key, reason);
-                None
-            }
-            Next::Again => {
-                self.queue.push_back(key);
-                None
-            }
-            Next::Reopen => {
-                self.reopen = true;
-                self.queue.push_back(key);
-                None
-            }
-            Next::Look(at) => Some(self.look_for(&row, at, false)),
-            Next::LookForTaken(at) => Some(self.look_for(&row, at, true)),
-        }
-    }
-
-    fn fail(&mut self, key: EntityKey, reason: String) {
-        let calendar = self.calendar.clone();
-        let event = Event::Failed {
-            calendar,
-            key: key.clone(),
-            reason: reason.clone(),
-        };
-        self.cycling.watcher.on(&event);
-        self.report.fail(key, reason);
-    }
-
-    // ---- keeping -----------------------------------------------------------------------------
 
     fn audit(&mut self, key: &EntityKey, verb: AuditVerb, version: u32, detail: String) {
         self.pending.audit.push(AuditEntry {
@@ -749,10 +381,7 @@ impl<'a> Drain<'a> {
         let until = self.cycling.clock.now().saturating_add(LEASE_DURATION);
         let until = until.unwrap_or(Timestamp::MAX);
         let mut commit = std::mem::take(&mut self.pending);
-        commit.fences = vec![Fenced {
-            calendar: self.calendar.clone(),
-            epoch: self.epoch,
-        }];
+        commit.fences = vec![Fenced { calendar: self.calendar.clone(), epoch: self.epoch }];
         commit.renew_until = Some(until);
         let fenced = self
             .cycling
@@ -775,70 +404,5 @@ impl<'a> Drain<'a> {
         self.commit().await?;
         self.cycling.clock.sleep_until(until).await;
         Ok(())
-    }
-}
-
-/// One item to be looked at.
-struct Look {
-    key: EntityKey,
-    probe: Probe,
-    /// Whether the ledger says that what is there is ours.
-    known: bool,
-    /// Whether finding nothing means that the identity is taken elsewhere.
-    taken: bool,
-}
-
-async fn send(
-    cycling: &Cycling<'_>,
-    calendar: &CalendarKey,
-    sending: Sending,
-    deadline: Timestamp,
-) -> (Sending, Result<Result<Option<Written>, Failure>, Shut>) {
-    let Cycling {
-        target,
-        gate,
-        watcher,
-        ..
-    } = *cycling;
-    let pass = match gate.enter(Some(calendar), deadline, watcher).await {
-        Ok(pass) => pass,
-        Err(shut) => return (sending, Err(shut)),
-    };
-    if cycling.clock.now() > deadline {
-        drop(pass);
-        return (sending, Err(Shut::Until(cycling.clock.now())));
-    }
-    let answer = match (&sending.step.action, &sending.item) {
-        (Action::Create(_), Some(item)) => target.create(calendar, item).await.map(Some),
-        (Action::Update { remote, etag, .. }, Some(item)) => target
-            .update(calendar, remote, etag.as_ref(), item)
-            .await
-            .map(Some),
-        (Action::Delete { remote, etag, .. }, _) => target
-            .delete(calendar, remote, etag.as_ref())
-            .await
-            .map(|()| None),
-        (
-            Action::Create(_)
-            | Action::Update { .. }
-            | Action::Nothing
-            | Action::Look
-            | Action::Adopt(_)
-            | Action::Forget
-            | Action::DropIntent
-            | Action::Hold(_),
-            _,
-        ) => Err(nothing_to_send()),
-    };
-    pass.ended(answer.as_ref().err());
-    (sending, Ok(answer))
-}
-
-fn nothing_to_send() -> Failure {
-    Failure {
-        class: FailureClass::Bug,
-        operation: "prepare an item".into(),
-        status: None,
-        detail: "the mirror shows nothing of this entity".into(),
     }
 }

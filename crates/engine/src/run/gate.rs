@@ -23,10 +23,8 @@ use crate::resilience::quota::{Admission, Ending, Quota};
 /// After this many openings in a row a cycle gives the connection up.
 const OPENINGS_PER_CYCLE_MAX: u32 = 3;
 /// How long to wait after a throttling that names no time.
-const THROTTLED_WITHOUT_TIME: Backoff = Backoff {
-    base: std::time::Duration::from_secs(1),
-    cap: std::time::Duration::from_secs(120),
-};
+const THROTTLED_WITHOUT_TIME: Backoff =
+    Backoff { base: std::time::Duration::from_secs(1), cap: std::time::Duration::from_secs(120) };
 
 /// The way to one connection.
 #[derive(Debug)]
@@ -119,11 +117,7 @@ impl Gate {
             changed.as_mut().enable();
             match self.attempt(calendar) {
                 Attempt::Go => {
-                    return Ok(Pass {
-                        gate: self,
-                        calendar: calendar.cloned(),
-                        open: true,
-                    });
+                    return Ok(Pass { gate: self, calendar: calendar.cloned(), open: true });
                 }
                 Attempt::Shut(shut) => return Err(shut),
                 Attempt::Full => changed.await,
@@ -141,20 +135,13 @@ impl Gate {
     pub fn status(&self) -> GateStatus {
         let state = self.lock();
         let closed_until = state.quotas.values().filter_map(Quota::closed_until).max();
-        GateStatus {
-            breaker: state.breaker.state(),
-            closed_until,
-        }
+        GateStatus { breaker: state.breaker.state(), closed_until }
     }
 
     fn attempt(&self, calendar: Option<&CalendarKey>) -> Attempt {
         let now = self.clock.now();
         let mut guard = self.lock();
-        let State {
-            breaker,
-            quotas,
-            unauthorised,
-        } = &mut *guard;
+        let State { breaker, quotas, unauthorised } = &mut *guard;
         if let Some(detail) = unauthorised {
             return Attempt::Shut(Shut::Unauthorised(detail.clone()));
         }
@@ -169,9 +156,7 @@ impl Gate {
         let mut admitted = Vec::with_capacity(self.declared.len());
         for (index, declaration) in self.declared.iter().enumerate() {
             let key = (index, quota_key(declaration.scope, calendar));
-            let quota = quotas
-                .entry(key.clone())
-                .or_insert_with(|| Quota::new(declaration));
+            let quota = quotas.entry(key.clone()).or_insert_with(|| Quota::new(declaration));
             let refused = match quota.admit(now) {
                 Admission::Go => {
                     admitted.push(key);
@@ -197,11 +182,7 @@ impl Gate {
     fn ended(&self, calendar: Option<&CalendarKey>, failure: Option<&Failure>) {
         let now = self.clock.now();
         let mut guard = self.lock();
-        let State {
-            breaker,
-            quotas,
-            unauthorised,
-        } = &mut *guard;
+        let State { breaker, quotas, unauthorised } = &mut *guard;
         let class = failure.map(|failure| &failure.class);
         match class {
             Some(FailureClass::Unavailable | FailureClass::Unknown) => breaker.failed(now),
@@ -235,10 +216,7 @@ impl Gate {
 
     fn ending(&self, class: Option<&FailureClass>, scope: QuotaScope, quota: &Quota) -> Ending {
         match class {
-            Some(FailureClass::Throttled {
-                retry_after,
-                scope: throttled,
-            }) => {
+            Some(FailureClass::Throttled { retry_after, scope: throttled }) => {
                 if *throttled != scope {
                     return Ending::Failed;
                 }
@@ -268,10 +246,7 @@ impl Gate {
     #[must_use]
     pub fn backoff(&self, failures: u32) -> Timestamp {
         let delay = BETWEEN_ATTEMPTS.delay(failures, self.entropy.fraction());
-        self.clock
-            .now()
-            .saturating_add(delay)
-            .unwrap_or(Timestamp::MAX)
+        self.clock.now().saturating_add(delay).unwrap_or(Timestamp::MAX)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -300,11 +275,7 @@ impl Drop for Pass<'_> {
             return;
         }
         let mut guard = self.gate.lock();
-        let State {
-            breaker,
-            quotas,
-            unauthorised: _,
-        } = &mut *guard;
+        let State { breaker, quotas, unauthorised: _ } = &mut *guard;
         breaker.called_off(self.gate.clock.now());
         for (index, declaration) in self.gate.declared.iter().enumerate() {
             let key = (index, quota_key(declaration.scope, self.calendar.as_ref()));

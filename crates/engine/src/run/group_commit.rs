@@ -31,12 +31,7 @@ impl<'a> GroupCommit<'a> {
     /// Commits to the ledger of `mirror` in `store`.
     #[must_use]
     pub fn new(store: &'a dyn Store, mirror: &'a MirrorName) -> Self {
-        Self {
-            store,
-            mirror,
-            waiting: Mutex::default(),
-            carrying_out: AsyncMutex::new(()),
-        }
+        Self { store, mirror, waiting: Mutex::default(), carrying_out: AsyncMutex::new(()) }
     }
 
     /// Makes one commit durable, together with others. Returns the calendars of the whole group
@@ -46,10 +41,7 @@ impl<'a> GroupCommit<'a> {
     /// When the store failed; then nothing of the group is durable.
     pub async fn commit(&self, commit: LedgerCommit) -> Outcome {
         let slot = Slot::default();
-        lock(&self.waiting).push(Waiting {
-            commit,
-            slot: Arc::clone(&slot),
-        });
+        lock(&self.waiting).push(Waiting { commit, slot: Arc::clone(&slot) });
         let _turn = self.carrying_out.lock().await;
         if let Some(outcome) = lock(&slot).take() {
             return outcome;
@@ -75,14 +67,7 @@ fn merge(group: Vec<Waiting>) -> (LedgerCommit, Vec<Slot>) {
     let mut merged = LedgerCommit::default();
     let mut slots = Vec::with_capacity(group.len());
     for Waiting { commit, slot } in group {
-        let LedgerCommit {
-            fences,
-            renew_until,
-            writes,
-            calendars,
-            cursor,
-            audit,
-        } = commit;
+        let LedgerCommit { fences, renew_until, writes, calendars, cursor, audit } = commit;
         merged.fences.extend(fences);
         merged.renew_until = merged.renew_until.max(renew_until);
         merged.writes.extend(writes);

@@ -121,16 +121,7 @@ impl Ingest<'_> {
         let loaded: Vec<Entity> = loaded.into_iter().map(|entry| entry.entity).collect();
         let diff = diff(matching, &loaded, &self.window);
         let (notes, skipped) = (reading.notes, reading.skipped);
-        Ok(Prepared {
-            diff,
-            state,
-            expected,
-            unread,
-            notes,
-            skipped,
-            hinted,
-            at,
-        })
+        Ok(Prepared { diff, state, expected, unread, notes, skipped, hinted, at })
     }
 
     /// Lets it pass, or refuses it.
@@ -146,54 +137,20 @@ impl Ingest<'_> {
             present: prepared.diff.present_before,
             deletions: prepared.diff.tombstones.len() as u64,
         };
-        judge(
-            format!("roster {}", self.roster),
-            count,
-            &self.guard,
-            allow_deletions,
-        )
+        judge(format!("roster {}", self.roster), count, &self.guard, allow_deletions)
     }
 
     async fn commit(&self, prepared: Prepared) -> Result<IngestReport, IngestError> {
-        let Prepared {
-            diff,
-            state,
-            expected,
-            unread,
-            notes,
-            skipped,
-            hinted,
-            at,
-        } = prepared;
-        let RosterDiff {
-            upserts,
-            tombstones,
-            unchanged,
-            present_before: _,
-        } = diff;
+        let Prepared { diff, state, expected, unread, notes, skipped, hinted, at } = prepared;
+        let RosterDiff { upserts, tombstones, unchanged, present_before: _ } = diff;
         let (upserted, deleted) = (upserts.len() as u64, tombstones.len() as u64);
         if !unread {
-            let commit = IngestCommit {
-                upserts,
-                tombstones,
-                state,
-                at,
-                expected,
-                drop_hints: hinted,
-            };
+            let commit =
+                IngestCommit { upserts, tombstones, state, at, expected, drop_hints: hinted };
             self.store.commit_ingest(self.roster, commit).await?;
         }
         let roster = self.roster.clone();
-        Ok(IngestReport {
-            roster,
-            unread,
-            upserted,
-            deleted,
-            unchanged,
-            notes,
-            skipped,
-            at,
-        })
+        Ok(IngestReport { roster, unread, upserted, deleted, unchanged, notes, skipped, at })
     }
 
     /// Adds to a reading what the operator's own file says of people.
@@ -201,14 +158,12 @@ impl Ingest<'_> {
         let described = |entities: Vec<SourceEntity>| self.describe(entities);
         match kind {
             ReadingKind::Unchanged => ReadingKind::Unchanged,
-            ReadingKind::Full { entities, absence } => ReadingKind::Full {
-                entities: described(entities),
-                absence,
-            },
-            ReadingKind::Changes { upserts, removed } => ReadingKind::Changes {
-                upserts: described(upserts),
-                removed,
-            },
+            ReadingKind::Full { entities, absence } => {
+                ReadingKind::Full { entities: described(entities), absence }
+            }
+            ReadingKind::Changes { upserts, removed } => {
+                ReadingKind::Changes { upserts: described(upserts), removed }
+            }
         }
     }
 
@@ -216,11 +171,8 @@ impl Ingest<'_> {
         if self.employees.is_empty() {
             return entities;
         }
-        let mut described: std::collections::BTreeMap<_, _> = self
-            .employees
-            .iter()
-            .map(|it| (it.id.clone(), it))
-            .collect();
+        let mut described: std::collections::BTreeMap<_, _> =
+            self.employees.iter().map(|it| (it.id.clone(), it)).collect();
         let mut entities: Vec<SourceEntity> = entities
             .into_iter()
             .map(|mut it| {
@@ -254,9 +206,7 @@ impl Ingest<'_> {
     fn employees_print(&self) -> String {
         let mut print = domain::Fingerprinter::new("employees/1");
         for employee in &self.employees {
-            print
-                .text(employee.id.as_str())
-                .text(&employee.fingerprint().to_string());
+            print.text(employee.id.as_str()).text(&employee.fingerprint().to_string());
         }
         print.finish().to_string()
     }
@@ -264,15 +214,7 @@ impl Ingest<'_> {
 
 /// What the operator's file says wins over what the source says.
 fn complete_employee(employee: &mut Employee, known: &Employee) {
-    let Employee {
-        id: _,
-        name,
-        email,
-        m365_id,
-        google_id,
-        group,
-        time_zone,
-    } = known.clone();
+    let Employee { id: _, name, email, m365_id, google_id, group, time_zone } = known.clone();
     employee.name = name.or(employee.name.take());
     employee.email = email.or(employee.email.take());
     employee.m365_id = m365_id.or(employee.m365_id.take());

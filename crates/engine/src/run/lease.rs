@@ -43,23 +43,14 @@ pub async fn lease(
 ) -> Result<Leased, StoreError> {
     let now = clock.now();
     let until = now.saturating_add(LEASE_DURATION).unwrap_or(Timestamp::MAX);
-    let domains: Vec<_> = calendars
-        .iter()
-        .map(|calendar| LeaseDomain::calendar(mirror, calendar))
-        .collect();
-    let grants = store
-        .acquire_leases(&domains, ownership.name(), now, until)
-        .await?;
-    let mut leased = Leased {
-        until,
-        ..Leased::default()
-    };
+    let domains: Vec<_> =
+        calendars.iter().map(|calendar| LeaseDomain::calendar(mirror, calendar)).collect();
+    let grants = store.acquire_leases(&domains, ownership.name(), now, until).await?;
+    let mut leased = Leased { until, ..Leased::default() };
     for ((calendar, domain), grant) in calendars.iter().zip(&domains).zip(grants) {
         let grant = match grant {
             LeaseGrant::Held { by, epoch, .. } if ownership.is_dead(&by) => {
-                store
-                    .take_over_lease(domain, &by, epoch, ownership.name(), until)
-                    .await?
+                store.take_over_lease(domain, &by, epoch, ownership.name(), until).await?
             }
             granted @ (LeaseGrant::Granted(_) | LeaseGrant::Held { .. }) => granted,
         };

@@ -110,9 +110,7 @@ impl Reader<'_> {
         let size = self.target.capabilities().look_size_max.max(1);
         let mut sightings = Vec::with_capacity(probes.len());
         for batch in probes.chunks(size) {
-            let found = self
-                .request(|| self.target.look(self.calendar, batch))
-                .await?;
+            let found = self.request(|| self.target.look(self.calendar, batch)).await?;
             sightings.extend(found);
         }
         Ok(sightings)
@@ -125,17 +123,12 @@ impl Reader<'_> {
     /// # Errors
     /// As [`Self::request`].
     pub async fn observe(&self, ledger: &[LedgerRow]) -> Result<Observation, ReadFailure> {
-        let listing = self
-            .request(|| self.target.list(self.calendar, None))
-            .await?;
+        let listing = self.request(|| self.target.list(self.calendar, None)).await?;
         let known: BTreeMap<&RemoteId, &LedgerRow> = ledger
             .iter()
             .filter_map(|row| row.remote.as_ref().map(|remote| (&remote.id, row)))
             .collect();
-        let mut observation = Observation {
-            token: listing.next,
-            ..Observation::default()
-        };
+        let mut observation = Observation { token: listing.next, ..Observation::default() };
         let (mut probes, mut items) = (Vec::new(), Vec::new());
         for entry in listing.entries {
             let row = known.get(&entry.remote_id);
@@ -172,10 +165,8 @@ impl Reader<'_> {
         ledger: &[LedgerRow],
         items: Vec<RemoteItem>,
     ) {
-        let expected: BTreeMap<RemoteId, &EntityKey> = ledger
-            .iter()
-            .flat_map(|row| places(row).map(move |id| (id, &row.key)))
-            .collect();
+        let expected: BTreeMap<RemoteId, &EntityKey> =
+            ledger.iter().flat_map(|row| places(row).map(move |id| (id, &row.key))).collect();
         let known: BTreeSet<&EntityKey> = ledger.iter().map(|row| &row.key).collect();
         let mut others = Vec::new();
         for item in items {
@@ -185,11 +176,7 @@ impl Reader<'_> {
             }
         }
         for item in others {
-            match item
-                .origin
-                .clone()
-                .filter(|origin| origin.mirror == *self.mirror)
-            {
+            match item.origin.clone().filter(|origin| origin.mirror == *self.mirror) {
                 Some(origin) => {
                     observation.unknown_ours += u64::from(!known.contains(&origin.key));
                     self.first_or_surplus(observation, origin.key, item);
@@ -198,10 +185,7 @@ impl Reader<'_> {
             }
         }
         for row in ledger {
-            observation
-                .seen
-                .entry(row.key.clone())
-                .or_insert(Seen::Absent);
+            observation.seen.entry(row.key.clone()).or_insert(Seen::Absent);
         }
     }
 
@@ -218,9 +202,6 @@ impl Reader<'_> {
 /// Where an item of this row may be: where it was, and where the last intent would have put it.
 fn places(row: &LedgerRow) -> impl Iterator<Item = RemoteId> + '_ {
     let was = row.remote.as_ref().map(|remote| remote.id.clone());
-    let intended = row
-        .intent
-        .as_ref()
-        .and_then(|intent| intent.remote_id.clone());
+    let intended = row.intent.as_ref().and_then(|intent| intent.remote_id.clone());
     was.into_iter().chain(intended)
 }

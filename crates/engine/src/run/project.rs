@@ -32,14 +32,8 @@ impl<'a> Projector<'a> {
         roster: &RosterName,
     ) -> Result<Self, StoreError> {
         let employees = store.employees(roster).await?;
-        let mut others = store
-            .entries_of_kind(roster, EntityKind::ScheduleGroup)
-            .await?;
-        others.extend(
-            store
-                .entries_of_kind(roster, EntityKind::TimeOffReason)
-                .await?,
-        );
+        let mut others = store.entries_of_kind(roster, EntityKind::ScheduleGroup).await?;
+        others.extend(store.entries_of_kind(roster, EntityKind::TimeOffReason).await?);
         let others = others.iter().map(|entry| &entry.entity);
         Ok(Self::new(target, profile, mirror, employees, others))
     }
@@ -55,22 +49,16 @@ impl<'a> Projector<'a> {
         let mut names = Names::default();
         for employee in &employees {
             if let Some(name) = &employee.name {
-                names
-                    .employees
-                    .insert(employee.id.to_string(), name.clone());
+                names.employees.insert(employee.id.to_string(), name.clone());
             }
         }
         for other in others {
             match other {
                 Entity::ScheduleGroup(group) => {
-                    names
-                        .groups
-                        .insert(group.id.to_string(), group.name.clone());
+                    names.groups.insert(group.id.to_string(), group.name.clone());
                 }
                 Entity::TimeOffReason(reason) => {
-                    names
-                        .reasons
-                        .insert(reason.id.to_string(), reason.name.clone());
+                    names.reasons.insert(reason.id.to_string(), reason.name.clone());
                 }
                 Entity::Employee(_)
                 | Entity::OpenShift(_)
@@ -78,17 +66,8 @@ impl<'a> Projector<'a> {
                 | Entity::TimeOff(_) => {}
             }
         }
-        let employees = employees
-            .into_iter()
-            .map(|it| (it.id.clone(), it))
-            .collect();
-        Self {
-            target,
-            profile,
-            mirror,
-            employees,
-            names,
-        }
+        let employees = employees.into_iter().map(|it| (it.id.clone(), it)).collect();
+        Self { target, profile, mirror, employees, names }
     }
 
     /// Where an entity belongs, and the fingerprint of what is shown of it.
@@ -99,10 +78,7 @@ impl<'a> Projector<'a> {
             Placement::In(_) => self.content(&entry.entity).map(|it| it.fingerprint()),
             Placement::Unmapped(_) | Placement::NotShown => None,
         };
-        Some(Projected {
-            placement,
-            fingerprint,
-        })
+        Some(Projected { placement, fingerprint })
     }
 
     /// Where an entity belongs; `None` for kinds that the target does not show.
@@ -126,15 +102,8 @@ impl<'a> Projector<'a> {
             entity: entry.fingerprint,
         };
         let sequence = entry.version.saturating_sub(1);
-        let revision = Revision {
-            sequence,
-            revised_at: entry.changed_at,
-        };
-        Some(Item {
-            content,
-            origin,
-            revision,
-        })
+        let revision = Revision { sequence, revised_at: entry.changed_at };
+        Some(Item { content, origin, revision })
     }
 
     fn content(&self, entity: &Entity) -> Option<Content> {

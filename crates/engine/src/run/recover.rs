@@ -48,41 +48,22 @@ pub async fn gather_hints(
     source: &dyn Source,
     described: Vec<domain::Employee>,
 ) -> Result<u64, RecoverError> {
-    let Equipment {
-        store,
-        target,
-        gate,
-        clock,
-        watcher,
-        ..
-    } = equipment;
+    let Equipment { store, target, gate, clock, watcher, .. } = equipment;
     gate.begin_cycle();
     let window = SyncWindow::around(clock.now(), spec.past, spec.future);
     let reading = source.read(&window, None).await?;
     let entities: Vec<Entity> = match reading.kind {
         ReadingKind::Unchanged => vec![],
-        ReadingKind::Full { entities, .. }
-        | ReadingKind::Changes {
-            upserts: entities, ..
-        } => entities.into_iter().map(|it| it.entity).collect(),
+        ReadingKind::Full { entities, .. } | ReadingKind::Changes { upserts: entities, .. } => {
+            entities.into_iter().map(|it| it.entity).collect()
+        }
     };
     let mut hints = Vec::new();
-    let deadline = clock
-        .now()
-        .saturating_add(CYCLE_WAIT_MAX)
-        .unwrap_or(Timestamp::MAX);
+    let deadline = clock.now().saturating_add(CYCLE_WAIT_MAX).unwrap_or(Timestamp::MAX);
     for calendar in calendars_of(spec, target, &entities, described) {
         let mirror = &spec.name;
         let calendar = &calendar;
-        let reader = Reader {
-            target,
-            gate,
-            clock,
-            watcher,
-            mirror,
-            calendar,
-            deadline,
-        };
+        let reader = Reader { target, gate, clock, watcher, mirror, calendar, deadline };
         let observation = match reader.observe(&[]).await {
             Ok(observation) => observation,
             Err(ReadFailure::Failed(failure)) if failure.class == FailureClass::CalendarMissing => {
@@ -90,20 +71,14 @@ pub async fn gather_hints(
             }
             Err(failure) => {
                 let detail = format!("{failure:?}");
-                return Err(RecoverError::Calendar {
-                    calendar: calendar.clone(),
-                    detail,
-                });
+                return Err(RecoverError::Calendar { calendar: calendar.clone(), detail });
             }
         };
         for (key, seen) in observation.seen {
             if let Seen::Present(item) = seen
                 && let Some(origin) = item.origin
             {
-                hints.push(IdentityHint {
-                    key,
-                    fingerprint: origin.entity,
-                });
+                hints.push(IdentityHint { key, fingerprint: origin.entity });
             }
         }
     }
@@ -132,13 +107,7 @@ fn calendars_of(
         employees.insert(employee.id.clone(), employee);
     }
     let employees = employees.into_values().collect();
-    let projector = Projector::new(
-        target,
-        &spec.profile,
-        &spec.name,
-        employees,
-        entities.iter(),
-    );
+    let projector = Projector::new(target, &spec.profile, &spec.name, employees, entities.iter());
     entities
         .iter()
         .filter_map(|entity| match projector.place(entity) {

@@ -89,10 +89,7 @@ impl Surveyor<'_> {
             let page = self.page(scope, after.as_ref()).await?;
             let last = page.len() < PAGE;
             after = page.last().map(|subject| subject.key.clone());
-            for subject in page
-                .iter()
-                .filter(|subject| !overlay.contains_key(&subject.key))
-            {
+            for subject in page.iter().filter(|subject| !overlay.contains_key(&subject.key)) {
                 self.take(&mut survey, projector, subject);
             }
             if last {
@@ -102,27 +99,12 @@ impl Surveyor<'_> {
         let keys: Vec<EntityKey> = overlay.keys().cloned().collect();
         for chunk in keys.chunks(PAGE) {
             let scope = Scope::Keys(chunk.to_vec());
-            let mut known: BTreeMap<EntityKey, Subject> = self
-                .page(&scope, None)
-                .await?
-                .into_iter()
-                .map(|it| (it.key.clone(), it))
-                .collect();
+            let mut known: BTreeMap<EntityKey, Subject> =
+                self.page(&scope, None).await?.into_iter().map(|it| (it.key.clone(), it)).collect();
             for key in chunk {
-                let ledger = known
-                    .remove(key)
-                    .map(|subject| subject.ledger)
-                    .unwrap_or_default();
+                let ledger = known.remove(key).map(|subject| subject.ledger).unwrap_or_default();
                 let entry = overlay.get(key).cloned().flatten();
-                self.take(
-                    &mut survey,
-                    projector,
-                    &Subject {
-                        key: key.clone(),
-                        entry,
-                        ledger,
-                    },
-                );
+                self.take(&mut survey, projector, &Subject { key: key.clone(), entry, ledger });
             }
         }
         Ok(survey)
@@ -133,16 +115,7 @@ impl Surveyor<'_> {
         scope: &Scope,
         after: Option<&EntityKey>,
     ) -> Result<Vec<Subject>, StoreError> {
-        self.store
-            .subjects(
-                self.mirror,
-                self.roster,
-                &EntityKind::ALL,
-                scope,
-                after,
-                PAGE,
-            )
-            .await
+        self.store.subjects(self.mirror, self.roster, &EntityKind::ALL, scope, after, PAGE).await
     }
 
     fn take(&self, survey: &mut Survey, projector: &Projector<'_>, subject: &Subject) {
@@ -151,10 +124,7 @@ impl Surveyor<'_> {
             EntityKind::Employee | EntityKind::ScheduleGroup | EntityKind::TimeOffReason => true,
             EntityKind::Shift | EntityKind::OpenShift | EntityKind::TimeOff => false,
         };
-        let projected = subject
-            .entry
-            .as_ref()
-            .and_then(|entry| projector.project(entry));
+        let projected = subject.entry.as_ref().and_then(|entry| projector.project(entry));
         if let Some(projected) = &projected {
             match &projected.placement {
                 Placement::In(calendar) => {
@@ -168,14 +138,8 @@ impl Surveyor<'_> {
                 Placement::NotShown => {}
             }
         }
-        let circumstances = Circumstances {
-            window: self.window,
-            now: self.now,
-            purge: self.purge,
-        };
-        let steps = plan_subject(subject, projected.as_ref(), circumstances, &|_| {
-            Seen::NotLooked
-        });
+        let circumstances = Circumstances { window: self.window, now: self.now, purge: self.purge };
+        let steps = plan_subject(subject, projected.as_ref(), circumstances, &|_| Seen::NotLooked);
         for step in &steps {
             survey.plan.push(step);
         }
@@ -194,10 +158,6 @@ impl Survey {
             | PlannedAction::Record
             | PlannedAction::Hold(_) => false,
         };
-        self.plan
-            .entries
-            .iter()
-            .filter(|entry| deletes(&entry.what))
-            .count() as u64
+        self.plan.entries.iter().filter(|entry| deletes(&entry.what)).count() as u64
     }
 }

@@ -1,0 +1,196 @@
+//! Sending one chunk, and settling every answer.
+
+use domain::limits::REQUEST_TIMEOUT;
+use domain::{CalendarKey, EntityKey, Fingerprint};
+use futures_util::stream::{self, StreamExt};
+use jiff::Timestamp;
+
+use super::{Drain, Look, Stop};
+use crate::plan::outcome::{Attempt, Next, settle};
+use crate::plan::reconcile::{Action, Because, Step};
+use crate::port::{
+    Failure, FailureClass, IntentState, Item, LedgerRow, LedgerWrite, Verb, Written,
+};
+use crate::run::cycle::Cycling;
+use crate::run::gate::Shut;
+use crate::run::watch::Event;
+
+/// One write, ready to be sent.
+pub(super) struct Sending {
+    pub step: Step,
+    pub row: LedgerRow,
+    pub verb: Verb,
+    pub fingerprint: Fingerprint,
+    pub version: u32,
+    pub item: Option<Item>,
+    pub because: Because,
+}
+
+impl Drain<'_> {
+    /// Sends a chunk, as much at once as the gate lets through, and settles every answer.
+    pub(super) async fn send_all(
+        &mut self,
+        sendings: Vec<Sending>,
+    ) -> Result<(Vec<Look>, Option<Timestamp>), Stop> {
+        let deadline = self.lease_until.saturating_sub(REQUEST_TIMEOUT).unwrap_or(Timestamp::MIN);
+        let deadline = deadline.min(self.cycling.deadline);
+        let calendar = self.calendar;
+        let width = self.cycling.width;
+        let mut under_way = stream::iter(sendings)
+            .map(|sending| send(self.cycling, calendar, sending, deadline))
+            .buffer_unordered(width);
+        let (mut looks, mut wait, mut stop) = (Vec::new(), None::<Timestamp>, None);
+        while let Some((sending, answer)) = under_way.next().await {
+            match answer {
+                Ok(answer) => {
+                    let failed =
+                        matches!(&answer, Err(Failure { class: FailureClass::Unavailable, .. }));
+                    if failed {
+                        let failures = self.attempts.get(&sending.step.key).map_or(1, |it| it + 1);
+                        wait = wait.max(Some(self.cycling.gate.backoff(failures)));
+                    }
+                    looks.extend(self.settle(sending, answer));
+                }
+                Err(shut) => {
+                    self.put_back(sending);
+                    match shut {
+                        Shut::Until(until) => wait = wait.max(Some(until)),
+                        Shut::Down | Shut::Unauthorised(_) => stop = Some(Stop::Shut(shut)),
+                    }
+                }
+            }
+        }
+        drop(under_way);
+        match stop {
+            Some(stop) => Err(stop),
+            None => Ok((looks, wait)),
+        }
+    }
+
+    /// It was not sent after all: the intent waits.
+    fn put_back(&mut self, sending: Sending) {
+        let Sending { step, mut row, verb, because, .. } = sending;
+        if let Some(intent) = row.intent.as_mut() {
+            intent.state = IntentState::Planned;
+        }
+        if verb == Verb::Delete && !because.replaces() {
+            self.cycling.return_deletion();
+        }
+        self.pending.writes.push(LedgerWrite::Put(row));
+        self.queue.push_back(step.key);
+    }
+
+    fn settle(
+        &mut self,
+        sending: Sending,
+        answer: Result<Option<Written>, Failure>,
+    ) -> Option<Look> {
+        let Sending { step, row, verb, fingerprint, version, item: _, because } = sending;
+        let key = step.key;
+        let attempts = self.attempts.entry(key.clone()).or_default();
+        let throttled =
+            matches!(&answer, Err(Failure { class: FailureClass::Throttled { .. }, .. }));
+        if !throttled {
+            *attempts += 1;
+        }
+        let attempts = *attempts;
+        let attempt = Attempt { row: row.clone(), verb, fingerprint, version, attempts };
+        let settled = settle(attempt, answer, self.cycling.clock.now());
+        if let Some((audit, detail)) = settled.audit {
+            let detail = if detail.is_empty() { because.as_str().to_owned() } else { detail };
+            self.audit(&key, audit, version, detail);
+        }
+        self.pending.writes.push(settled.write);
+        if verb == Verb::Delete && settled.next != Next::Done && !because.replaces() {
+            self.cycling.return_deletion();
+        }
+        self.follow(key, verb, &row, settled.next)
+    }
+
+    /// Does what follows from an answer; what must be looked at is returned.
+    fn follow(&mut self, key: EntityKey, verb: Verb, row: &LedgerRow, next: Next) -> Option<Look> {
+        match next {
+            Next::Done => {
+                self.attempts.remove(&key);
+                self.report.count(verb);
+                let calendar = self.calendar.clone();
+                self.cycling.watcher.on(&Event::Written { calendar, key, verb });
+                None
+            }
+            Next::Postponed => {
+                self.fail(key, "the target was not available".into());
+                None
+            }
+            Next::Refused(reason) => {
+                self.fail(key, reason);
+                None
+            }
+            Next::Again => {
+                self.queue.push_back(key);
+                None
+            }
+            Next::Reopen => {
+                self.reopen = true;
+                self.queue.push_back(key);
+                None
+            }
+            Next::Look(at) => Some(self.look_for(row, at, false)),
+            Next::LookForTaken(at) => Some(self.look_for(row, at, true)),
+        }
+    }
+
+    fn fail(&mut self, key: EntityKey, reason: String) {
+        let calendar = self.calendar.clone();
+        let event = Event::Failed { calendar, key: key.clone(), reason: reason.clone() };
+        self.cycling.watcher.on(&event);
+        self.report.fail(key, reason);
+    }
+}
+
+async fn send(
+    cycling: &Cycling<'_>,
+    calendar: &CalendarKey,
+    sending: Sending,
+    deadline: Timestamp,
+) -> (Sending, Result<Result<Option<Written>, Failure>, Shut>) {
+    let Cycling { target, gate, watcher, .. } = *cycling;
+    let pass = match gate.enter(Some(calendar), deadline, watcher).await {
+        Ok(pass) => pass,
+        Err(shut) => return (sending, Err(shut)),
+    };
+    if cycling.clock.now() > deadline {
+        drop(pass);
+        return (sending, Err(Shut::Until(cycling.clock.now())));
+    }
+    let answer = match (&sending.step.action, &sending.item) {
+        (Action::Create(_), Some(item)) => target.create(calendar, item).await.map(Some),
+        (Action::Update { remote, etag, .. }, Some(item)) => {
+            target.update(calendar, remote, etag.as_ref(), item).await.map(Some)
+        }
+        (Action::Delete { remote, etag, .. }, _) => {
+            target.delete(calendar, remote, etag.as_ref()).await.map(|()| None)
+        }
+        (
+            Action::Create(_)
+            | Action::Update { .. }
+            | Action::Nothing
+            | Action::Look
+            | Action::Adopt(_)
+            | Action::Forget
+            | Action::DropIntent
+            | Action::Hold(_),
+            _,
+        ) => Err(nothing_to_send()),
+    };
+    pass.ended(answer.as_ref().err());
+    (sending, Ok(answer))
+}
+
+fn nothing_to_send() -> Failure {
+    Failure {
+        class: FailureClass::Bug,
+        operation: "prepare an item".into(),
+        status: None,
+        detail: "the mirror shows nothing of this entity".into(),
+    }
+}
