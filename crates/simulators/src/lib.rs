@@ -1,1 +1,6 @@
-//! simulators
+//! The vendors, played: same wire, own state, faults as data.
+//!
+//! Written from the vendors' specifications and never sharing wire types with the connectors, or
+//! both sides would hold the same mistake. Serves tests, benchmarks and `demo`.
+
+pub mod caldav;
