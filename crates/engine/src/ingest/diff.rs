@@ -70,38 +70,64 @@ pub fn matching(before: Before, kind: ReadingKind) -> Matching {
         ReadingKind::Full { entities, absence } => (entities, absence, vec![]),
         ReadingKind::Changes { upserts, removed } => (upserts, Absence::MeansNothing, removed),
     };
-    let mut same: HashMap<(EntityKind, Fingerprint, Option<Fingerprint>), Vec<EntityKey>> =
-        HashMap::new();
-    for row in before.index.iter().rev() {
-        if row.twin.is_some() {
-            let like = (row.key.kind, row.fingerprint, row.twin);
-            same.entry(like).or_default().push(row.key.clone());
+    let (mut taken, mut ready) = (BTreeSet::new(), Vec::new());
+    let mut unmatched = Vec::new();
+    for it in entities {
+        match it.identity {
+            Identity::Native => {
+                taken.insert(it.entity.key());
+                ready.push((it, None));
+            }
+            Identity::Assigned { twin } => {
+                let fingerprint = it.entity.fingerprint();
+                unmatched.push((it, fingerprint, twin));
+            }
         }
     }
-    for hint in before.hints {
-        let like = (hint.key.kind, hint.fingerprint, None);
-        same.entry(like).or_default().push(hint.key);
+    // First what is the same record, then what merely means the same: an export may stamp every
+    // line with the time at which it was made.
+    let assigned = before.index.iter().filter(|row| row.twin.is_some());
+    let known = assigned.clone().map(|row| (row.key.clone(), row.fingerprint, row.twin));
+    match_equal(known, true, &mut taken, &mut ready, &mut unmatched);
+    let known = assigned.map(|row| (row.key.clone(), row.fingerprint, None));
+    let hints = before.hints.into_iter().map(|hint| (hint.key, hint.fingerprint, None));
+    match_equal(known.chain(hints), false, &mut taken, &mut ready, &mut unmatched);
+    let unmatched = unmatched.into_iter().map(|(it, _, _)| it).collect();
+    Matching { before: before.index, taken, ready, unmatched, absence, removed }
+}
+
+type Unmatched = (SourceEntity, Fingerprint, Fingerprint);
+
+/// Gives entities the ids of what was there with the same fingerprint (and twin, if `by_twin`).
+fn match_equal(
+    known: impl Iterator<Item = (EntityKey, Fingerprint, Option<Fingerprint>)>,
+    by_twin: bool,
+    taken: &mut BTreeSet<EntityKey>,
+    ready: &mut Vec<(SourceEntity, Option<EntityKey>)>,
+    unmatched: &mut Vec<Unmatched>,
+) {
+    if unmatched.is_empty() {
+        return;
     }
-    let (mut taken, mut ready, mut unmatched) = (BTreeSet::new(), Vec::new(), Vec::new());
-    for it in entities {
-        let Identity::Assigned { twin } = it.identity else {
-            taken.insert(it.entity.key());
-            ready.push((it, None));
-            continue;
-        };
-        let (kind, fingerprint) = (it.entity.kind(), it.entity.fingerprint());
-        let known = [Some(twin), None]
-            .into_iter()
-            .find_map(|twin| same.get_mut(&(kind, fingerprint, twin)).and_then(Vec::pop));
-        match known {
+    let mut same: HashMap<(EntityKind, Fingerprint, Option<Fingerprint>), Vec<EntityKey>> =
+        HashMap::new();
+    for (key, fingerprint, twin) in known.filter(|(key, _, _)| !taken.contains(key)) {
+        same.entry((key.kind, fingerprint, twin)).or_default().push(key);
+    }
+    for keys in same.values_mut() {
+        keys.sort_unstable_by(|a, b| b.cmp(a));
+    }
+    let rest = std::mem::take(unmatched);
+    for (it, fingerprint, twin) in rest {
+        let like = (it.entity.kind(), fingerprint, by_twin.then_some(twin));
+        match same.get_mut(&like).and_then(Vec::pop) {
             Some(key) => {
                 taken.insert(key.clone());
                 ready.push((it, Some(key)));
             }
-            None => unmatched.push(it),
+            None => unmatched.push((it, fingerprint, twin)),
         }
     }
-    Matching { before: before.index, taken, ready, unmatched, absence, removed }
 }
 
 /// The second half: pairs the rest with the entities that were loaded, and says what changes.
@@ -123,7 +149,7 @@ pub fn diff(matching: Matching, loaded: &[Entity], window: &SyncWindow) -> Roste
         };
         let fingerprint = entity.fingerprint();
         match known.get(&entity.key()) {
-            Some(row) if row.fingerprint == fingerprint && row.twin == twin => diff.unchanged += 1,
+            Some(row) if row.fingerprint == fingerprint => diff.unchanged += 1,
             Some(_) | None => {
                 diff.upserts.push(Upsert { entity, fingerprint, twin, at: it.at });
             }

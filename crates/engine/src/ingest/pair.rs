@@ -75,9 +75,11 @@ pub fn pair(before: Vec<Leftover>, now: Vec<Leftover>) -> Vec<(usize, usize)> {
     let mut pairs = Vec::new();
     let day_label_twin = |it: &Leftover| (it.day, it.label.clone(), Some(it.twin));
     let day_twin = |it: &Leftover| (it.day, String::new(), Some(it.twin));
+    let day_label = |it: &Leftover| (it.day, it.label.clone(), None);
     let day_only = |it: &Leftover| (it.day, String::new(), None);
     pass(&mut before, &mut now, &mut pairs, day_label_twin);
     pass(&mut before, &mut now, &mut pairs, day_twin);
+    pass(&mut before, &mut now, &mut pairs, day_label);
     pass(&mut before, &mut now, &mut pairs, day_only);
     pair_moved(&mut before, &mut now, &mut pairs);
     pairs
