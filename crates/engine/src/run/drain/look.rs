@@ -1,12 +1,16 @@
 //! Seeing what is in a calendar: reading it back, and settling what is in doubt.
 
+use std::collections::BTreeSet;
+
 use domain::EntityKey;
 
 use super::{Drain, Stop};
 use crate::plan::state::Seen;
-use crate::port::{AuditVerb, CalendarState, LedgerRow, Probe, RemoteId, RemoteItem, Sighting};
+use crate::port::{
+    AuditVerb, CalendarState, FailureClass, LedgerRow, Probe, RemoteId, RemoteItem, Sighting,
+};
 use crate::run::cycle::Cycling;
-use crate::run::observe::{Observation, Reader};
+use crate::run::observe::{Observation, ReadFailure, Reader};
 
 /// One item to be looked at.
 pub(super) struct Look {
@@ -29,18 +33,27 @@ impl<'a> Drain<'a> {
     pub(super) async fn observe(&mut self) -> Result<(), Stop> {
         let reader = self.reader();
         let target = self.cycling.target;
-        reader.request(|| target.open(reader.calendar)).await?;
+        if self.cycling.writes {
+            reader.request(|| target.open(reader.calendar)).await?;
+        }
         let ledger = self
             .cycling
             .store
             .ledger_of_calendar(&self.cycling.spec.name, self.calendar)
             .await
             .map_err(|error| Stop::Store(error.into()))?;
-        let observation = reader.observe(&ledger).await?;
+        let observation = match reader.observe(&ledger).await {
+            Err(ReadFailure::Failed(failure))
+                if !self.cycling.writes && failure.class == FailureClass::CalendarMissing =>
+            {
+                return Ok(());
+            }
+            observation => observation?,
+        };
         let Observation { seen, surplus, unknown_ours, foreign, token } = observation;
         self.report.foreign = foreign;
         self.report.unknown_ours = unknown_ours;
-        let queued: std::collections::BTreeSet<EntityKey> = self.queue.iter().cloned().collect();
+        let queued: BTreeSet<EntityKey> = self.queue.iter().cloned().collect();
         let more = seen.iter().filter(|(key, seen)| {
             !queued.contains(key) && !matches!(seen, Seen::AsKnown | Seen::NotLooked)
         });
@@ -57,10 +70,11 @@ impl<'a> Drain<'a> {
     /// Removes further copies of items of ours. Needs no intent: removing a copy twice is
     /// harmless, and one that stays is seen again the next time.
     async fn remove_surplus(&mut self, surplus: Vec<(EntityKey, RemoteItem)>) -> Result<(), Stop> {
+        if !self.cycling.writes {
+            self.report.held += surplus.len() as u64;
+            return Ok(());
+        }
         for (key, item) in surplus {
-            if !self.cycling.spend_deletion() {
-                continue;
-            }
             let Cycling { target, gate, watcher, deadline, .. } = *self.cycling;
             let pass =
                 gate.enter(Some(self.calendar), deadline, watcher).await.map_err(Stop::Shut)?;
