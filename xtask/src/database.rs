@@ -38,32 +38,12 @@ impl ThrowAway {
     pub fn start(programs: &Path) -> Result<Self, Failure> {
         let folder = make_folder()?;
         let data = folder.join("data");
-        let (data, log) = (
-            data.display().to_string(),
-            folder.join("log").display().to_string(),
-        );
-        let stop = as_owner(
-            programs,
-            "pg_ctl",
-            &["-D", &data, "-m", "immediate", "-w", "stop"],
-        );
+        let (data, log) = (data.display().to_string(), folder.join("log").display().to_string());
+        let stop = as_owner(programs, "pg_ctl", &["-D", &data, "-m", "immediate", "-w", "stop"]);
         let watchdog = start_watchdog(&folder, &stop)?;
-        let mut server = Self {
-            url: String::new(),
-            watchdog,
-        };
+        let mut server = Self { url: String::new(), watchdog };
 
-        let flags = [
-            "-D",
-            &data,
-            "-A",
-            "trust",
-            "-U",
-            "postgres",
-            "--no-sync",
-            "-E",
-            "UTF8",
-        ];
+        let flags = ["-D", &data, "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8"];
         let mut initdb = as_owner(programs, "initdb", &flags);
         machine::capture(initdb.arg("--locale=C.UTF-8"))?;
 
@@ -113,9 +93,7 @@ pub fn programs() -> Option<PathBuf> {
         let said = machine::capture(Command::new("pg_config").arg("--bindir")).ok()?;
         Some(PathBuf::from(said.trim()))
     };
-    newest
-        .or_else(named)
-        .filter(|folder| folder.join("initdb").exists())
+    newest.or_else(named).filter(|folder| folder.join("initdb").exists())
 }
 
 fn make_folder() -> Result<PathBuf, Failure> {

@@ -50,9 +50,7 @@ pub fn check() -> Result<(), Failure> {
 
 fn print(words: [&str; 2]) -> Result<String, Failure> {
     machine::capture(
-        machine::cargo()
-            .args(["run", "--quiet", "-p", "rotabridge", "--"])
-            .args(words),
+        machine::cargo().args(["run", "--quiet", "-p", "rotabridge", "--"]).args(words),
     )
 }
 
@@ -61,11 +59,7 @@ fn first_difference(found: &str, expected: &str) -> Option<usize> {
     if found == expected {
         return None;
     }
-    let same = found
-        .lines()
-        .zip(expected.lines())
-        .take_while(|(a, b)| a == b)
-        .count();
+    let same = found.lines().zip(expected.lines()).take_while(|(a, b)| a == b).count();
     Some(same + 1)
 }
 

@@ -21,20 +21,12 @@ pub struct Failure {
 impl Failure {
     /// Something that was tried and did not succeed.
     pub fn new(what: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            hint: None,
-            exit_code: 1,
-        }
+        Self { what: what.into(), hint: None, exit_code: 1 }
     }
 
     /// A command that was called wrongly.
     pub fn usage(what: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            hint: None,
-            exit_code: 2,
-        }
+        Self { what: what.into(), hint: None, exit_code: 2 }
     }
 
     /// Adds the next step.
@@ -45,10 +37,7 @@ impl Failure {
 }
 
 /// Reads one variable of the environment; empty counts as unset.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one reader of the environment in xtask"
-)]
+#[expect(clippy::disallowed_methods, reason = "the one reader of the environment in xtask")]
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
@@ -73,17 +62,8 @@ pub fn cargo() -> Command {
     let mut command = Command::new(variable("CARGO").unwrap_or_else(|| "cargo".to_owned()));
     command.current_dir(workspace_root());
     for (name, _) in std::env::vars_os() {
-        let ours = [
-            "CARGO_PKG_",
-            "CARGO_MANIFEST_",
-            "CARGO_BIN_",
-            "CARGO_CRATE_",
-            "CARGO_PRIMARY",
-        ];
-        if ours
-            .iter()
-            .any(|start| name.to_string_lossy().starts_with(start))
-        {
+        let ours = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY"];
+        if ours.iter().any(|start| name.to_string_lossy().starts_with(start)) {
             command.env_remove(name);
         }
     }
@@ -102,10 +82,7 @@ pub fn run(command: &mut Command) -> Result<(), Failure> {
     if status.success() {
         return Ok(());
     }
-    Err(Failure::new(format!(
-        "`{}` ended with {status}",
-        shown(command)
-    )))
+    Err(Failure::new(format!("`{}` ended with {status}", shown(command))))
 }
 
 /// Runs a program as [`run`] does, with its output on stderr: stdout is for our own answer.

@@ -50,18 +50,16 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
         ["schema", "--check"] => generated::check(),
         ["new-provider", name] => new_provider::run(name),
         ["bench", rest @ ..] => machine::run(
-            machine::cargo()
-                .args(["run", "--release", "--package", "bench", "--"])
-                .args(rest),
+            machine::cargo().args(["run", "--release", "--package", "bench", "--"]).args(rest),
         ),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(())
         }
         [] => Err(Failure::usage("no command given").with_hint(USAGE)),
-        [unknown, ..] => Err(Failure::usage(format!(
-            "`{unknown}` with these arguments is no command"
-        ))
-        .with_hint(USAGE)),
+        [unknown, ..] => {
+            Err(Failure::usage(format!("`{unknown}` with these arguments is no command"))
+                .with_hint(USAGE))
+        }
     }
 }

@@ -16,10 +16,8 @@ const CONNECTORS: &str = "crates/connectors/src";
 /// When the name is no module name, the folder exists already, or a file cannot be written.
 pub fn run(name: &str) -> Result<(), Failure> {
     if !is_module_name(name) {
-        return Err(
-            Failure::usage(format!("`{name}` is no name for a provider folder"))
-                .with_hint("vendor and product in small letters: `ukg_pro`"),
-        );
+        return Err(Failure::usage(format!("`{name}` is no name for a provider folder"))
+            .with_hint("vendor and product in small letters: `ukg_pro`"));
     }
     let folder = machine::workspace_root().join(CONNECTORS).join(name);
     let unwritable = |e| Failure::new(format!("folder `{CONNECTORS}/{name}` cannot be made: {e}"));
@@ -37,14 +35,14 @@ pub fn run(name: &str) -> Result<(), Failure> {
 
 fn is_module_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
 fn next_steps(name: &str) -> [String; 5] {
     [
-        format!("add `{name}` to the list in {CONNECTORS}/registry.rs"),
+        format!(
+            "add `{name}` to {CONNECTORS}/registry.rs and `mod {name};` to {CONNECTORS}/lib.rs"
+        ),
         "fill wire, map, classify, client, provider: the compiler says what is missing".to_owned(),
         format!("write the vendor's player, crates/simulators/src/{name}/, from its own pages"),
         format!("cargo xtask test -- {name}"),
@@ -145,10 +143,7 @@ mod tests {
         for (file, text) in &files {
             assert!(text.starts_with("//! "), "{file}");
             let stem = file.trim_end_matches(".rs");
-            assert!(
-                stem == "mod" || module.contains(&format!("mod {stem};")),
-                "{file}"
-            );
+            assert!(stem == "mod" || module.contains(&format!("mod {stem};")), "{file}");
         }
     }
 
@@ -156,11 +151,7 @@ mod tests {
     fn a_module_name_becomes_a_type() {
         assert_eq!(type_name("ukg_pro2"), "UkgPro2");
         let files = skeleton("ukg_pro");
-        assert!(
-            files
-                .iter()
-                .any(|(_, text)| text.contains("pub struct UkgProConfig {"))
-        );
+        assert!(files.iter().any(|(_, text)| text.contains("pub struct UkgProConfig {")));
     }
 
     #[test]

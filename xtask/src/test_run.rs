@@ -41,10 +41,7 @@ impl Options {
                 }
             }
         }
-        Ok(Self {
-            install,
-            filter: rest.map(|&word| word.to_owned()).collect(),
-        })
+        Ok(Self { install, filter: rest.map(|&word| word.to_owned()).collect() })
     }
 }
 
@@ -70,10 +67,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         say("PostgreSQL: the server that the environment names");
     } else if let Some(programs) = database::programs() {
         let server = database::ThrowAway::start(&programs)?;
-        say(&format!(
-            "PostgreSQL: a throw-away cluster at {}",
-            server.url
-        ));
+        say(&format!("PostgreSQL: a throw-away cluster at {}", server.url));
         surroundings.push((database::URL_VARIABLE, server.url.clone()));
         postgres = Some(server);
     } else {
@@ -114,9 +108,7 @@ fn run_tests(options: &Options, surroundings: &[(&str, String)]) -> Result<(), F
 
 /// A filter with `-p NAME` builds that crate only.
 fn names_a_package(filter: &[String]) -> bool {
-    filter
-        .iter()
-        .any(|word| word == "-p" || word.starts_with("--package"))
+    filter.iter().any(|word| word == "-p" || word.starts_with("--package"))
 }
 
 #[cfg(test)]
@@ -129,9 +121,7 @@ mod tests {
         assert_eq!(options.install, Install::Nothing);
         assert_eq!(options.filter, ["-E", "test(dst)"]);
         assert!(!names_a_package(&options.filter));
-        assert!(names_a_package(
-            &Options::parse(&["--", "-p", "store"]).unwrap().filter
-        ));
+        assert!(names_a_package(&Options::parse(&["--", "-p", "store"]).unwrap().filter));
     }
 
     #[test]

@@ -39,14 +39,8 @@ pub fn install() -> Result<PathBuf, Failure> {
     if std::fs::read_to_string(&marker).is_ok_and(|found| found == pins.hash) {
         return Ok(folder);
     }
-    say(&format!(
-        "installing into {} (about a minute, once):",
-        folder.display()
-    ));
-    say(&format!(
-        "  {} Python packages, the tests' own venv: {}",
-        pins.python_count, pins.python
-    ));
+    say(&format!("installing into {} (about a minute, once):", folder.display()));
+    say(&format!("  {} Python packages, the tests' own venv: {}", pins.python_count, pins.python));
     say("  npm packages: ical.js");
     say("  `--no-install` goes without; the tests concerned then say that they skip");
     install_python_packages(&folder).map_err(without)?;
@@ -62,11 +56,7 @@ pub fn install() -> Result<PathBuf, Failure> {
 pub fn folder() -> Result<PathBuf, Failure> {
     if let Some(named) = machine::variable(FOLDER_VARIABLE) {
         let named = PathBuf::from(named);
-        return Ok(if named.is_absolute() {
-            named
-        } else {
-            machine::workspace_root().join(named)
-        });
+        return Ok(if named.is_absolute() { named } else { machine::workspace_root().join(named) });
     }
     let cache = machine::variable("XDG_CACHE_HOME")
         .map(PathBuf::from)
@@ -103,16 +93,10 @@ fn pins() -> Result<Pins, Failure> {
     // A virtual environment belongs to the Python that made it.
     text.push_str(&machine::capture(Command::new("python3").arg("--version")).unwrap_or_default());
 
-    let names: Vec<&str> = requirements
-        .lines()
-        .filter(|line| line.contains("==") && !line.starts_with('#'))
-        .collect();
+    let names: Vec<&str> =
+        requirements.lines().filter(|line| line.contains("==") && !line.starts_with('#')).collect();
     let named = names.iter().take(7).copied().collect::<Vec<_>>().join(" ");
-    Ok(Pins {
-        hash: fnv1a(&text),
-        python: format!("{named} …"),
-        python_count: names.len(),
-    })
+    Ok(Pins { hash: fnv1a(&text), python: format!("{named} …"), python_count: names.len() })
 }
 
 /// FNV-1a, 64 bits: a name for a text, the same in every version of Rust. Not for security.
@@ -132,22 +116,10 @@ struct Need {
 fn debian_needs() -> [Need; 6] {
     let runs = machine::succeeds;
     [
-        Need {
-            present: database::programs().is_some(),
-            packages: &["postgresql"],
-        },
-        Need {
-            present: runs("cc", &["--version"]),
-            packages: &["gcc", "libc6-dev"],
-        },
-        Need {
-            present: runs("pkg-config", &["--version"]),
-            packages: &["pkg-config"],
-        },
-        Need {
-            present: runs("pkg-config", &["--exists", "libical"]),
-            packages: &["libical-dev"],
-        },
+        Need { present: database::programs().is_some(), packages: &["postgresql"] },
+        Need { present: runs("cc", &["--version"]), packages: &["gcc", "libc6-dev"] },
+        Need { present: runs("pkg-config", &["--version"]), packages: &["pkg-config"] },
+        Need { present: runs("pkg-config", &["--exists", "libical"]), packages: &["libical-dev"] },
         Need {
             present: runs("python3", &["-c", "import venv, ensurepip"]),
             packages: &["python3", "python3-venv"],
@@ -172,16 +144,12 @@ fn install_debian_packages() -> Result<(), Failure> {
     let sudo: &[&str] = match privilege() {
         Some(prefix) => prefix,
         None => {
-            say(&format!(
-                "not installed, for want of apt-get with root or sudo: {list}"
-            ));
+            say(&format!("not installed, for want of apt-get with root or sudo: {list}"));
             say("  the tests that need them say that they skip");
             return Ok(());
         }
     };
-    say(&format!(
-        "installing Debian packages with apt-get, into the system: {list}"
-    ));
+    say(&format!("installing Debian packages with apt-get, into the system: {list}"));
     let apt = |arguments: &[&str]| {
         let mut words = sudo.to_vec();
         words.extend(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"]);
@@ -213,14 +181,7 @@ fn install_python_packages(folder: &Path) -> Result<(), Failure> {
     }
     machine::run_aside(
         Command::new(venv.join("bin/python"))
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--no-input",
-                "--disable-pip-version-check",
-            ])
+            .args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"])
             .arg("-r")
             .arg(source_folder().join("requirements.txt")),
     )
@@ -272,10 +233,7 @@ mod tests {
     #[test]
     fn every_python_pin_is_exact() {
         let text = std::fs::read_to_string(source_folder().join("requirements.txt")).unwrap();
-        for line in text
-            .lines()
-            .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        {
+        for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
             let (name, version) = line.split_once("==").unwrap_or_else(|| panic!("{line}"));
             assert!(
                 !name.is_empty() && version.starts_with(|c: char| c.is_ascii_digit()),

@@ -19,15 +19,7 @@ const PRODUCT: [Layer; 7] = [
     Layer {
         manifest: "crates/domain/Cargo.toml",
         ours: &[],
-        never: &[
-            "tokio",
-            "serde_json",
-            "http",
-            "reqwest",
-            "axum",
-            "sqlx",
-            "tracing",
-        ],
+        never: &["tokio", "serde_json", "http", "reqwest", "axum", "sqlx", "tracing"],
     },
     Layer {
         manifest: "crates/ical/Cargo.toml",
@@ -56,15 +48,7 @@ const PRODUCT: [Layer; 7] = [
     },
     Layer {
         manifest: "crates/app/Cargo.toml",
-        ours: &[
-            "connectors",
-            "domain",
-            "engine",
-            "ical",
-            "server",
-            "simulators",
-            "store",
-        ],
+        ours: &["connectors", "domain", "engine", "ical", "server", "simulators", "store"],
         never: &["sqlx", "reqwest"],
     },
 ];
@@ -149,11 +133,7 @@ fn dependencies(
     let manifest: toml::Table = match file.text.parse() {
         Ok(manifest) => manifest,
         Err(error) => {
-            findings.push(Finding::new(
-                path,
-                1,
-                format!("no TOML: {}", error.message()),
-            ));
+            findings.push(Finding::new(path, 1, format!("no TOML: {}", error.message())));
             return Vec::new();
         }
     };
@@ -166,22 +146,11 @@ fn dependencies(
         if line.starts_with('[') {
             in_table = line.trim() == format!("[{table}]");
         } else if in_table {
-            lines.push((
-                number,
-                line.split(['.', '=', ' ']).next().unwrap_or_default(),
-            ));
+            lines.push((number, line.split(['.', '=', ' ']).next().unwrap_or_default()));
         }
     }
-    let line_of = |name: &str| {
-        lines
-            .iter()
-            .find(|(_, key)| *key == name)
-            .map_or(1, |(n, _)| *n)
-    };
-    entries
-        .keys()
-        .map(|name| (name.clone(), line_of(name)))
-        .collect()
+    let line_of = |name: &str| lines.iter().find(|(_, key)| *key == name).map_or(1, |(n, _)| *n);
+    entries.keys().map(|name| (name.clone(), line_of(name))).collect()
 }
 
 #[cfg(test)]
@@ -189,10 +158,7 @@ mod tests {
     use super::*;
 
     fn findings(path: &str, manifest: &str) -> Vec<String> {
-        check(&Tree::of(&[(path, manifest)]))
-            .iter()
-            .map(Finding::to_string)
-            .collect()
+        check(&Tree::of(&[(path, manifest)])).iter().map(Finding::to_string).collect()
     }
 
     #[test]
@@ -203,10 +169,7 @@ mod tests {
              store.workspace = true\n[dev-dependencies]\nconnectors.workspace = true\n",
         );
         assert_eq!(found.len(), 1, "{found:?}");
-        assert!(
-            found[0].starts_with("crates/engine/Cargo.toml:5: error: `store`"),
-            "{found:?}"
-        );
+        assert!(found[0].starts_with("crates/engine/Cargo.toml:5: error: `store`"), "{found:?}");
     }
 
     #[test]
@@ -215,22 +178,14 @@ mod tests {
             "crates/engine/Cargo.toml",
             "[dependencies]\ndomain.workspace = true\nsqlx = { workspace = true }\n",
         );
-        assert!(
-            found[0].contains(":3: error: `sqlx` must not be seen here"),
-            "{found:?}"
-        );
+        assert!(found[0].contains(":3: error: `sqlx` must not be seen here"), "{found:?}");
     }
 
     #[test]
     fn an_arrow_that_went_is_found() {
-        let found = findings(
-            "crates/store/Cargo.toml",
-            "[dependencies]\ndomain.workspace = true\n",
-        );
-        assert!(
-            found[0].contains("`engine` is in the table of layers and not here"),
-            "{found:?}"
-        );
+        let found =
+            findings("crates/store/Cargo.toml", "[dependencies]\ndomain.workspace = true\n");
+        assert!(found[0].contains("`engine` is in the table of layers and not here"), "{found:?}");
     }
 
     #[test]

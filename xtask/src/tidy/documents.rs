@@ -10,11 +10,7 @@ const DECISIONS: &str = "docs/adr/";
 pub fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     check_decisions(tree, &mut findings);
-    for file in tree
-        .files()
-        .iter()
-        .filter(|file| file.path.ends_with(".md"))
-    {
+    for file in tree.files().iter().filter(|file| file.path.ends_with(".md")) {
         for (line, text) in file.numbered() {
             for target in links(text) {
                 let path = beside(&file.path, target);
@@ -38,23 +34,13 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
 }
 
 fn is_map(file: &SourceFile) -> bool {
-    [
-        MAP,
-        "README.md",
-        "CONTRIBUTING.md",
-        "STYLE.md",
-        "GLOSSARY.md",
-    ]
-    .contains(&file.path.as_str())
+    [MAP, "README.md", "CONTRIBUTING.md", "STYLE.md", "GLOSSARY.md"].contains(&file.path.as_str())
 }
 
 fn check_decisions(tree: &Tree, findings: &mut Vec<Finding>) {
     let map = tree.get(MAP);
     let linked = |path: &str| {
-        map.is_some_and(|map| {
-            map.numbered()
-                .any(|(_, text)| links(text).any(|l| l == path))
-        })
+        map.is_some_and(|map| map.numbered().any(|(_, text)| links(text).any(|l| l == path)))
     };
     for file in tree.files() {
         let decision = file.path.starts_with(DECISIONS) && file.path.ends_with(".md");
@@ -114,10 +100,7 @@ mod tests {
     use super::*;
 
     fn findings(files: &[(&str, &str)]) -> Vec<String> {
-        check(&Tree::of(files))
-            .iter()
-            .map(Finding::to_string)
-            .collect()
+        check(&Tree::of(files)).iter().map(Finding::to_string).collect()
     }
 
     #[test]
@@ -133,24 +116,14 @@ mod tests {
         let found = findings(&[(MAP, "`crates/engine/` and\n`crates/motor/src/`\n"), engine]);
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].starts_with("ARCHITECTURE.md:2: error: `crates/motor/src/`"));
-        let found = findings(&[(
-            MAP,
-            "| `fuzz/` | targets |\n| `docs/` | `plan/` is pure |\n",
-        )]);
+        let found = findings(&[(MAP, "| `fuzz/` | targets |\n| `docs/` | `plan/` is pure |\n")]);
         assert_eq!(found.len(), 2, "{found:?}");
     }
 
     #[test]
     fn a_link_is_read_from_where_it_stands() {
-        let files = [(
-            "docs/adr/0002-b.md",
-            "[a](../guide.md) [b](gone.md) [c](https://x.org)\n",
-        )];
+        let files = [("docs/adr/0002-b.md", "[a](../guide.md) [b](gone.md) [c](https://x.org)\n")];
         let found = findings(&files);
-        assert_eq!(
-            found.iter().filter(|f| f.contains("leads nowhere")).count(),
-            2,
-            "{found:?}"
-        );
+        assert_eq!(found.iter().filter(|f| f.contains("leads nowhere")).count(), 2, "{found:?}");
     }
 }

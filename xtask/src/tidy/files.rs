@@ -6,17 +6,8 @@
 use super::Finding;
 use super::tree::Tree;
 
-const NO_TOPIC: [&str; 9] = [
-    "common",
-    "helper",
-    "helpers",
-    "manager",
-    "managers",
-    "misc",
-    "util",
-    "utilities",
-    "utils",
-];
+const NO_TOPIC: [&str; 9] =
+    ["common", "helper", "helpers", "manager", "managers", "misc", "util", "utilities", "utils"];
 
 pub fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();

@@ -11,21 +11,9 @@ const COLUMNS_MAX: usize = 100;
 const UNFINISHED: [(&str, &str, &str); 6] = [
     ("FIX", "ME", "do it now or describe it in an issue"),
     ("dbg", "!(", "tracing, or nothing"),
-    (
-        "todo",
-        "!(",
-        "code, or an error that says what is not supported",
-    ),
-    (
-        "unimple",
-        "mented!(",
-        "code, or an error that says what is not supported",
-    ),
-    (
-        "#[ign",
-        "ore]",
-        "a test that runs, or #[ignore = \"why, and how to run it\"]",
-    ),
+    ("todo", "!(", "code, or an error that says what is not supported"),
+    ("unimple", "mented!(", "code, or an error that says what is not supported"),
+    ("#[ign", "ore]", "a test that runs, or #[ignore = \"why, and how to run it\"]"),
     ("#[al", "low(", "#[expect(…, reason = \"…\")]"),
 ];
 
@@ -109,11 +97,7 @@ mod tests {
     #[test]
     fn unfinished_marks_are_found_in_rust() {
         for (start, end, _) in UNFINISHED {
-            assert_eq!(
-                findings("a.rs", &format!("x {start}{end} y\n")).len(),
-                1,
-                "{start}{end}"
-            );
+            assert_eq!(findings("a.rs", &format!("x {start}{end} y\n")).len(), 1, "{start}{end}");
         }
     }
 

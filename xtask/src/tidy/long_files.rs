@@ -18,18 +18,13 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
         if text.is_empty() || text.starts_with('#') {
             continue;
         }
-        match text
-            .split_once(' ')
-            .map(|(path, lines)| (path, lines.trim().parse::<usize>()))
-        {
+        match text.split_once(' ').map(|(path, lines)| (path, lines.trim().parse::<usize>())) {
             Some((path, Ok(lines))) => listed.push((line, path, lines)),
             _ => findings.push(Finding::new(LIST, line, "unreadable, use `path lines`")),
         }
     }
     for &(line, path, _) in &listed {
-        let long = tree
-            .get(path)
-            .is_some_and(|file| file.text.lines().count() > LINES_MAX);
+        let long = tree.get(path).is_some_and(|file| file.text.lines().count() > LINES_MAX);
         if !long {
             let what = format!("`{path}` is no longer over {LINES_MAX} lines, use a shorter list");
             findings.push(Finding::new(LIST, line, what));
@@ -72,9 +67,8 @@ mod tests {
     #[test]
     fn a_file_that_became_short_leaves_the_list() {
         assert!(
-            findings(10, "# why\ncrates/a/src/long.rs 650\n")[0].starts_with(&format!(
-                "{LIST}:2: error: `crates/a/src/long.rs` is no longer"
-            ))
+            findings(10, "# why\ncrates/a/src/long.rs 650\n")[0]
+                .starts_with(&format!("{LIST}:2: error: `crates/a/src/long.rs` is no longer"))
         );
     }
 }

@@ -32,11 +32,7 @@ struct Finding {
 
 impl Finding {
     fn new(path: &str, line: usize, what: impl Into<String>) -> Self {
-        Self {
-            path: path.to_owned(),
-            line,
-            what: what.into(),
-        }
+        Self { path: path.to_owned(), line, what: what.into() }
     }
 }
 
@@ -57,17 +53,10 @@ pub fn run() -> Result<(), Failure> {
         println!("{finding}");
     }
     if findings.is_empty() {
-        say(&format!(
-            "tidy: {} files, nothing found",
-            tree.files().len()
-        ));
+        say(&format!("tidy: {} files, nothing found", tree.files().len()));
         return Ok(());
     }
-    Err(Failure::new(format!(
-        "tidy found {} in {} files",
-        findings.len(),
-        tree.files().len()
-    )))
+    Err(Failure::new(format!("tidy found {} in {} files", findings.len(), tree.files().len())))
 }
 
 fn check(tree: &Tree) -> Vec<Finding> {

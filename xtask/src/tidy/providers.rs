@@ -15,28 +15,13 @@ const REGISTRY: &str = "crates/connectors/src/registry.rs";
 
 /// The files of a provider folder, with what each is for.
 pub const FILES: [(&str, &str); 8] = [
-    (
-        "mod.rs",
-        "the vendor's pages read (with dates), quirks, descriptor and capabilities",
-    ),
-    (
-        "config.rs",
-        "this provider's section of the configuration; unknown keys are errors",
-    ),
-    (
-        "wire.rs",
-        "request and response bodies exactly as the vendor spells them; private",
-    ),
+    ("mod.rs", "the vendor's pages read (with dates), quirks, descriptor and capabilities"),
+    ("config.rs", "this provider's section of the configuration; unknown keys are errors"),
+    ("wire.rs", "request and response bodies exactly as the vendor spells them; private"),
     ("map.rs", "wire ⇄ domain, by exhaustive destructuring; pure"),
     ("client.rs", "one method per endpoint used; no decisions"),
-    (
-        "classify.rs",
-        "status, vendor code and headers to a failure class; pure",
-    ),
-    (
-        "provider.rs",
-        "the engine's port, in terms of the files above",
-    ),
+    ("classify.rs", "status, vendor code and headers to a failure class; pure"),
+    ("provider.rs", "the engine's port, in terms of the files above"),
     ("tests.rs", "the tables of map and classify"),
 ];
 
@@ -75,9 +60,7 @@ pub fn folders(tree: &Tree) -> BTreeSet<String> {
 
 fn implements_a_port(tree: &Tree, folder: &str) -> bool {
     let files = ["provider.rs", "provider/mod.rs"];
-    files
-        .iter()
-        .any(|file| tree.get(&format!("{CONNECTORS}{folder}/{file}")).is_some())
+    files.iter().any(|file| tree.get(&format!("{CONNECTORS}{folder}/{file}")).is_some())
 }
 
 fn all_folders(tree: &Tree) -> BTreeSet<String> {
@@ -102,10 +85,7 @@ fn registered(tree: &Tree) -> BTreeSet<String> {
 
 fn check_files(tree: &Tree, provider: &str, findings: &mut Vec<Finding>) {
     let folder = format!("{CONNECTORS}{provider}");
-    let header = tree
-        .get(&format!("{folder}/mod.rs"))
-        .map(header_of)
-        .unwrap_or_default();
+    let header = tree.get(&format!("{folder}/mod.rs")).map(header_of).unwrap_or_default();
     for (name, purpose) in FILES {
         // A file that outgrew its length is a folder of the same name.
         let stem = name.trim_end_matches(".rs");
@@ -142,11 +122,8 @@ fn check_known_names(tree: &Tree, folder: &str, header: &str, findings: &mut Vec
             continue;
         };
         let known = |first: &str| {
-            let name = if first.ends_with(".rs") {
-                first.to_owned()
-            } else {
-                format!("{first}.rs")
-            };
+            let name =
+                if first.ends_with(".rs") { first.to_owned() } else { format!("{first}.rs") };
             FILES.iter().any(|(file, _)| *file == name) || OPTIONAL.contains(&name.as_str())
         };
         let first = name.split('/').next().unwrap_or(name);
@@ -188,10 +165,7 @@ fn check_borders(tree: &Tree, provider: &str, other: &str, findings: &mut Vec<Fi
 
 fn header_of(file: &SourceFile) -> String {
     let lines = file.text.lines().take_while(|line| line.starts_with("//!"));
-    lines
-        .map(|line| line.trim_start_matches("//!").trim())
-        .collect::<Vec<_>>()
-        .join(" ")
+    lines.map(|line| line.trim_start_matches("//!").trim()).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -210,25 +184,13 @@ mod tests {
     }
 
     fn findings(files: &[(String, String)]) -> Vec<String> {
-        let files: Vec<(&str, &str)> = files
-            .iter()
-            .map(|(path, text)| (path.as_str(), text.as_str()))
-            .collect();
-        check(&Tree::of(&files))
-            .iter()
-            .map(Finding::to_string)
-            .collect()
+        let files: Vec<(&str, &str)> =
+            files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+        check(&Tree::of(&files)).iter().map(Finding::to_string).collect()
     }
 
-    const ALL: [&str; 7] = [
-        "config.rs",
-        "wire.rs",
-        "map.rs",
-        "client.rs",
-        "classify.rs",
-        "provider.rs",
-        "tests.rs",
-    ];
+    const ALL: [&str; 7] =
+        ["config.rs", "wire.rs", "map.rs", "client.rs", "classify.rs", "provider.rs", "tests.rs"];
 
     #[test]
     fn a_complete_folder_is_fine() {
@@ -261,16 +223,10 @@ mod tests {
         let mut files = folder("//! x\n", &ALL);
         let path = format!("{CONNECTORS}zeta/mod.rs");
         let all = ALL.map(|name| format!("No `{name}`")).join(" ");
-        files.push((
-            path,
-            format!("//! {all}\nuse crate::acme::wire;\nuse crate::acmesque;\n"),
-        ));
+        files.push((path, format!("//! {all}\nuse crate::acme::wire;\nuse crate::acmesque;\n")));
         let found = findings(&files);
         assert_eq!(found.len(), 1, "{found:?}");
-        assert!(
-            found[0].contains("zeta/mod.rs:2: error: `zeta` names `acme`"),
-            "{found:?}"
-        );
+        assert!(found[0].contains("zeta/mod.rs:2: error: `zeta` names `acme`"), "{found:?}");
     }
 
     #[test]

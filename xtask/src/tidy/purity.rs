@@ -50,10 +50,7 @@ fn past_the_port(code: &str) -> Option<&str> {
     code.match_indices("engine::").find_map(|(at, needle)| {
         let before = code[..at].chars().next_back();
         let rest = &code[at + needle.len()..];
-        let name = rest
-            .split(|c: char| !c.is_alphanumeric() && c != '_')
-            .next()
-            .unwrap_or(rest);
+        let name = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or(rest);
         let a_path = !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':');
         (a_path && name != "port" && !name.is_empty()).then_some(name)
     })
@@ -69,43 +66,16 @@ mod tests {
 
     #[test]
     fn waiting_in_a_pure_folder_is_found() {
-        assert_eq!(
-            count("crates/engine/src/plan/guard.rs", "let a = b().await;\n"),
-            1
-        );
-        assert_eq!(
-            count("crates/engine/src/plan/guard.rs", "// never .await here\n"),
-            0
-        );
-        assert_eq!(
-            count("crates/engine/src/run/cycle.rs", "let a = b().await;\n"),
-            0
-        );
+        assert_eq!(count("crates/engine/src/plan/guard.rs", "let a = b().await;\n"), 1);
+        assert_eq!(count("crates/engine/src/plan/guard.rs", "// never .await here\n"), 0);
+        assert_eq!(count("crates/engine/src/run/cycle.rs", "let a = b().await;\n"), 0);
     }
 
     #[test]
     fn the_rim_uses_the_ports_only() {
-        assert_eq!(
-            count("crates/store/src/rows.rs", "use engine::run::Cycle;\n"),
-            1
-        );
-        assert_eq!(
-            count(
-                "crates/store/src/rows.rs",
-                "use engine::port::store::Ledger;\n"
-            ),
-            0
-        );
-        assert_eq!(
-            count(
-                "crates/store/src/rows.rs",
-                "base64::engine::general_purpose\n"
-            ),
-            0
-        );
-        assert_eq!(
-            count("crates/app/src/wiring.rs", "use engine::run::Cycle;\n"),
-            0
-        );
+        assert_eq!(count("crates/store/src/rows.rs", "use engine::run::Cycle;\n"), 1);
+        assert_eq!(count("crates/store/src/rows.rs", "use engine::port::store::Ledger;\n"), 0);
+        assert_eq!(count("crates/store/src/rows.rs", "base64::engine::general_purpose\n"), 0);
+        assert_eq!(count("crates/app/src/wiring.rs", "use engine::run::Cycle;\n"), 0);
     }
 }

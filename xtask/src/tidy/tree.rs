@@ -19,10 +19,7 @@ pub struct SourceFile {
 impl SourceFile {
     /// The lines with their numbers, counted from 1.
     pub fn numbered(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.text
-            .lines()
-            .enumerate()
-            .map(|(index, line)| (index + 1, line))
+        self.text.lines().enumerate().map(|(index, line)| (index + 1, line))
     }
 
     /// Tells whether this is Rust.
@@ -51,13 +48,7 @@ impl Tree {
         if root.join(".git").exists() {
             let listed = machine::capture(
                 Command::new("git")
-                    .args([
-                        "ls-files",
-                        "-z",
-                        "--cached",
-                        "--others",
-                        "--exclude-standard",
-                    ])
+                    .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
                     .current_dir(root),
             )?;
             paths.extend(listed.split_terminator('\0').map(str::to_owned));
@@ -71,9 +62,7 @@ impl Tree {
             let text = std::fs::read_to_string(root.join(&path)).ok()?;
             Some(SourceFile { path, text })
         };
-        Ok(Self {
-            files: paths.into_iter().filter_map(read).collect(),
-        })
+        Ok(Self { files: paths.into_iter().filter_map(read).collect() })
     }
 
     /// Makes a tree from paths and texts, for tests of the checks.
@@ -83,9 +72,7 @@ impl Tree {
             path: path.to_owned(),
             text: text.to_owned(),
         };
-        Self {
-            files: files.iter().map(file).collect(),
-        }
+        Self { files: files.iter().map(file).collect() }
     }
 
     /// Every file.
@@ -108,29 +95,18 @@ impl Tree {
         let path = path.trim_end_matches('/');
         let inside = format!("{path}/");
         path.is_empty()
-            || self
-                .files
-                .iter()
-                .any(|file| file.path == path || file.path.starts_with(&inside))
+            || self.files.iter().any(|file| file.path == path || file.path.starts_with(&inside))
     }
 }
 
 fn walk(root: &Path, below: &str, paths: &mut Vec<String>) -> Result<(), Failure> {
     let folder = root.join(below);
-    let unreadable = |e| {
-        Failure::new(format!(
-            "folder `{}` cannot be listed: {e}",
-            folder.display()
-        ))
-    };
+    let unreadable =
+        |e| Failure::new(format!("folder `{}` cannot be listed: {e}", folder.display()));
     for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let path = if below.is_empty() {
-            name.clone()
-        } else {
-            format!("{below}/{name}")
-        };
+        let path = if below.is_empty() { name.clone() } else { format!("{below}/{name}") };
         if !entry.path().is_dir() {
             paths.push(path);
         } else if !["target", "node_modules", "__pycache__"].contains(&name.as_str()) {
