@@ -67,10 +67,9 @@ pub(super) fn class_of(
 ) -> FailureClass {
     match condition {
         // RFC 9110 §10.2.3: what says when to come back is throttling, whatever it is called.
-        _ if status == 429 || (status == 503 && retry_after.is_some()) => FailureClass::Throttled {
-            retry_after,
-            scope: QuotaScope::Connection,
-        },
+        _ if status == 429 || (status == 503 && retry_after.is_some()) => {
+            FailureClass::Throttled { retry_after, scope: QuotaScope::Connection }
+        }
         Some(Condition::UidConflict { .. }) => FailureClass::Duplicate { at: None },
         Some(Condition::ValidSyncToken) => FailureClass::DeltaExpired,
         Some(Condition::NeedPrivileges) => FailureClass::Unauthorised,
@@ -115,10 +114,7 @@ fn class_of_status(asked: Asked, status: u16) -> FailureClass {
 pub(super) const fn is_ambiguous(asked: Asked, status: u16, class: &FailureClass) -> bool {
     matches!(asked, Asked::Create | Asked::Update)
         && matches!(status, 404 | 409 | 410)
-        && matches!(
-            class,
-            FailureClass::CalendarMissing | FailureClass::Missing
-        )
+        && matches!(class, FailureClass::CalendarMissing | FailureClass::Missing)
 }
 
 /// The class of an ambiguous answer when the calendar turns out to be there.

@@ -61,11 +61,7 @@ pub(super) struct Client {
 impl Client {
     /// `origin` is any URL on the server; `authorization` is marked as sensitive.
     pub fn new(http: HttpClient, origin: Url, authorization: Option<HeaderValue>) -> Self {
-        Self {
-            http,
-            origin,
-            authorization,
-        }
+        Self { http, origin, authorization }
     }
 
     /// Requests sent since it was made.
@@ -75,9 +71,7 @@ impl Client {
 
     /// Asks what the server can do.
     pub async fn options(&self, path: &str) -> Result<Answer, CallError> {
-        let (answer, _) = self
-            .call("OPTIONS", path, HeaderMap::new(), Bytes::new())
-            .await?;
+        let (answer, _) = self.call("OPTIONS", path, HeaderMap::new(), Bytes::new()).await?;
         Ok(answer)
     }
 
@@ -166,12 +160,14 @@ impl Client {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
         let unsendable = |detail: String| CallError::Unsendable { detail };
-        let method = Method::from_bytes(method.as_bytes()).map_err(|e| unsendable(e.to_string()))?;
+        let method =
+            Method::from_bytes(method.as_bytes()).map_err(|e| unsendable(e.to_string()))?;
         let mut path = path.to_owned();
         for _ in 0..=REDIRECTS_MAX {
             let mut request = Request::new(Full::new(body.clone()));
             *request.method_mut() = method.clone();
-            *request.uri_mut() = Uri::try_from(path.as_str()).map_err(|e| unsendable(e.to_string()))?;
+            *request.uri_mut() =
+                Uri::try_from(path.as_str()).map_err(|e| unsendable(e.to_string()))?;
             *request.headers_mut() = headers.clone();
             let answer = self.http.send(request).await.map_err(CallError::Send)?;
             if !matches!(answer.status.as_u16(), 301 | 302 | 307 | 308) {
@@ -195,12 +191,8 @@ impl Client {
             Ok(there) if there.origin() == here.origin() => {
                 Ok(there[url::Position::BeforePath..url::Position::AfterQuery].to_owned())
             }
-            Ok(there) => Err(CallError::Redirected {
-                to: there.origin().ascii_serialization(),
-            }),
-            Err(_) => Err(CallError::Redirected {
-                to: "something that is no URL".into(),
-            }),
+            Ok(there) => Err(CallError::Redirected { to: there.origin().ascii_serialization() }),
+            Err(_) => Err(CallError::Redirected { to: "something that is no URL".into() }),
         }
     }
 }
@@ -217,7 +209,6 @@ fn xml_headers(depth: Depth) -> HeaderMap {
 }
 
 fn header_of(etag: &ETag) -> Result<HeaderValue, CallError> {
-    HeaderValue::from_str(&etag.0).map_err(|error| CallError::Unsendable {
-        detail: error.to_string(),
-    })
+    HeaderValue::from_str(&etag.0)
+        .map_err(|error| CallError::Unsendable { detail: error.to_string() })
 }

@@ -108,11 +108,7 @@ impl CaldavConfig {
             let message = format!("{} found, expected 1 to {CONCURRENCY_MAX}", self.concurrency);
             return Err(wrong("concurrency", message));
         }
-        Ok(Checked {
-            url,
-            credentials,
-            timeout: self.checked_timeout()?,
-        })
+        Ok(Checked { url, credentials, timeout: self.checked_timeout()? })
     }
 
     fn checked_url(&self) -> Result<Url, ConnectionError> {
@@ -153,20 +149,17 @@ impl CaldavConfig {
         };
         let parsed = text.parse::<SignedDuration>().ok();
         let parsed = parsed.and_then(|duration| Duration::try_from(duration).ok());
-        parsed
-            .filter(|timeout| (TIMEOUT_MIN..=REQUEST_TIMEOUT).contains(timeout))
-            .ok_or_else(|| {
+        parsed.filter(|timeout| (TIMEOUT_MIN..=REQUEST_TIMEOUT).contains(timeout)).ok_or_else(
+            || {
                 let expected = format!("expected {TIMEOUT_MIN:?} to {REQUEST_TIMEOUT:?}");
                 wrong("timeout", format!("`{text}` found, {expected}"))
-            })
+            },
+        )
     }
 }
 
 fn wrong(key: &'static str, message: impl Into<String>) -> ConnectionError {
-    ConnectionError::Key {
-        key,
-        message: message.into(),
-    }
+    ConnectionError::Key { key, message: message.into() }
 }
 
 struct Checked {
@@ -209,10 +202,7 @@ impl ConnectionConfig for CaldavConfig {
     }
 
     fn source(&self, _: &ConnectionContext) -> Result<Arc<dyn Source>, ConnectionError> {
-        Err(ConnectionError::Role {
-            kind: super::KIND,
-            role: "the source of a roster",
-        })
+        Err(ConnectionError::Role { kind: super::KIND, role: "the source of a roster" })
     }
 
     fn target(
@@ -228,11 +218,7 @@ impl ConnectionConfig for CaldavConfig {
                 role: "the target of a mirror of another kind",
             });
         };
-        let Checked {
-            url,
-            credentials,
-            timeout,
-        } = self.checked()?;
+        let Checked { url, credentials, timeout } = self.checked()?;
         let authorization = credentials.header(&context.base)?;
         let ca_file = self.ca_file.as_ref().map(|file| context.base.join(file));
         let tls = tls_config(ca_file.as_deref()).map_err(|error| ConnectionError::File {
@@ -240,10 +226,7 @@ impl ConnectionConfig for CaldavConfig {
             path: ca_file.unwrap_or_default().display().to_string(),
             detail: error.to_string(),
         })?;
-        let options = HttpOptions {
-            timeout,
-            idle_max: self.concurrency,
-        };
+        let options = HttpOptions { timeout, idle_max: self.concurrency };
         let Some(http) = HttpClient::new(&url, tls, options) else {
             return Err(wrong("url", "the host is no host name or address"));
         };

@@ -76,17 +76,13 @@ impl CaldavTarget {
     async fn account(&self, path: &str) -> Result<Option<(Properties, String)>, Failure> {
         let doing = self.discovering();
         let client = &self.setup.client;
-        let sent = client
-            .propfind(path, Depth::Itself, wire::PROPFIND_ACCOUNT)
-            .await;
+        let sent = client.propfind(path, Depth::Itself, wire::PROPFIND_ACCOUNT).await;
         let (answer, at) = sent.map_err(|error| self.lost(doing, &error))?;
         if answer.status.as_u16() != 207 {
             return Err(self.refused(doing, &answer));
         }
-        let told = wire::multistatus(&answer.body).map_err(|error| Failure {
-            status: Some(207),
-            ..doing.bug(error)
-        })?;
+        let told = wire::multistatus(&answer.body)
+            .map_err(|error| Failure { status: Some(207), ..doing.bug(error) })?;
         let first = told.responses.into_iter().next();
         Ok(first.map(|response| (response.properties, at)))
     }

@@ -7,11 +7,7 @@ use ical::{EventHeader, ReadEvent, UtcStyle};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// What stands unencoded in a path segment of ours: RFC 3986 §2.3 unreserved.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What an object's name ends with.
 const SUFFIX: &str = ".ics";
@@ -116,7 +112,8 @@ impl Template {
 }
 
 fn push_literal(parts: &mut Vec<Part>, text: &str) -> Result<(), String> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.' | '~' | '@' | '%');
+    let allowed =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.' | '~' | '@' | '%');
     if let Some(character) = text.chars().find(|c| !allowed(*c)) {
         let expected = "expected letters a-z A-Z, digits, `-`, `_`, `.`, `~`, `@`, `/`, `%`";
         return Err(format!("{character:?} cannot stand in a collection; {expected}"));
@@ -191,7 +188,8 @@ pub(super) fn member(collection: &str, href: &str) -> Member {
     let Some((name, above)) = path.split_last() else {
         return Member::Other;
     };
-    let is_member = above == own.as_slice() || (above.last().is_some() && above.last() == own.last());
+    let is_member =
+        above == own.as_slice() || (above.last().is_some() && above.last() == own.last());
     let bare = above.is_empty() && !href.starts_with('/');
     if (is_member || bare) && name.ends_with(SUFFIX) && !href.ends_with('/') {
         Member::Object(RemoteId(name.clone()))
@@ -213,17 +211,14 @@ fn segments(path: &str) -> Vec<String> {
 pub(super) fn strong_etag(text: &str) -> Option<ETag> {
     let text = text.trim();
     let inner = text.strip_prefix('"')?.strip_suffix('"')?;
-    (!inner.contains('"') && inner.bytes().all(|b| b > b' ' && b < 0x7f)).then(|| ETag(text.to_owned()))
+    (!inner.contains('"') && inner.bytes().all(|b| b > b' ' && b < 0x7f))
+        .then(|| ETag(text.to_owned()))
 }
 
 /// The object that is stored for an item, and the fingerprint of what it shows. `None` for an
 /// item that is no event.
 pub(super) fn object(uid: &str, item: &Item) -> Option<(Vec<u8>, Fingerprint)> {
-    let Item {
-        content,
-        origin,
-        revision,
-    } = item;
+    let Item { content, origin, revision } = item;
     let event = match content {
         Content::Event(event) => event,
         Content::Entity(_) => return None,
@@ -262,12 +257,7 @@ pub(super) fn remote_item(
     let events = ical::read_object(bytes).unwrap_or_default();
     let tagged = events.iter().find_map(|event| event.origin.clone());
     let origin = tagged.or_else(|| {
-        let Expected {
-            mirror,
-            calendar,
-            key,
-            generation,
-        } = expected?;
+        let Expected { mirror, calendar, key, generation } = expected?;
         let ours = uid(mirror, calendar, key, generation);
         let same = |event: &ReadEvent| event.uid.as_deref() == Some(ours.as_str());
         events.iter().any(same).then(|| OriginTag {
@@ -277,12 +267,7 @@ pub(super) fn remote_item(
             entity: Fingerprint::from_bytes([0; 16]),
         })
     });
-    RemoteItem {
-        remote_id,
-        etag,
-        origin,
-        fingerprint: fingerprint(&events),
-    }
+    RemoteItem { remote_id, etag, origin, fingerprint: fingerprint(&events) }
 }
 
 /// What one plain event shows; several, recurring or cancelled ones are beyond our terms.

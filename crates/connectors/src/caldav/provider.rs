@@ -136,11 +136,7 @@ impl CaldavTarget {
             Expecting::Nothing => (Asked::Create, "put a new item into"),
             Expecting::Version(_) => (Asked::Update, "replace an item in"),
         };
-        let doing = Doing {
-            asked,
-            verb,
-            place: calendar.as_str(),
-        };
+        let doing = Doing { asked, verb, place: calendar.as_str() };
         let origin = &item.origin;
         let uid = map::uid(&self.setup.mirror, calendar, &origin.key, origin.generation);
         let Some((body, fingerprint)) = map::object(&uid, item) else {
@@ -191,15 +187,9 @@ impl CaldavTarget {
     }
 
     async fn kind_of(&self, calendar: &CalendarKey, collection: &str) -> Result<Kind, Failure> {
-        let doing = Doing {
-            asked: Asked::Read,
-            verb: "look at",
-            place: calendar.as_str(),
-        };
+        let doing = Doing { asked: Asked::Read, verb: "look at", place: calendar.as_str() };
         let client = &self.setup.client;
-        let asked = client
-            .propfind(collection, Depth::Itself, wire::PROPFIND_KIND)
-            .await;
+        let asked = client.propfind(collection, Depth::Itself, wire::PROPFIND_KIND).await;
         let (answer, _) = asked.map_err(|error| self.lost(doing, &error))?;
         match answer.status.as_u16() {
             207 => {}
@@ -261,12 +251,7 @@ impl Doing<'_> {
     }
 
     pub(super) fn failure(&self, class: FailureClass, detail: impl ToString) -> Failure {
-        Failure {
-            class,
-            operation: self.operation(),
-            status: None,
-            detail: detail.to_string(),
-        }
+        Failure { class, operation: self.operation(), status: None, detail: detail.to_string() }
     }
 
     /// Nothing is written that could overwrite what we have not seen.
@@ -393,11 +378,8 @@ impl Target for CaldavTarget {
         remote: &RemoteId,
         etag: Option<&ETag>,
     ) -> Result<(), Failure> {
-        let doing = Doing {
-            asked: Asked::Delete,
-            verb: "delete an item in",
-            place: calendar.as_str(),
-        };
+        let doing =
+            Doing { asked: Asked::Delete, verb: "delete an item in", place: calendar.as_str() };
         let Some(etag) = etag else {
             return Err(doing.without_etag());
         };

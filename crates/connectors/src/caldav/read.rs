@@ -98,11 +98,7 @@ impl CaldavTarget {
         collection: &str,
         first: Page,
     ) -> Result<(Vec<(RemoteId, State)>, Option<DeltaToken>), Failure> {
-        let Page {
-            mut members,
-            mut token,
-            mut is_cut,
-        } = first;
+        let Page { mut members, mut token, mut is_cut } = first;
         for _ in 0..LIST_PAGES_MAX {
             if !is_cut {
                 return Ok((members, token));
@@ -139,15 +135,9 @@ impl CaldavTarget {
 
     /// All members and their etags, by plain WebDAV.
     async fn members(&self, calendar: &CalendarKey, collection: &str) -> Result<Page, Failure> {
-        let doing = Doing {
-            asked: Asked::Read,
-            verb: "list",
-            place: calendar.as_str(),
-        };
+        let doing = Doing { asked: Asked::Read, verb: "list", place: calendar.as_str() };
         let client = &self.setup.client;
-        let sent = client
-            .propfind(collection, Depth::Members, wire::PROPFIND_MEMBERS)
-            .await;
+        let sent = client.propfind(collection, Depth::Members, wire::PROPFIND_MEMBERS).await;
         let (answer, _) = sent.map_err(|error| self.lost(doing, &error))?;
         self.page(doing, collection, &answer)
     }
@@ -156,10 +146,8 @@ impl CaldavTarget {
         if answer.status.as_u16() != 207 {
             return Err(self.refused(doing, answer));
         }
-        let told = wire::multistatus(&answer.body).map_err(|error| Failure {
-            status: Some(207),
-            ..doing.bug(error)
-        })?;
+        let told = wire::multistatus(&answer.body)
+            .map_err(|error| Failure { status: Some(207), ..doing.bug(error) })?;
         let mut page = Page {
             members: Vec::with_capacity(told.responses.len()),
             token: told.sync_token.map(DeltaToken),
@@ -220,11 +208,7 @@ impl CaldavTarget {
     }
 
     fn place_of(&self, calendar: &CalendarKey, probe: &Probe) -> Option<RemoteId> {
-        let Probe {
-            key,
-            generation,
-            remote_id,
-        } = probe;
+        let Probe { key, generation, remote_id } = probe;
         let derived = || {
             let uid = map::uid(&self.setup.mirror, calendar, key.as_ref()?, *generation);
             Some(map::remote_id_of(uid))
@@ -319,19 +303,11 @@ enum Told {
 }
 
 fn changes_of(calendar: &CalendarKey) -> Doing<'_> {
-    Doing {
-        asked: Asked::Changes,
-        verb: "list what changed in",
-        place: calendar.as_str(),
-    }
+    Doing { asked: Asked::Changes, verb: "list what changed in", place: calendar.as_str() }
 }
 
 fn items_of(calendar: &CalendarKey) -> Doing<'_> {
-    Doing {
-        asked: Asked::Read,
-        verb: "read items of",
-        place: calendar.as_str(),
-    }
+    Doing { asked: Asked::Read, verb: "read items of", place: calendar.as_str() }
 }
 
 /// Whether a failed sync-collection may be the fault of the report, so that another way to list
@@ -346,19 +322,10 @@ fn listing(members: Vec<(RemoteId, State)>, next: Option<DeltaToken>, full: bool
     let mut removed = Vec::new();
     for (remote_id, state) in last {
         match state {
-            State::There(etag) => entries.push(ListEntry {
-                remote_id,
-                etag,
-                item: None,
-            }),
+            State::There(etag) => entries.push(ListEntry { remote_id, etag, item: None }),
             State::Gone if full => {}
             State::Gone => removed.push(remote_id),
         }
     }
-    Listing {
-        entries,
-        removed,
-        next,
-        full,
-    }
+    Listing { entries, removed, next, full }
 }

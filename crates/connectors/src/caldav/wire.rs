@@ -180,11 +180,8 @@ pub(super) enum WireError {
 
 fn parse(body: &[u8]) -> Result<Document<'_>, WireError> {
     let text = std::str::from_utf8(body).map_err(|_| WireError::Encoding)?;
-    let options = ParsingOptions {
-        allow_dtd: false,
-        nodes_limit: XML_NODES_MAX,
-        entity_resolver: None,
-    };
+    let options =
+        ParsingOptions { allow_dtd: false, nodes_limit: XML_NODES_MAX, entity_resolver: None };
     Document::parse_with_options(text.trim_start(), options).map_err(WireError::Xml)
 }
 
@@ -215,9 +212,7 @@ pub(super) fn condition(body: &[u8]) -> Option<Condition> {
     if root.has_tag_name((DAV, "error")) {
         return read_condition(root);
     }
-    let error = root
-        .children()
-        .find(|node| node.has_tag_name((DAV, "error")))?;
+    let error = root.children().find(|node| node.has_tag_name((DAV, "error")))?;
     read_condition(error)
 }
 
@@ -229,9 +224,9 @@ fn read_condition(error: Node<'_, '_>) -> Option<Condition> {
     let node = error.children().find(known)?;
     Some(match node.tag_name().name() {
         // Cyrus words it so, for a UID in any calendar of the same person.
-        "no-uid-conflict" | "unique-scheduling-object-resource" => Condition::UidConflict {
-            href: child(node, (DAV, "href")).and_then(text_of),
-        },
+        "no-uid-conflict" | "unique-scheduling-object-resource" => {
+            Condition::UidConflict { href: child(node, (DAV, "href")).and_then(text_of) }
+        }
         "valid-sync-token" => Condition::ValidSyncToken,
         "need-privileges" => Condition::NeedPrivileges,
         "supported-report" => Condition::SupportedReport,
@@ -272,10 +267,7 @@ fn read_response(node: Node<'_, '_>, into: &mut Vec<Response>) {
 }
 
 fn read_propstat(propstat: Node<'_, '_>, into: &mut Properties) {
-    let status = child(propstat, (DAV, "status"))
-        .and_then(text_of)
-        .as_deref()
-        .and_then(status_of);
+    let status = child(propstat, (DAV, "status")).and_then(text_of).as_deref().and_then(status_of);
     if status.is_some_and(|status| !(200..300).contains(&status)) {
         return;
     }
