@@ -23,11 +23,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order in which they sort.
-    pub const ALL: [Self; 3] = [
-        Self::MethodNotAllowed,
-        Self::NotFound,
-        Self::StoreUnavailable,
-    ];
+    pub const ALL: [Self; 3] = [Self::MethodNotAllowed, Self::NotFound, Self::StoreUnavailable];
 
     /// The table: stable code, HTTP status, message.
     #[must_use]
@@ -38,11 +34,7 @@ impl Code {
                 StatusCode::METHOD_NOT_ALLOWED,
                 "this path does not take this method; `Allow` names those it takes",
             ),
-            Self::NotFound => (
-                "not_found",
-                StatusCode::NOT_FOUND,
-                "there is nothing at this path",
-            ),
+            Self::NotFound => ("not_found", StatusCode::NOT_FOUND, "there is nothing at this path"),
             Self::StoreUnavailable => (
                 "store_unavailable",
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -29,10 +29,7 @@ pub(crate) struct Front {
 
 impl Front {
     pub fn new(state: Arc<ServerState>) -> Self {
-        Self {
-            router: router(Arc::clone(&state)),
-            state,
-        }
+        Self { router: router(Arc::clone(&state)), state }
     }
 }
 
@@ -47,9 +44,9 @@ impl hyper::service::Service<Request<Incoming>> for Front {
                 return Answer::Ready(Some(response));
             }
             let state = Arc::clone(&self.state);
-            return Answer::Later(Box::pin(async move {
-                state.feeds().answer_in_time(&request).await
-            }));
+            return Answer::Later(Box::pin(
+                async move { state.feeds().answer_in_time(&request).await },
+            ));
         }
         let router = self.router.clone();
         Answer::Later(Box::pin(async move {
@@ -70,9 +67,9 @@ impl Future for Answer {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut *self {
             // Asked again after its answer, which nobody does, it waits for ever.
-            Self::Ready(response) => response
-                .take()
-                .map_or(Poll::Pending, |it| Poll::Ready(Ok(it))),
+            Self::Ready(response) => {
+                response.take().map_or(Poll::Pending, |it| Poll::Ready(Ok(it)))
+            }
             Self::Later(future) => future.as_mut().poll(cx).map(Ok),
         }
     }

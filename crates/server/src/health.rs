@@ -32,10 +32,8 @@ struct Ready {
 pub(crate) async fn readyz(State(state): State<Arc<ServerState>>) -> Result<Response, ApiError> {
     let reports = state.store.reports().await;
     let reports = reports.map_err(|error| ApiError::store(&error, &*state.entropy))?;
-    let ready = Ready {
-        status: "ready",
-        last_cycle_at: reports.iter().map(|report| report.at).max(),
-    };
+    let ready =
+        Ready { status: "ready", last_cycle_at: reports.iter().map(|report| report.at).max() };
     Ok(Json(ready).into_response())
 }
 

@@ -92,7 +92,6 @@ async fn connection(stream: TcpStream, front: Front, mut stopping: watch::Receiv
         .timer(TokioTimer::new())
         .header_read_timeout(REQUEST_HEAD_TIMEOUT)
         .max_buf_size(REQUEST_HEAD_BYTES_MAX)
-        .pipeline_flush(true)
         .serve_connection(TokioIo::new(stream), front);
     let mut connection = pin!(connection);
     let ended = tokio::select! {

@@ -38,19 +38,8 @@ impl ServerState {
     /// Puts the parts together; connects to nothing.
     #[must_use]
     pub fn new(parts: ServerParts) -> Self {
-        let ServerParts {
-            store,
-            clock,
-            entropy,
-            feeds,
-            metrics,
-        } = parts;
-        Self {
-            feeds: Feeds::new(Arc::clone(&store), clock, feeds),
-            store,
-            entropy,
-            metrics,
-        }
+        let ServerParts { store, clock, entropy, feeds, metrics } = parts;
+        Self { feeds: Feeds::new(Arc::clone(&store), clock, feeds), store, entropy, metrics }
     }
 
     /// The feeds, for those who change rosters or links in this process.
@@ -62,8 +51,6 @@ impl ServerState {
 
 impl fmt::Debug for ServerState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerState")
-            .field("feeds", &self.feeds)
-            .finish_non_exhaustive()
+        f.debug_struct("ServerState").field("feeds", &self.feeds).finish_non_exhaustive()
     }
 }

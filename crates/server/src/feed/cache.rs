@@ -84,9 +84,7 @@ impl RosterFeeds {
     /// The store said `found` when asked at `now`; `before` was known when it was asked. What
     /// was learned meanwhile is newer and stays.
     pub fn confirm(&self, before: ChangeSeq, found: ChangeSeq, now: Timestamp) {
-        let _ = self
-            .seq
-            .compare_exchange(before.0, found.0, Ordering::AcqRel, Ordering::Acquire);
+        let _ = self.seq.compare_exchange(before.0, found.0, Ordering::AcqRel, Ordering::Acquire);
         self.seen_ms.store(now.as_millisecond(), Ordering::Release);
     }
 }
@@ -206,9 +204,7 @@ impl Cache {
         let grants = self.shard(hash).read();
         let grants = grants.unwrap_or_else(PoisonError::into_inner);
         let grant = grants.get(hash)?;
-        grant
-            .holds(now, self.epoch())
-            .then(|| Arc::clone(&grant.slot))
+        grant.holds(now, self.epoch()).then(|| Arc::clone(&grant.slot))
     }
 
     /// Remembers what a token opens.
@@ -216,10 +212,7 @@ impl Cache {
         if self.grant_count.load(Ordering::Relaxed) >= FEED_LINKS_CACHED_MAX {
             self.forget_all();
         }
-        let mut grants = self
-            .shard(&hash)
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut grants = self.shard(&hash).write().unwrap_or_else(PoisonError::into_inner);
         if grants.insert(hash, grant).is_none() {
             self.grant_count.fetch_add(1, Ordering::Relaxed);
         }
@@ -227,10 +220,7 @@ impl Cache {
 
     /// Forgets a token that opens nothing any more.
     pub fn forget(&self, hash: &TokenHash) {
-        let mut grants = self
-            .shard(hash)
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut grants = self.shard(hash).write().unwrap_or_else(PoisonError::into_inner);
         if grants.remove(hash).is_some() {
             self.grant_count.fetch_sub(1, Ordering::Relaxed);
         }
@@ -288,10 +278,7 @@ impl Cache {
 
     fn forget_all(&self) {
         for shard in &self.grants {
-            shard
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clear();
+            shard.write().unwrap_or_else(PoisonError::into_inner).clear();
         }
         self.grant_count.store(0, Ordering::Relaxed);
         // Slots that nobody is using just now are made again when they are asked for.

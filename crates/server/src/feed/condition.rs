@@ -67,11 +67,7 @@ pub fn known<'e>(
         let unchanged = modified_at
             .zip(headers.get(IF_MODIFIED_SINCE).and_then(instant))
             .is_some_and(|(modified_at, since)| modified_at.as_second() <= since.as_second());
-        return if unchanged {
-            Known::Current
-        } else {
-            Known::Nothing
-        };
+        return if unchanged { Known::Current } else { Known::Nothing };
     }
     for line in lines {
         if let Some(etag) = etags.iter().find(|etag| **etag == line) {
@@ -96,9 +92,7 @@ struct EntityTags<'a>(&'a str);
 impl<'a> Iterator for EntityTags<'a> {
     type Item = &'a str;
     fn next(&mut self) -> Option<&'a str> {
-        let list = self
-            .0
-            .trim_start_matches(|c: char| c == ',' || c.is_ascii_whitespace());
+        let list = self.0.trim_start_matches(|c: char| c == ',' || c.is_ascii_whitespace());
         let tag = list.strip_prefix("W/").unwrap_or(list);
         let inner = tag.strip_prefix('"')?;
         // A tag may hold a comma, so the list is not split at commas.
@@ -167,11 +161,7 @@ mod tests {
         let gzip = HeaderValue::from_static("\"abc-gzip\"");
         let check = |lines: &[&str], expected: Known<'_>| {
             let headers = headers(IF_NONE_MATCH, lines);
-            assert_eq!(
-                known(&headers, &[&plain, &gzip], None),
-                expected,
-                "{lines:?}"
-            );
+            assert_eq!(known(&headers, &[&plain, &gzip], None), expected, "{lines:?}");
         };
         check(&["\"abc\""], Known::Tag(&plain));
         check(&["W/\"abc\""], Known::Tag(&plain));
@@ -202,9 +192,6 @@ mod tests {
         let mut both = headers(IF_MODIFIED_SINCE, &["Sun, 06 Nov 2050 08:49:37 GMT"]);
         both.insert(IF_NONE_MATCH, HeaderValue::from_static("\"other\""));
         assert_eq!(known(&both, &[&plain], Some(modified_at)), Known::Nothing);
-        assert_eq!(
-            http_date(modified_at).unwrap(),
-            "Sun, 06 Nov 1994 08:49:37 GMT"
-        );
+        assert_eq!(http_date(modified_at).unwrap(), "Sun, 06 Nov 1994 08:49:37 GMT");
     }
 }

@@ -74,12 +74,7 @@ impl Content {
             )
         });
         let plain = Variant::new(&format!("\"{tag}\""), body.into(), modified_at, None);
-        Self {
-            digest,
-            modified_at,
-            plain,
-            gzip,
-        }
+        Self { digest, modified_at, plain, gzip }
     }
 
     /// The digest of the plain body.
@@ -122,16 +117,12 @@ impl Content {
             Known::Tag(_) => Some(gzip),
         };
         let (status, mut headers, body) = match same {
-            Some(same) => (
-                StatusCode::NOT_MODIFIED,
-                same.not_modified.clone(),
-                ServerBody::empty(),
-            ),
-            None => (
-                StatusCode::OK,
-                variant.headers.clone(),
-                ServerBody::whole(variant.body.clone()),
-            ),
+            Some(same) => {
+                (StatusCode::NOT_MODIFIED, same.not_modified.clone(), ServerBody::empty())
+            }
+            None => {
+                (StatusCode::OK, variant.headers.clone(), ServerBody::whole(variant.body.clone()))
+            }
         };
         if !dated {
             headers.remove(LAST_MODIFIED);
@@ -165,12 +156,7 @@ impl Variant {
         ]);
         headers.extend(http_date(modified_at).map(|date| (LAST_MODIFIED, date)));
         headers.extend(encoding.map(|encoding| (CONTENT_ENCODING, encoding)));
-        Self {
-            etag,
-            body,
-            headers,
-            not_modified,
-        }
+        Self { etag, body, headers, not_modified }
     }
 }
 

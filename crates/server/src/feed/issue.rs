@@ -76,11 +76,7 @@ pub async fn issue_link(
             let now = clock.now();
             let key = signing_key(store, entropy, now).await?;
             let expires_at = whole_second(after(now, lifetime));
-            let claim = Claim {
-                roster: roster.clone(),
-                employee: employee.clone(),
-                expires_at,
-            };
+            let claim = Claim { roster: roster.clone(), employee: employee.clone(), expires_at };
             Ok(IssuedLink {
                 token: signed_token(&claim, &key),
                 id: None,
@@ -123,11 +119,7 @@ async fn subscribe(
             revoked_at: None,
         })
         .await?;
-    Ok(IssuedLink {
-        token,
-        id: Some(id),
-        expires_at: None,
-    })
+    Ok(IssuedLink { token, id: Some(id), expires_at: None })
 }
 
 /// All links, revoked ones too, ordered by roster, employee and time of making. Signed links are
@@ -173,13 +165,8 @@ pub async fn rotate_key(
 ) -> Result<Rotation, StoreError> {
     let now = clock.now();
     let key = new_key(entropy, now);
-    let rotation = Rotation {
-        key_id: key.id.clone(),
-        former_retire_at: after(now, overlap),
-    };
-    store
-        .rotate_feed_key(key, rotation.former_retire_at)
-        .await?;
+    let rotation = Rotation { key_id: key.id.clone(), former_retire_at: after(now, overlap) };
+    store.rotate_feed_key(key, rotation.former_retire_at).await?;
     Ok(rotation)
 }
 
@@ -195,21 +182,14 @@ async fn signing_key(
     }
     let key = new_key(entropy, now);
     // Should somebody else make one at this instant, links of both are accepted long enough.
-    store
-        .rotate_feed_key(key.clone(), after(now, FEED_KEY_OVERLAP))
-        .await?;
+    store.rotate_feed_key(key.clone(), after(now, FEED_KEY_OVERLAP)).await?;
     Ok(key)
 }
 
 fn new_key(entropy: &dyn Entropy, now: Timestamp) -> FeedKey {
     let mut secret = [0; 32];
     entropy.fill(&mut secret);
-    FeedKey {
-        id: random_id(entropy, "key"),
-        secret,
-        created_at: now,
-        retires_at: None,
-    }
+    FeedKey { id: random_id(entropy, "key"), secret, created_at: now, retires_at: None }
 }
 
 /// A public id such as `feed-4f1d09c2a7b35e68`.

@@ -92,10 +92,7 @@ pub fn signed_token(claim: &Claim, key: &FeedKey) -> FeedToken {
     let mut bytes = encode_claim(claim, &key.id);
     let mac = sign(&bytes, &key.secret);
     bytes.extend_from_slice(&mac);
-    FeedToken(SecretString::from(format!(
-        "{SIGNED_PREFIX}{}",
-        URL_SAFE_NO_PAD.encode(bytes)
-    )))
+    FeedToken(SecretString::from(format!("{SIGNED_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))))
 }
 
 /// What a token in an address claims to be; nothing is proven yet.
@@ -119,9 +116,7 @@ pub fn read_token(token: &str) -> Option<Presented> {
         return SignedLink::read(signed).map(Presented::Signed);
     }
     let plausible = token.len() == SUBSCRIPTION_CHARACTERS
-        && token
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     plausible.then_some(Presented::Subscription)
 }
 
@@ -169,14 +164,9 @@ impl SignedLink {
         if !bool::from(expected.ct_eq(&self.mac)) {
             return Standing::Forged;
         }
-        let until = key
-            .retires_at
-            .map_or(self.claim.expires_at, |at| at.min(self.claim.expires_at));
-        if now < until {
-            Standing::Valid { until }
-        } else {
-            Standing::Expired
-        }
+        let until =
+            key.retires_at.map_or(self.claim.expires_at, |at| at.min(self.claim.expires_at));
+        if now < until { Standing::Valid { until } } else { Standing::Expired }
     }
 
     fn read(text: &str) -> Option<Self> {
@@ -185,12 +175,7 @@ impl SignedLink {
         let mac = message[mac_at..].try_into().ok()?;
         message.truncate(mac_at);
         let (key_id, claim) = decode_claim(&message)?;
-        Some(Self {
-            key_id,
-            claim,
-            message,
-            mac,
-        })
+        Some(Self { key_id, claim, message, mac })
     }
 }
 
@@ -208,11 +193,7 @@ fn sign(message: &[u8], secret: &[u8; 32]) -> [u8; MAC_BYTES] {
 
 /// Expiry in seconds, then each text after its length, so that none runs into the next.
 fn encode_claim(claim: &Claim, key_id: &str) -> Vec<u8> {
-    let Claim {
-        roster,
-        employee,
-        expires_at,
-    } = claim;
+    let Claim { roster, employee, expires_at } = claim;
     let mut bytes = expires_at.as_second().to_be_bytes().to_vec();
     for text in [key_id, roster.as_str(), employee.as_str()] {
         let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
@@ -278,26 +259,17 @@ mod tests {
         assert_eq!(link.claim(), &claim());
         let keys = [key("k1", 7, None)];
         let until = at("2026-11-22T00:00:00Z");
-        assert_eq!(
-            link.standing(&keys, at("2026-11-21T23:59:59Z")),
-            Standing::Valid { until }
-        );
+        assert_eq!(link.standing(&keys, at("2026-11-21T23:59:59Z")), Standing::Valid { until });
         assert_eq!(link.standing(&keys, until), Standing::Expired);
     }
 
     #[test]
     fn a_key_that_retires_takes_its_links_with_it() {
         let token = signed_token(&claim(), &key("k1", 7, None));
-        let keys = [
-            key("k2", 8, None),
-            key("k1", 7, Some("2026-11-21T12:00:00Z")),
-        ];
+        let keys = [key("k2", 8, None), key("k1", 7, Some("2026-11-21T12:00:00Z"))];
         let link = signed(token.expose());
         let until = at("2026-11-21T12:00:00Z");
-        assert_eq!(
-            link.standing(&keys, at("2026-11-21T11:00:00Z")),
-            Standing::Valid { until }
-        );
+        assert_eq!(link.standing(&keys, at("2026-11-21T11:00:00Z")), Standing::Valid { until });
         assert_eq!(link.standing(&keys, until), Standing::Expired);
     }
 
@@ -322,19 +294,13 @@ mod tests {
         let link = signed(signed_token(&claim(), &key("k1", 7, None)).expose());
         let now = at("2026-11-21T01:00:00Z");
         assert_eq!(link.standing(&[key("k1", 8, None)], now), Standing::Forged);
-        assert_eq!(
-            link.standing(&[key("k2", 7, None)], now),
-            Standing::UnknownKey
-        );
+        assert_eq!(link.standing(&[key("k2", 7, None)], now), Standing::UnknownKey);
     }
 
     #[test]
     fn what_cannot_be_a_token_is_not_looked_up() {
         let token = subscription_token(&[0xA5; 32]);
-        assert!(matches!(
-            read_token(token.expose()),
-            Some(Presented::Subscription)
-        ));
+        assert!(matches!(read_token(token.expose()), Some(Presented::Subscription)));
         let long = "A".repeat(FEED_TOKEN_BYTES_MAX + 1);
         for bad in [
             "",

@@ -85,11 +85,7 @@ impl Feeds {
             clock,
             rosters: rosters.into_iter().map(feeds).collect(),
             cache: Cache::default(),
-            keys: Mutex::new(KeyRing {
-                keys: Arc::new([]),
-                seen_ms: i64::MIN,
-                epoch: 0,
-            }),
+            keys: Mutex::new(KeyRing { keys: Arc::new([]), seen_ms: i64::MIN, epoch: 0 }),
             lookups: Semaphore::new(FEED_LOOKUPS_MAX),
             counters: FeedCounters::register(),
         }
@@ -184,12 +180,7 @@ impl Feeds {
         });
         match opened {
             Ok((slot, until)) => {
-                let grant = Grant {
-                    slot: Arc::clone(&slot),
-                    until,
-                    seen_at: now,
-                    epoch,
-                };
+                let grant = Grant { slot: Arc::clone(&slot), until, seen_at: now, epoch };
                 self.cache.grant(hash, grant);
                 Ok(slot)
             }
@@ -206,9 +197,8 @@ impl Feeds {
     ) -> Result<(RosterName, EmployeeId, Timestamp), Refusal> {
         let _turn = self.lookups.acquire().await;
         let link = self.store.feed_link_by_token(hash).await?;
-        let link = link
-            .filter(|link| bool::from(link.token_hash.ct_eq(hash)))
-            .ok_or(Refusal::Unknown)?;
+        let link =
+            link.filter(|link| bool::from(link.token_hash.ct_eq(hash))).ok_or(Refusal::Unknown)?;
         match link.revoked_at {
             Some(_) => Err(Refusal::Gone),
             None => Ok((link.roster, link.employee, Timestamp::MAX)),
@@ -236,11 +226,7 @@ impl Feeds {
     }
 
     async fn keys(&self, now: Timestamp) -> Result<Arc<[FeedKey]>, StoreError> {
-        let ring = self
-            .keys
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let ring = self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if ring.epoch == self.cache.epoch() && is_recent(ring.seen_ms, now) {
             return Ok(ring.keys);
         }
@@ -253,11 +239,8 @@ impl Feeds {
         // Retired keys too: a link of theirs expired, which is another answer than "unknown".
         let since = now.checked_sub(FEED_KEY_MEMORY).unwrap_or(Timestamp::MIN);
         let keys: Arc<[FeedKey]> = self.store.feed_keys(since).await?.into();
-        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = KeyRing {
-            keys: Arc::clone(&keys),
-            seen_ms: now.as_millisecond(),
-            epoch,
-        };
+        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) =
+            KeyRing { keys: Arc::clone(&keys), seen_ms: now.as_millisecond(), epoch };
         Ok(keys)
     }
 
@@ -283,10 +266,7 @@ impl Feeds {
         let seq = roster.seq();
         let FeedOptions { past, future, .. } = roster.options;
         let window = SyncWindow::around(now, past, future);
-        let entries = self
-            .store
-            .employee_entries(&roster.name, &slot.employee, &window)
-            .await?;
+        let entries = self.store.employee_entries(&roster.name, &slot.employee, &window).await?;
         let names = self.names(slot, seq).await?;
         let since = self.clock.now();
         let content = {
@@ -296,10 +276,7 @@ impl Feeds {
                 .await
                 .map_err(|_| Refusal::Failed)?
         }
-        .map_err(|fact| Refusal::TooLarge {
-            roster: roster.name.clone(),
-            fact,
-        })?;
+        .map_err(|fact| Refusal::TooLarge { roster: roster.name.clone(), fact })?;
         self.cache.fill(slot, Arc::clone(&content), seq, now);
         self.counters.rendered(self.cache.bytes());
         Ok(content)
@@ -322,10 +299,7 @@ impl Feeds {
                 }
             }
         };
-        let employee = EntityKey {
-            kind: EntityKind::Employee,
-            id: (&slot.employee).into(),
-        };
+        let employee = EntityKey { kind: EntityKind::Employee, id: (&slot.employee).into() };
         names.add(&self.store.roster_entries(&roster.name, &[employee]).await?);
         Ok(names)
     }
@@ -350,7 +324,5 @@ fn content_of(
 
 /// The token in `/feeds/{token}.ics`; nothing is decoded, for a token needs no escapes.
 fn token_of(path: &str) -> Option<&str> {
-    path.strip_prefix("/feeds/")?
-        .strip_suffix(".ics")
-        .filter(|token| !token.is_empty())
+    path.strip_prefix("/feeds/")?.strip_suffix(".ics").filter(|token| !token.is_empty())
 }

@@ -80,15 +80,8 @@ pub struct FeedNames {
 impl FeedNames {
     /// Adds the employees, groups and reasons among `entries`.
     pub fn add<'a>(&mut self, entries: impl IntoIterator<Item = &'a RosterEntry>) {
-        let Names {
-            groups,
-            reasons,
-            employees,
-        } = &mut self.names;
-        for RosterEntry {
-            entity, changed_at, ..
-        } in entries
-        {
+        let Names { groups, reasons, employees } = &mut self.names;
+        for RosterEntry { entity, changed_at, .. } in entries {
             match entity {
                 Entity::Employee(it) => {
                     if let Some(name) = &it.name {
@@ -133,10 +126,8 @@ pub fn render(
     names: &FeedNames,
     options: &FeedOptions,
 ) -> Result<Vec<u8>, FeedTooLarge> {
-    let mut events: Vec<Shown> = entries
-        .iter()
-        .filter_map(|entry| Shown::of(entry, roster, names, options))
-        .collect();
+    let mut events: Vec<Shown> =
+        entries.iter().filter_map(|entry| Shown::of(entry, roster, names, options)).collect();
     events.sort_by(|a, b| (a.start, &a.key).cmp(&(b.start, &b.key)));
     let mut bytes = Vec::with_capacity(512 + events.len() * 512);
     let name = feed_name(employee, names, options);
@@ -151,10 +142,7 @@ pub fn render(
         events.iter().map(|shown| (shown.header(), &shown.event)),
     );
     if bytes.len() > FEED_BYTES_MAX {
-        return Err(FeedTooLarge {
-            events: events.len(),
-            bytes: bytes.len(),
-        });
+        return Err(FeedTooLarge { events: events.len(), bytes: bytes.len() });
     }
     Ok(bytes)
 }
@@ -206,9 +194,9 @@ impl Shown {
 fn start_of(span: &EventSpan) -> Timestamp {
     match span {
         EventSpan::Timed(interval) => interval.start(),
-        EventSpan::AllDay { first, end: _ } => first
-            .to_zoned(TimeZone::UTC)
-            .map_or(Timestamp::MIN, |midnight| midnight.timestamp()),
+        EventSpan::AllDay { first, end: _ } => {
+            first.to_zoned(TimeZone::UTC).map_or(Timestamp::MIN, |midnight| midnight.timestamp())
+        }
     }
 }
 
@@ -216,12 +204,7 @@ fn start_of(span: &EventSpan) -> Timestamp {
 fn revised_at(entry: &RosterEntry, names: &FeedNames, profile: &MappingProfile) -> Timestamp {
     let shown_with = match (&entry.entity, profile.privacy) {
         (_, PrivacyTier::Busy) | (Entity::TimeOff(_), PrivacyTier::Title) => [None, None],
-        (
-            Entity::Shift(Shift {
-                group, employee, ..
-            }),
-            PrivacyTier::Full | PrivacyTier::Title,
-        ) => [
+        (Entity::Shift(Shift { group, employee, .. }), PrivacyTier::Full | PrivacyTier::Title) => [
             group
                 .as_ref()
                 .filter(|_| profile.title.contains("{group}"))
@@ -229,12 +212,9 @@ fn revised_at(entry: &RosterEntry, names: &FeedNames, profile: &MappingProfile) 
             Some((EntityKind::Employee, employee.into()))
                 .filter(|_| profile.title.contains("{employee}")),
         ],
-        (Entity::TimeOff(TimeOff { reason, .. }), PrivacyTier::Full) => [
-            reason
-                .as_ref()
-                .map(|id| (EntityKind::TimeOffReason, id.into())),
-            None,
-        ],
+        (Entity::TimeOff(TimeOff { reason, .. }), PrivacyTier::Full) => {
+            [reason.as_ref().map(|id| (EntityKind::TimeOffReason, id.into())), None]
+        }
         (
             Entity::OpenShift(_)
             | Entity::Employee(_)
@@ -253,11 +233,9 @@ fn revised_at(entry: &RosterEntry, names: &FeedNames, profile: &MappingProfile) 
 fn feed_name(employee: &domain::EmployeeId, names: &FeedNames, options: &FeedOptions) -> String {
     let shown = match options.profile.privacy {
         PrivacyTier::Busy => "",
-        PrivacyTier::Full | PrivacyTier::Title => names
-            .names
-            .employees
-            .get(employee.as_str())
-            .map_or(employee.as_str(), String::as_str),
+        PrivacyTier::Full | PrivacyTier::Title => {
+            names.names.employees.get(employee.as_str()).map_or(employee.as_str(), String::as_str)
+        }
     };
     let name = options.name.replace("{employee}", shown);
     let name = name.trim();

@@ -1,0 +1,12 @@
+//! The server from outside, over real sockets, with a store and a clock that tests control.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod client;
+mod conditional;
+mod feeds;
+mod intruders;
+mod links;
+mod operators;
+mod privacy;
+mod world;
