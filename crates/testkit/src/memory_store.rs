@@ -1,0 +1,280 @@
+//! The store, kept in memory: the same promises, no database.
+//!
+//! Every method is carried out at once, under one lock: so it is one transaction. Nothing depends
+//! on an order that could differ between two runs.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use domain::{CalendarKey, EmployeeId, EntityKey, EntityKind, MirrorName, RosterName, SyncWindow};
+use engine::port::{
+    AuditEntry, CalendarState, ChangeSeq, CommitReceipt, Cursor, Epoch, FeedId, FeedKey, FeedLink,
+    FeedStore, FoundEntity, IdentityHint, IngestCommit, IngestReceipt, LeaseDomain, LeaseGrant,
+    LedgerCommit, LedgerRow, MirrorCounts, ReportRow, RosterCounts, RosterEntry, RosterIndexRow,
+    Scope, SourceState, Store, StoreError, Subject,
+};
+use jiff::Timestamp;
+
+mod feeds;
+mod ledger;
+mod roster;
+mod subjects;
+
+use feeds::Feeds;
+use ledger::{Ledgers, Mirror};
+use roster::Roster;
+
+/// A store that is gone when it is dropped. Share it in an `Arc`.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    rosters: BTreeMap<RosterName, Roster>,
+    ledgers: Ledgers,
+    feeds: Feeds,
+    reports: BTreeMap<String, ReportRow>,
+}
+
+impl State {
+    fn roster(&self, name: &RosterName) -> Option<&Roster> {
+        self.rosters.get(name)
+    }
+
+    fn mirror(&self, name: &MirrorName) -> Option<&Mirror> {
+        self.ledgers.mirrors.get(name)
+    }
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// One ledger row, for a test that looks at it without being asynchronous.
+    #[must_use]
+    pub fn row(
+        &self,
+        mirror: &MirrorName,
+        calendar: &CalendarKey,
+        key: &EntityKey,
+    ) -> Option<LedgerRow> {
+        self.lock().mirror(mirror)?.rows.get(key)?.get(calendar).cloned()
+    }
+
+    /// All ledger rows of a mirror, ordered by key and calendar.
+    #[must_use]
+    pub fn rows(&self, mirror: &MirrorName) -> Vec<LedgerRow> {
+        let state = self.lock();
+        state.mirror(mirror).map(|it| it.all_rows().cloned().collect()).unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn roster_index(
+        &self,
+        roster: &RosterName,
+    ) -> Result<(ChangeSeq, Vec<RosterIndexRow>), StoreError> {
+        Ok(self.lock().roster(roster).map(Roster::index).unwrap_or_default())
+    }
+
+    async fn roster_entries(
+        &self,
+        roster: &RosterName,
+        keys: &[EntityKey],
+    ) -> Result<Vec<RosterEntry>, StoreError> {
+        let state = self.lock();
+        let Some(roster) = state.roster(roster) else { return Ok(Vec::new()) };
+        let keys: std::collections::BTreeSet<_> = keys.iter().collect();
+        Ok(keys.into_iter().filter_map(|key| roster.live(key)).cloned().collect())
+    }
+
+    async fn employee_entries(
+        &self,
+        roster: &RosterName,
+        employee: &EmployeeId,
+        window: &SyncWindow,
+    ) -> Result<Vec<RosterEntry>, StoreError> {
+        let state = self.lock();
+        Ok(state.roster(roster).map(|it| it.of_employee(employee, window)).unwrap_or_default())
+    }
+
+    async fn entries_of_kind(
+        &self,
+        roster: &RosterName,
+        kind: EntityKind,
+    ) -> Result<Vec<RosterEntry>, StoreError> {
+        let state = self.lock();
+        Ok(state.roster(roster).map(|it| it.of_kind(kind)).unwrap_or_default())
+    }
+
+    async fn source_state(&self, roster: &RosterName) -> Result<SourceState, StoreError> {
+        Ok(self.lock().roster(roster).map(|it| it.source.clone()).unwrap_or_default())
+    }
+
+    async fn commit_ingest(
+        &self,
+        roster: &RosterName,
+        commit: IngestCommit,
+    ) -> Result<IngestReceipt, StoreError> {
+        let mut state = self.lock();
+        state.rosters.entry(roster.clone()).or_default().ingest(roster, commit)
+    }
+
+    async fn identity_hints(&self, roster: &RosterName) -> Result<Vec<IdentityHint>, StoreError> {
+        Ok(self.lock().roster(roster).map(Roster::hints).unwrap_or_default())
+    }
+
+    async fn add_identity_hints(
+        &self,
+        roster: &RosterName,
+        hints: &[IdentityHint],
+    ) -> Result<(), StoreError> {
+        self.lock().rosters.entry(roster.clone()).or_default().add_hints(hints);
+        Ok(())
+    }
+
+    async fn find_entities(&self, id: &str) -> Result<Vec<FoundEntity>, StoreError> {
+        Ok(self.lock().find(id))
+    }
+
+    async fn roster_counts(&self, roster: &RosterName) -> Result<RosterCounts, StoreError> {
+        Ok(self.lock().roster(roster).map(Roster::counts).unwrap_or_default())
+    }
+
+    async fn subjects(
+        &self,
+        mirror: &MirrorName,
+        roster: &RosterName,
+        kinds: &[EntityKind],
+        scope: &Scope,
+        after: Option<&EntityKey>,
+        limit: usize,
+    ) -> Result<Vec<Subject>, StoreError> {
+        let state = self.lock();
+        let empty = (Roster::default(), Mirror::default());
+        let question = subjects::Question {
+            roster: state.roster(roster).unwrap_or(&empty.0),
+            mirror: state.mirror(mirror).unwrap_or(&empty.1),
+            kinds,
+            after,
+            limit,
+        };
+        Ok(question.answer(scope))
+    }
+
+    async fn ledger_of_calendar(
+        &self,
+        mirror: &MirrorName,
+        calendar: &CalendarKey,
+    ) -> Result<Vec<LedgerRow>, StoreError> {
+        let state = self.lock();
+        let rows = state.mirror(mirror).into_iter().flat_map(Mirror::all_rows);
+        Ok(rows.filter(|row| row.calendar == *calendar).cloned().collect())
+    }
+
+    async fn commit_ledger(
+        &self,
+        mirror: &MirrorName,
+        commit: LedgerCommit,
+    ) -> Result<CommitReceipt, StoreError> {
+        Ok(self.lock().ledgers.commit(mirror, commit))
+    }
+
+    async fn calendar_states(&self, mirror: &MirrorName) -> Result<Vec<CalendarState>, StoreError> {
+        let state = self.lock();
+        let calendars = state.mirror(mirror).map(|it| it.calendars.values().cloned().collect());
+        Ok(calendars.unwrap_or_default())
+    }
+
+    async fn cursor(&self, mirror: &MirrorName) -> Result<Cursor, StoreError> {
+        Ok(self.lock().mirror(mirror).map(|it| it.cursor.clone()).unwrap_or_default())
+    }
+
+    async fn mirror_counts(&self, mirror: &MirrorName) -> Result<MirrorCounts, StoreError> {
+        Ok(self.lock().mirror(mirror).map(Mirror::counts).unwrap_or_default())
+    }
+
+    async fn history(&self, key: &EntityKey) -> Result<Vec<AuditEntry>, StoreError> {
+        Ok(self.lock().ledgers.history(key))
+    }
+
+    async fn acquire_leases(
+        &self,
+        domains: &[LeaseDomain],
+        owner: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<LeaseGrant>, StoreError> {
+        let mut state = self.lock();
+        let leases = &mut state.ledgers;
+        Ok(domains.iter().map(|domain| leases.acquire(domain, owner, now, until)).collect())
+    }
+
+    async fn take_over_lease(
+        &self,
+        domain: &LeaseDomain,
+        from: &str,
+        epoch: Epoch,
+        owner: &str,
+        until: Timestamp,
+    ) -> Result<LeaseGrant, StoreError> {
+        Ok(self.lock().ledgers.take_over(domain, (from, epoch), owner, until))
+    }
+
+    async fn release_leases(&self, leases: &[(LeaseDomain, Epoch)]) -> Result<(), StoreError> {
+        self.lock().ledgers.release(leases);
+        Ok(())
+    }
+
+    async fn put_report(&self, report: ReportRow) -> Result<(), StoreError> {
+        self.lock().reports.insert(report.subject.clone(), report);
+        Ok(())
+    }
+
+    async fn reports(&self) -> Result<Vec<ReportRow>, StoreError> {
+        Ok(self.lock().reports.values().cloned().collect())
+    }
+}
+
+#[async_trait]
+impl FeedStore for MemoryStore {
+    async fn add_feed_link(&self, link: FeedLink) -> Result<(), StoreError> {
+        self.lock().feeds.add(link)
+    }
+
+    async fn feed_link_by_token(&self, hash: &[u8; 32]) -> Result<Option<FeedLink>, StoreError> {
+        Ok(self.lock().feeds.by_token(hash))
+    }
+
+    async fn feed_links(&self) -> Result<Vec<FeedLink>, StoreError> {
+        Ok(self.lock().feeds.links())
+    }
+
+    async fn revoke_feed_link(&self, id: &FeedId, at: Timestamp) -> Result<bool, StoreError> {
+        Ok(self.lock().feeds.revoke(id, at))
+    }
+
+    async fn feed_keys(&self, now: Timestamp) -> Result<Vec<FeedKey>, StoreError> {
+        Ok(self.lock().feeds.keys(now))
+    }
+
+    async fn rotate_feed_key(
+        &self,
+        key: FeedKey,
+        former_retire_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.lock().feeds.rotate(key, former_retire_at);
+        Ok(())
+    }
+}

@@ -1,0 +1,204 @@
+//! Ledgers, their fences, and the leases that the fences ask about.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::limits::HISTORY_ENTRIES_MAX;
+use domain::{CalendarKey, EntityKey, MirrorName};
+use engine::port::{
+    AuditEntry, CalendarState, CommitReceipt, Cursor, Epoch, Fenced, IntentState, LeaseDomain,
+    LeaseGrant, LedgerCommit, LedgerRow, LedgerWrite, MirrorCounts,
+};
+use jiff::Timestamp;
+
+#[derive(Debug, Default)]
+pub(super) struct Ledgers {
+    pub mirrors: BTreeMap<MirrorName, Mirror>,
+    leases: BTreeMap<LeaseDomain, Lease>,
+    audit: Vec<AuditEntry>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Mirror {
+    pub rows: BTreeMap<EntityKey, BTreeMap<CalendarKey, LedgerRow>>,
+    pub calendars: BTreeMap<CalendarKey, CalendarState>,
+    pub cursor: Cursor,
+}
+
+/// Stays for ever, so that its epoch does.
+#[derive(Debug)]
+struct Lease {
+    /// `None` when it was given back.
+    owner: Option<String>,
+    epoch: i64,
+    until: Timestamp,
+}
+
+impl Mirror {
+    /// All rows, ordered by key and calendar.
+    pub fn all_rows(&self) -> impl Iterator<Item = &LedgerRow> {
+        self.rows.values().flat_map(BTreeMap::values)
+    }
+
+    /// The rows of one entity, ordered by calendar.
+    pub fn of_key(&self, key: &EntityKey) -> impl Iterator<Item = &LedgerRow> {
+        self.rows.get(key).into_iter().flat_map(BTreeMap::values)
+    }
+
+    pub fn counts(&self) -> MirrorCounts {
+        let count = |wanted: &dyn Fn(&LedgerRow) -> bool| {
+            self.all_rows().filter(|row| wanted(row)).count() as u64
+        };
+        let in_state =
+            |row: &LedgerRow, state| row.intent.as_ref().is_some_and(|it| it.state == state);
+        MirrorCounts {
+            items: count(&|row| row.remote.is_some()),
+            planned: count(&|row| in_state(row, IntentState::Planned)),
+            in_doubt: count(&|row| in_state(row, IntentState::Sent)),
+            quarantined: count(&|row| {
+                row.trouble.as_ref().is_some_and(|it| it.quarantined_at.is_some())
+            }),
+            calendars: self.calendars.len() as u64,
+        }
+    }
+
+    fn carry_out(&mut self, write: LedgerWrite) {
+        match write {
+            LedgerWrite::Put(row) => {
+                let rows = self.rows.entry(row.key.clone()).or_default();
+                rows.insert(row.calendar.clone(), row);
+            }
+            LedgerWrite::Remove { calendar, key } => {
+                let rows = self.rows.entry(key.clone()).or_default();
+                rows.remove(&calendar);
+                if rows.is_empty() {
+                    self.rows.remove(&key);
+                }
+            }
+        }
+    }
+}
+
+impl Ledgers {
+    pub fn commit(&mut self, mirror: &MirrorName, commit: LedgerCommit) -> CommitReceipt {
+        let LedgerCommit { fences, renew_until, writes, calendars, cursor, audit } = commit;
+        let ours = self.renew(mirror, &fences, renew_until);
+        let mut fenced: BTreeSet<CalendarKey> = fences
+            .into_iter()
+            .map(|fence| fence.calendar)
+            .filter(|calendar| !ours.contains(calendar))
+            .collect();
+        let kept = self.mirrors.entry(mirror.clone()).or_default();
+        for write in writes {
+            let calendar = match &write {
+                LedgerWrite::Put(row) => &row.calendar,
+                LedgerWrite::Remove { calendar, .. } => calendar,
+            };
+            if ours.contains(calendar) {
+                kept.carry_out(write);
+            } else {
+                fenced.insert(calendar.clone());
+            }
+        }
+        for state in calendars {
+            if ours.contains(&state.calendar) {
+                kept.calendars.insert(state.calendar.clone(), state);
+            } else {
+                fenced.insert(state.calendar);
+            }
+        }
+        if let Some(cursor) = cursor {
+            kept.cursor = cursor;
+        }
+        self.audit.extend(audit.into_iter().filter(|it| !fenced.contains(&it.calendar)));
+        CommitReceipt { fenced }
+    }
+
+    /// The calendars whose lease still has the epoch given; those leases are renewed.
+    fn renew(
+        &mut self,
+        mirror: &MirrorName,
+        fences: &[Fenced],
+        until: Option<Timestamp>,
+    ) -> BTreeSet<CalendarKey> {
+        let mut ours = BTreeSet::new();
+        for Fenced { calendar, epoch } in fences {
+            let domain = LeaseDomain::calendar(mirror, calendar);
+            let lease = self.leases.get_mut(&domain);
+            let held = |lease: &&mut Lease| lease.owner.is_some() && lease.epoch == epoch.0;
+            if let Some(lease) = lease.filter(held) {
+                lease.until = until.unwrap_or(lease.until);
+                ours.insert(calendar.clone());
+            }
+        }
+        ours
+    }
+
+    pub fn history(&self, key: &EntityKey) -> Vec<AuditEntry> {
+        let of_key: Vec<_> = self.audit.iter().filter(|it| it.key == *key).cloned().collect();
+        let skipped = of_key.len().saturating_sub(HISTORY_ENTRIES_MAX);
+        of_key.into_iter().skip(skipped).collect()
+    }
+
+    pub fn of_key(&self, key: &EntityKey) -> Vec<(MirrorName, LedgerRow)> {
+        let rows = self.mirrors.iter().flat_map(|(name, mirror)| {
+            mirror.of_key(key).map(move |row| (name.clone(), row.clone()))
+        });
+        rows.collect()
+    }
+
+    pub fn acquire(
+        &mut self,
+        domain: &LeaseDomain,
+        owner: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> LeaseGrant {
+        let Some(lease) = self.leases.get_mut(domain) else {
+            let lease = Lease { owner: Some(owner.to_owned()), epoch: 1, until };
+            self.leases.insert(domain.clone(), lease);
+            return LeaseGrant::Granted(Epoch(1));
+        };
+        match &lease.owner {
+            Some(by) if by == owner => {}
+            Some(by) if lease.until > now => {
+                let (by, epoch) = (by.clone(), Epoch(lease.epoch));
+                return LeaseGrant::Held { by, epoch, until: lease.until };
+            }
+            Some(_) | None => {
+                lease.owner = Some(owner.to_owned());
+                lease.epoch += 1;
+            }
+        }
+        lease.until = until;
+        LeaseGrant::Granted(Epoch(lease.epoch))
+    }
+
+    pub fn take_over(
+        &mut self,
+        domain: &LeaseDomain,
+        from: (&str, Epoch),
+        owner: &str,
+        until: Timestamp,
+    ) -> LeaseGrant {
+        let nobody =
+            LeaseGrant::Held { by: String::new(), epoch: Epoch(0), until: Timestamp::UNIX_EPOCH };
+        let Some(lease) = self.leases.get_mut(domain) else { return nobody };
+        if (lease.owner.as_deref(), Epoch(lease.epoch)) != (Some(from.0), from.1) {
+            let by = lease.owner.clone().unwrap_or_default();
+            return LeaseGrant::Held { by, epoch: Epoch(lease.epoch), until: lease.until };
+        }
+        lease.owner = Some(owner.to_owned());
+        lease.epoch += 1;
+        lease.until = until;
+        LeaseGrant::Granted(Epoch(lease.epoch))
+    }
+
+    pub fn release(&mut self, leases: &[(LeaseDomain, Epoch)]) {
+        for (domain, epoch) in leases {
+            if let Some(lease) = self.leases.get_mut(domain).filter(|it| it.epoch == epoch.0) {
+                lease.owner = None;
+                lease.until = Timestamp::UNIX_EPOCH;
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! One roster: live entities, tombstones, the change sequence.
+
+use std::collections::BTreeMap;
+
+use domain::limits::{FOUND_ENTITIES_MAX, ID_BEGINNING_CHARS_MIN};
+use domain::{EmployeeId, EntityId, EntityKey, EntityKind, Fingerprint, RosterName, SyncWindow};
+use engine::port::{
+    ChangeSeq, FoundEntity, IdentityHint, IngestCommit, IngestReceipt, RosterCounts, RosterEntry,
+    RosterIndexRow, SourceState, StoreError, Upsert,
+};
+use jiff::Timestamp;
+
+use super::State;
+
+#[derive(Debug, Default)]
+pub(super) struct Roster {
+    pub seq: i64,
+    pub source: SourceState,
+    pub entities: BTreeMap<EntityKey, Kept>,
+    hints: BTreeMap<EntityKey, Fingerprint>,
+}
+
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub entry: RosterEntry,
+    pub twin: Option<Fingerprint>,
+    pub deleted_at: Option<Timestamp>,
+}
+
+impl Kept {
+    pub fn is_live(&self) -> bool {
+        self.deleted_at.is_none()
+    }
+}
+
+impl Roster {
+    pub fn live(&self, key: &EntityKey) -> Option<&RosterEntry> {
+        self.entities.get(key).filter(|kept| kept.is_live()).map(|kept| &kept.entry)
+    }
+
+    fn all_live(&self) -> impl Iterator<Item = &Kept> {
+        self.entities.values().filter(|kept| kept.is_live())
+    }
+
+    pub fn index(&self) -> (ChangeSeq, Vec<RosterIndexRow>) {
+        let rows = self.all_live().map(|kept| {
+            let interval = kept.entry.entity.interval();
+            RosterIndexRow {
+                key: kept.entry.entity.key(),
+                fingerprint: kept.entry.fingerprint,
+                twin: kept.twin,
+                starts_at: interval.map(|it| it.start()),
+                ends_at: interval.map(|it| it.end()),
+            }
+        });
+        (ChangeSeq(self.seq), rows.collect())
+    }
+
+    pub fn of_employee(&self, employee: &EmployeeId, window: &SyncWindow) -> Vec<RosterEntry> {
+        let inside = |entry: &&RosterEntry| {
+            entry.entity.employee() == Some(employee)
+                && entry.entity.interval().is_some_and(|it| window.admits(&it))
+        };
+        let mut found: Vec<RosterEntry> =
+            self.all_live().map(|kept| &kept.entry).filter(inside).cloned().collect();
+        found.sort_by_key(|it| (it.entity.interval().map(|it| it.start()), it.entity.key()));
+        found
+    }
+
+    pub fn of_kind(&self, kind: EntityKind) -> Vec<RosterEntry> {
+        let entries = self.all_live().map(|kept| &kept.entry);
+        entries.filter(|entry| entry.entity.kind() == kind).cloned().collect()
+    }
+
+    pub fn ingest(
+        &mut self,
+        name: &RosterName,
+        commit: IngestCommit,
+    ) -> Result<IngestReceipt, StoreError> {
+        let IngestCommit { upserts, tombstones, state, at, expected, drop_hints } = commit;
+        if self.seq != expected.0 {
+            let roster = name.clone();
+            return Err(StoreError::Superseded { roster, expected: expected.0, found: self.seq });
+        }
+        for upsert in upserts {
+            self.seq += 1;
+            self.put(upsert, at);
+        }
+        for key in tombstones {
+            self.seq += 1;
+            let seq = ChangeSeq(self.seq);
+            if let Some(kept) = self.entities.get_mut(&key).filter(|kept| kept.is_live()) {
+                kept.deleted_at = Some(at);
+                kept.entry.seq = seq;
+            }
+        }
+        self.source = state;
+        if drop_hints {
+            self.hints.clear();
+        }
+        Ok(IngestReceipt { seq: ChangeSeq(self.seq) })
+    }
+
+    fn put(&mut self, upsert: Upsert, changed_at: Timestamp) {
+        let Upsert { entity, fingerprint, twin, at } = upsert;
+        let (key, seq) = (entity.key(), ChangeSeq(self.seq));
+        let version = self.entities.get(&key).map_or(0, |kept| kept.entry.version) + 1;
+        let entry = RosterEntry { entity, fingerprint, version, changed_at, seq, at };
+        self.entities.insert(key, Kept { entry, twin, deleted_at: None });
+    }
+
+    pub fn hints(&self) -> Vec<IdentityHint> {
+        let hint = |(key, fingerprint): (&EntityKey, &Fingerprint)| IdentityHint {
+            key: key.clone(),
+            fingerprint: *fingerprint,
+        };
+        self.hints.iter().map(hint).collect()
+    }
+
+    pub fn add_hints(&mut self, hints: &[IdentityHint]) {
+        self.hints.extend(hints.iter().map(|hint| (hint.key.clone(), hint.fingerprint)));
+    }
+
+    pub fn counts(&self) -> RosterCounts {
+        let mut counts = RosterCounts { seq: ChangeSeq(self.seq), ..RosterCounts::default() };
+        for kept in self.all_live() {
+            match kept.entry.entity.kind() {
+                EntityKind::Employee => counts.employees += 1,
+                EntityKind::OpenShift => counts.open_shifts += 1,
+                EntityKind::Shift => counts.shifts += 1,
+                EntityKind::TimeOff => counts.time_off += 1,
+                EntityKind::ScheduleGroup | EntityKind::TimeOffReason => {}
+            }
+        }
+        counts
+    }
+}
+
+impl State {
+    /// As the port says: an exact id, or the only one with this beginning.
+    pub(super) fn find(&self, id: &str) -> Vec<FoundEntity> {
+        let exact = self.found(|it| it.as_str() == id);
+        if !exact.is_empty() || id.chars().count() < ID_BEGINNING_CHARS_MIN {
+            return exact;
+        }
+        let begun = self.found(|it| it.as_str().starts_with(id));
+        let ids: std::collections::BTreeSet<_> =
+            begun.iter().map(|it| it.entry.entity.key().id).collect();
+        if ids.len() > 1 { Vec::new() } else { begun }
+    }
+
+    fn found(&self, wanted: impl Fn(&EntityId) -> bool) -> Vec<FoundEntity> {
+        let mut found = Vec::new();
+        for (roster, it) in &self.rosters {
+            for (key, kept) in it.entities.iter().filter(|(key, _)| wanted(&key.id)) {
+                found.push(FoundEntity {
+                    roster: roster.clone(),
+                    entry: kept.entry.clone(),
+                    deleted_at: kept.deleted_at,
+                    ledger: self.ledgers.of_key(key),
+                });
+            }
+        }
+        found.truncate(FOUND_ENTITIES_MAX);
+        found
+    }
+}

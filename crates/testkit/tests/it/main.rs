@@ -1,0 +1,3 @@
+//! What testkit itself promises: its in-memory parts keep the promises of the ports.
+
+mod memory_store;
