@@ -14,15 +14,8 @@ use jiff::tz::TimeZone;
 
 use crate::table::{Record, RowFault, Table, decode, suggest};
 
-const COLUMNS: [&str; 7] = [
-    "employee",
-    "name",
-    "email",
-    "m365_id",
-    "google_id",
-    "group",
-    "time_zone",
-];
+const COLUMNS: [&str; 7] =
+    ["employee", "name", "email", "m365_id", "google_id", "group", "time_zone"];
 
 /// Reads the employees in `bytes`, in the order of their rows; `place` is the file's path as the
 /// operator wrote it.
@@ -31,10 +24,7 @@ const COLUMNS: [&str; 7] = [
 /// When it is not UTF-8, a column is unknown, or a row is bad: without an employee, an employee a
 /// second time, an unknown time zone, an address without `@`. Then nothing is taken.
 pub fn read(place: &str, bytes: impl AsRef<[u8]>) -> Result<Vec<Employee>, SourceError> {
-    let refuse = |fault| SourceError::BadRows {
-        faults: vec![fault],
-        more: 0,
-    };
+    let refuse = |fault: Box<FieldFault>| SourceError::BadRows { faults: vec![*fault], more: 0 };
     let text = decode(place, bytes.as_ref()).map_err(refuse)?;
     let Some(table) = Table::open(place, text, None, &COLUMNS).map_err(refuse)? else {
         return Ok(Vec::new());
@@ -57,11 +47,7 @@ pub fn read(place: &str, bytes: impl AsRef<[u8]>) -> Result<Vec<Employee>, Sourc
             Err(_) => more += 1,
         }
     }
-    if faults.is_empty() {
-        Ok(employees)
-    } else {
-        Err(SourceError::BadRows { faults, more })
-    }
+    if faults.is_empty() { Ok(employees) } else { Err(SourceError::BadRows { faults, more }) }
 }
 
 /// Which field says what, in the order of [`COLUMNS`].
@@ -85,7 +71,7 @@ impl Layout {
             if needed || table.names().iter().any(|it| it == name) {
                 match table.column(name, ", which names the employee,") {
                     Ok(index) => *cell = Some(index),
-                    Err(fault) => faults.push(fault),
+                    Err(fault) => faults.push(*fault),
                 }
             }
         }
@@ -140,10 +126,7 @@ fn label(value: Cow<'_, str>, cell: Option<usize>) -> Result<Option<String>, Row
         return Ok(None);
     }
     if value.len() > LABEL_BYTES_MAX {
-        let message = format!(
-            "has {} bytes; expected at most {LABEL_BYTES_MAX}",
-            value.len()
-        );
+        let message = format!("has {} bytes; expected at most {LABEL_BYTES_MAX}", value.len());
         return Err(RowFault::cell(cell, message));
     }
     match value.chars().find(|character| character.is_control()) {
@@ -158,19 +141,16 @@ fn label(value: Cow<'_, str>, cell: Option<usize>) -> Result<Option<String>, Row
 fn address(value: String, cell: Option<usize>) -> Result<String, RowFault> {
     match value.split_once('@') {
         Some((local, host)) if !local.is_empty() && !host.is_empty() => Ok(value),
-        Some(_) | None => Err(RowFault::cell(
-            cell,
-            "is no e-mail address; expected one like `name@example.com`",
-        )),
+        Some(_) | None => {
+            Err(RowFault::cell(cell, "is no e-mail address; expected one like `name@example.com`"))
+        }
     }
 }
 
 fn zone(value: String, cell: Option<usize>) -> Result<String, RowFault> {
     match TimeZone::get(&value) {
         Ok(_) => Ok(value),
-        Err(_) => Err(
-            RowFault::cell(cell, format!("`{value}` is no IANA time zone"))
-                .hint("write one like `Europe/Berlin`"),
-        ),
+        Err(_) => Err(RowFault::cell(cell, format!("`{value}` is no IANA time zone"))
+            .hint("write one like `Europe/Berlin`")),
     }
 }

@@ -53,7 +53,7 @@ impl<'t> Table<'t> {
         text: &'t str,
         delimiter: Option<u8>,
         wanted: &[&str],
-    ) -> Result<Option<Self>, FieldFault> {
+    ) -> Result<Option<Self>, Box<FieldFault>> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let candidates: &[u8] = match &delimiter {
             Some(given) => std::slice::from_ref(given),
@@ -68,10 +68,7 @@ impl<'t> Table<'t> {
                     let found = |name: &&&str| table.names.iter().any(|it| it == **name);
                     let hits = wanted.iter().filter(found).count();
                     let fields = table.names.len();
-                    if best
-                        .as_ref()
-                        .is_none_or(|(h, f, _)| (hits, fields) > (*h, *f))
-                    {
+                    if best.as_ref().is_none_or(|(h, f, _)| (hits, fields) > (*h, *f)) {
                         best = Some((hits, fields, table));
                     }
                 }
@@ -89,27 +86,19 @@ impl<'t> Table<'t> {
         place: &'t str,
         text: &'t str,
         delimiter: u8,
-    ) -> Result<Option<Self>, FieldFault> {
+    ) -> Result<Option<Self>, Box<FieldFault>> {
         let mut scanner = Scanner::new(text, delimiter);
         let mut header = Record::default();
         while let Some(read) = scanner.read(&mut header) {
             if let Err(flaw) = read {
-                return Err(flaw.locate(place, text, &header, None));
+                return Err(Box::new(flaw.locate(place, text, &header, None)));
             }
             if header.is_blank(text) {
                 continue;
             }
             let names = header.cells.iter().map(|cell| cell.value(text)).collect();
             let (body_at, body_line) = scanner.position();
-            return Ok(Some(Self {
-                place,
-                text,
-                delimiter,
-                header,
-                names,
-                body_at,
-                body_line,
-            }));
+            return Ok(Some(Self { place, text, delimiter, header, names, body_at, body_line }));
         }
         Ok(None)
     }
@@ -148,13 +137,7 @@ impl<'t> Table<'t> {
 
     /// Points at the header, about a column that should be there.
     pub fn locate_header(&self, column: &str, message: String, hint: String) -> FieldFault {
-        RowFault {
-            cell: None,
-            at: None,
-            message,
-            hint: Some(hint),
-        }
-        .locate(
+        RowFault { cell: None, at: None, message, hint: Some(hint) }.locate(
             self.place,
             self.text,
             &self.header,
@@ -167,22 +150,22 @@ impl<'t> Table<'t> {
     /// # Errors
     /// When it is not there, naming the nearest one that is, or is there twice. `role` says what
     /// it is wanted for.
-    pub fn column(&self, name: &str, role: &str) -> Result<usize, FieldFault> {
+    pub fn column(&self, name: &str, role: &str) -> Result<usize, Box<FieldFault>> {
         let mut found = (0..self.names.len()).filter(|index| self.names[*index] == name);
         match (found.next(), found.next()) {
-            (Some(_), Some(_)) => Err(self.locate_header(
+            (Some(_), Some(_)) => Err(Box::new(self.locate_header(
                 name,
                 format!("column `{name}` stands in the header more than once"),
                 "rename one of them, so that it is clear which is meant".to_owned(),
-            )),
+            ))),
             (Some(index), None) => Ok(index),
             (None, _) => {
                 let names: Vec<&str> = self.names.iter().map(AsRef::as_ref).collect();
-                Err(self.locate_header(
+                Err(Box::new(self.locate_header(
                     name,
                     format!("column `{name}`{role} is not in the header of this file"),
                     suggest(name, &names, "the header has"),
-                ))
+                )))
             }
         }
     }

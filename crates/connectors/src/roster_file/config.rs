@@ -233,23 +233,18 @@ impl ConnectionConfig for RosterFileConfig {
         _name: &MirrorName,
         _mirror: &dyn MirrorConfig,
     ) -> Result<Arc<dyn Target>, ConnectionError> {
-        Err(ConnectionError::Role {
-            kind: "roster_file",
-            role: "the target of a mirror",
-        })
+        Err(ConnectionError::Role { kind: "roster_file", role: "the target of a mirror" })
     }
 }
 
 /// Whether a date written in this format can be read again: two days that differ in everything.
 fn round_trips(format: &str) -> bool {
-    [date(2026, 1, 31), date(2039, 12, 5)]
-        .into_iter()
-        .all(|day| {
-            jiff::fmt::strtime::format(format, day)
-                .ok()
-                .and_then(|text| Date::strptime(format, &text).ok())
-                == Some(day)
-        })
+    [date(2026, 1, 31), date(2039, 12, 5)].into_iter().all(|day| {
+        jiff::fmt::strtime::format(format, day)
+            .ok()
+            .and_then(|text| Date::strptime(format, &text).ok())
+            == Some(day)
+    })
 }
 
 impl ColumnMapping {
@@ -291,24 +286,15 @@ impl ColumnMapping {
             ("name", name),
             ("email", email),
         ];
-        let optional = optional
-            .into_iter()
-            .filter_map(|(key, column)| Some((key, column.as_ref()?)));
-        needed
-            .into_iter()
-            .chain(optional)
-            .map(|(key, column)| (key, column.as_str()))
-            .collect()
+        let optional =
+            optional.into_iter().filter_map(|(key, column)| Some((key, column.as_ref()?)));
+        needed.into_iter().chain(optional).map(|(key, column)| (key, column.as_str())).collect()
     }
 
     /// One column may serve several keys (an export whose group is also its activity), but no
     /// column has an empty name.
     fn validate(&self) -> Result<(), ConnectionError> {
-        match self
-            .mapped()
-            .iter()
-            .find(|(_, column)| column.trim().is_empty())
-        {
+        match self.mapped().iter().find(|(_, column)| column.trim().is_empty()) {
             None => Ok(()),
             Some((key, _)) => Err(ConnectionError::Key {
                 key: "columns",

@@ -16,8 +16,8 @@ use crate::table::RowFault;
 pub(super) use time::When;
 use time::{Times, brief};
 
-/// What a shift is called when no column says it.
-const LABEL_UNKNOWN: &str = "Shift";
+/// What work, or a part of it, is called when no column says it.
+const LABEL_UNKNOWN: &str = "Work";
 
 /// What the operator decided about reading rows.
 #[derive(Debug, Clone)]
@@ -157,90 +157,91 @@ pub(super) fn read<'r>(row: &'r RawRow<'r>, rules: &Rules) -> Result<Mapped<'r>,
         name,
         email,
     } = row;
-    let times = Times {
-        date,
-        start,
-        end,
-        end_date,
-        time_zone,
-    };
+    let times = Times { date, start, end, end_date, time_zone };
     let kind = row_kind(kind)?;
-    let person = employee.given().map(|_| Person {
-        id: employee,
-        name: name.given(),
-        email: email.given(),
-    });
-    let needs_employee = || {
-        RowFault::cell(employee.cell, "names no employee; expected an id")
-            .hint("only open shifts belong to nobody: their `type` is `open_shift`")
-    };
+    let person =
+        employee.given().map(|_| Person { id: employee, name: name.given(), email: email.given() });
     check_label(name)?;
     check_label(email)?;
     let label = check_label(activity)?;
     let off = label.is_some_and(|label| rules.day_off_codes.iter().any(|code| code == label));
-    let mut note = None;
-    let meaning = match kind {
-        RowKind::Shift | RowKind::OpenShift if off => Meaning::Nothing,
-        RowKind::Shift | RowKind::OpenShift => {
-            let mut when = times.when(rules)?;
-            note = when.note.take();
-            let work = Work {
-                id: native(id)?,
-                label: label.unwrap_or(LABEL_UNKNOWN),
-                when,
-                notes: free_text(notes)?,
-            };
-            match (kind, slots(open_slots)?) {
-                (RowKind::OpenShift, 0) => Meaning::Nothing,
-                (RowKind::OpenShift, open) => Meaning::OpenShift(work, open),
-                (RowKind::Shift | RowKind::TimeOff | RowKind::Activity, _) => Meaning::Shift(work),
+    let label = label.unwrap_or(LABEL_UNKNOWN);
+    let (meaning, note) = match kind {
+        RowKind::Shift | RowKind::OpenShift if off => (Meaning::Nothing, None),
+        RowKind::Shift => {
+            let (work, note) = work(id, label, times, notes, rules)?;
+            (Meaning::Shift(work), note)
+        }
+        RowKind::OpenShift => {
+            let (work, note) = work(id, label, times, notes, rules)?;
+            match slots(open_slots)? {
+                0 => (Meaning::Nothing, None),
+                open => (Meaning::OpenShift(work, open), note),
             }
         }
         RowKind::TimeOff => {
-            let span;
-            (span, note) = times.absence(rules)?;
-            check_label(reason)?;
-            Meaning::TimeOff(Absence {
-                id: native(id)?,
-                reason: [reason, activity]
-                    .into_iter()
-                    .find(|it| it.given().is_some()),
-                span,
-                notes: free_text(notes)?,
-            })
+            let reasons = [reason, activity];
+            let (absence, note) = absence(id, reasons, times, notes, rules)?;
+            (Meaning::TimeOff(absence), note)
         }
         RowKind::Activity => {
             let mut when = times.when(rules)?;
-            note = when.note.take();
-            Meaning::Activity(Part {
+            let note = when.note.take();
+            let part = Part {
                 parent: shift.given().map(|_| shift),
                 id: id.given().map(|_| id),
                 activity: Activity {
-                    label: label.unwrap_or("Activity").to_owned(),
+                    label: label.to_owned(),
                     interval: when.interval,
                     paid: is_paid(paid)?,
                 },
                 start_cell: start.cell,
-            })
+            };
+            (Meaning::Activity(part), note)
         }
     };
-    match meaning {
-        Meaning::Shift(_) | Meaning::TimeOff(_) if person.is_none() => Err(needs_employee()),
-        Meaning::Nothing
-        | Meaning::Shift(_)
-        | Meaning::OpenShift(..)
-        | Meaning::TimeOff(_)
-        | Meaning::Activity(_) => Ok(Mapped {
-            person: if kind == RowKind::OpenShift {
-                None
-            } else {
-                person
-            },
-            group: group.given().map(|_| group),
-            meaning,
-            note,
-        }),
+    let person = match kind {
+        RowKind::OpenShift => None,
+        RowKind::Shift | RowKind::TimeOff if person.is_none() => {
+            return Err(no_employee(employee));
+        }
+        RowKind::Shift | RowKind::TimeOff | RowKind::Activity => person,
+    };
+    Ok(Mapped { person, group: group.given().map(|_| group), meaning, note })
+}
+
+fn work<'r>(
+    id: &'r Field<'r>,
+    label: &'r str,
+    times: Times<'r>,
+    notes: &Field<'_>,
+    rules: &Rules,
+) -> Result<(Work<'r>, Option<RowFault>), RowFault> {
+    let mut when = times.when(rules)?;
+    let note = when.note.take();
+    let work = Work { id: native(id)?, label, when, notes: free_text(notes)? };
+    Ok((work, note))
+}
+
+fn absence<'r>(
+    id: &'r Field<'r>,
+    reasons: [&'r Field<'r>; 2],
+    times: Times<'r>,
+    notes: &Field<'_>,
+    rules: &Rules,
+) -> Result<(Absence<'r>, Option<RowFault>), RowFault> {
+    let (span, note) = times.absence(rules)?;
+    let reason = reasons.into_iter().find(|field| field.given().is_some());
+    if let Some(reason) = reason {
+        check_label(reason)?;
     }
+    let absence = Absence { id: native(id)?, reason, span, notes: free_text(notes)? };
+    Ok((absence, note))
+}
+
+fn no_employee(field: &Field<'_>) -> RowFault {
+    RowFault::cell(field.cell, "names no employee; expected an id")
+        .hint("only open shifts belong to nobody: their `type` is `open_shift`")
 }
 
 fn row_kind(field: &Field<'_>) -> Result<RowKind, RowFault> {
@@ -265,10 +266,8 @@ fn row_kind(field: &Field<'_>) -> Result<RowKind, RowFault> {
 /// Where ids are mapped, every row needs one.
 fn native<'r>(field: &'r Field<'r>) -> Result<Option<&'r Field<'r>>, RowFault> {
     match (field.cell, field.given()) {
-        (Some(_), None) => Err(
-            RowFault::cell(field.cell, "is empty; expected the row's id")
-                .hint("leave `id` out of `columns` when rows have no lasting ids"),
-        ),
+        (Some(_), None) => Err(RowFault::cell(field.cell, "is empty; expected the row's id")
+            .hint("leave `id` out of `columns` when rows have no lasting ids")),
         (Some(_), Some(_)) => Ok(Some(field)),
         (None, _) => Ok(None),
     }
@@ -291,10 +290,7 @@ fn is_paid(field: &Field<'_>) -> Result<bool, RowFault> {
     match text.to_lowercase().as_str() {
         "true" | "yes" | "y" | "1" | "paid" => Ok(true),
         "false" | "no" | "n" | "0" | "unpaid" => Ok(false),
-        _ => Err(RowFault::cell(
-            field.cell,
-            format!("`{}` is neither yes nor no", brief(text)),
-        )),
+        _ => Err(RowFault::cell(field.cell, format!("`{}` is neither yes nor no", brief(text)))),
     }
 }
 
@@ -303,10 +299,7 @@ fn check_label<'r>(field: &'r Field<'r>) -> Result<Option<&'r str>, RowFault> {
         return Ok(None);
     };
     if text.len() > LABEL_BYTES_MAX {
-        let message = format!(
-            "has {} bytes; expected at most {LABEL_BYTES_MAX}",
-            text.len()
-        );
+        let message = format!("has {} bytes; expected at most {LABEL_BYTES_MAX}", text.len());
         return Err(RowFault::cell(field.cell, message));
     }
     match text.chars().find(|character| character.is_control()) {
@@ -324,10 +317,7 @@ fn free_text(field: &Field<'_>) -> Result<Option<String>, RowFault> {
         return Ok(None);
     };
     if text.len() > NOTES_BYTES_MAX {
-        let message = format!(
-            "has {} bytes; expected at most {NOTES_BYTES_MAX}",
-            text.len()
-        );
+        let message = format!("has {} bytes; expected at most {NOTES_BYTES_MAX}", text.len());
         return Err(RowFault::cell(field.cell, message));
     }
     let text = text.replace("\r\n", "\n").replace('\r', "\n");

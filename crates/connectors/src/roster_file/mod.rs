@@ -31,9 +31,7 @@ use serde::Deserialize;
 
 use crate::{ConnectionConfig, Descriptor};
 
-pub use config::{
-    BadRowPolicy, ColumnMapping, Delimiter, DstFold, DstGap, RosterFileConfig,
-};
+pub use config::{BadRowPolicy, ColumnMapping, Delimiter, DstFold, DstGap, RosterFileConfig};
 
 /// What the registry knows of it.
 pub const DESCRIPTOR: Descriptor = Descriptor {

@@ -2,6 +2,7 @@
 
 mod files;
 mod gather;
+mod look;
 mod parts;
 mod people;
 mod tables;
@@ -10,26 +11,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{ConnectionName, Entity, SyncWindow, UtcInterval};
-use engine::port::{
-    Clock, DeltaToken, FieldFault, Finding, FindingLevel, Reading, ReadingKind, Source, SourceError,
-};
-use jiff::{SignedDuration, Timestamp};
+use domain::{ConnectionName, SyncWindow};
+use engine::port::{Clock, DeltaToken, Finding, Reading, ReadingKind, Source, SourceError};
 use sha2::{Digest, Sha256};
 
-use super::config::{BadRowPolicy, RosterFileConfig};
+use super::config::RosterFileConfig;
 use super::map::Rules;
 use crate::table::decode;
 use crate::{ConnectionContext, ConnectionError};
 
 use files::Taken;
 pub(super) use gather::{Gathered, gather};
-
-/// A file that was not written for so long makes `doctor` ask whether the export still runs.
-const STALE_AFTER: SignedDuration = SignedDuration::from_hours(48);
-
-/// Bad rows that `doctor` names; `plan` and `sync` name more.
-const FINDINGS_ROWS_MAX: usize = 10;
+use look::Remark;
 
 /// One connection's files.
 #[derive(Debug)]
@@ -105,8 +98,7 @@ impl Source for RosterFiles {
         since: Option<&DeltaToken>,
     ) -> Result<Reading, SourceError> {
         let (window, since) = (*window, since.cloned());
-        self.in_thread(move |reader| reader.read(&window, since.as_ref()))
-            .await?
+        self.in_thread(move |reader| reader.read(&window, since.as_ref())).await?
     }
 }
 
@@ -126,13 +118,8 @@ impl Reader {
                 skipped: Vec::new(),
             });
         }
-        let Gathered {
-            entities,
-            absence,
-            notes,
-            skipped,
-            unmapped: _,
-        } = self.gather(&taken, window)?;
+        let Gathered { entities, absence, notes, skipped, unmapped: _ } =
+            self.gather(&taken, window)?;
         Ok(Reading {
             kind: ReadingKind::Full { entities, absence },
             next: Some(next),
@@ -148,10 +135,8 @@ impl Reader {
     fn gather(&self, taken: &[Taken], window: &SyncWindow) -> Result<Gathered, SourceError> {
         let mut texts = Vec::with_capacity(taken.len());
         for file in taken {
-            let text = decode(&file.place, &file.bytes).map_err(|fault| SourceError::BadRows {
-                faults: vec![fault],
-                more: 0,
-            })?;
+            let text = decode(&file.place, &file.bytes)
+                .map_err(|fault| SourceError::BadRows { faults: vec![*fault], more: 0 })?;
             texts.push((file.place.as_str(), text));
         }
         gather(&texts, &self.config, &self.rules, window)
@@ -168,195 +153,11 @@ impl Reader {
         add(env!("CARGO_PKG_VERSION").as_bytes());
         add(format!("{:?}", self.config).as_bytes());
         add(window.interval.to_string().as_bytes());
-        for Taken {
-            place,
-            bytes,
-            modified: _,
-        } in taken
-        {
+        for Taken { place, bytes, modified: _ } in taken {
             add(place.as_bytes());
             add(bytes);
         }
-        let digits = hash
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>();
+        let digits = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         DeltaToken(format!("roster_file/1 {digits}"))
     }
-
-    /// What `doctor` says: reads everything, whatever the window.
-    fn look(&self, now: Timestamp) -> Vec<Remark> {
-        let taken = match self.take() {
-            Ok(taken) => taken,
-            Err(error) => {
-                return vec![Remark::error(error.to_string()).hint(format!(
-                    "`path` is relative to the folder of the configuration, `{}`",
-                    self.base.display()
-                ))];
-            }
-        };
-        let mut remarks: Vec<Remark> = taken.iter().filter_map(|file| stale(file, now)).collect();
-        let Ok(always) = UtcInterval::new(Timestamp::MIN, Timestamp::MAX) else {
-            return remarks;
-        };
-        match self.gather(&taken, &SyncWindow { interval: always }) {
-            Ok(gathered) => remarks.extend(self.describe(&taken, &gathered)),
-            Err(SourceError::BadRows { faults, more }) => {
-                remarks.extend(bad_rows(&faults, more, FindingLevel::Error));
-            }
-            Err(error @ (SourceError::Failed(_) | SourceError::Unreadable { .. })) => {
-                remarks.push(Remark::error(error.to_string()));
-            }
-        }
-        remarks
-    }
-
-    fn describe(&self, taken: &[Taken], gathered: &Gathered) -> Vec<Remark> {
-        let Gathered {
-            entities,
-            absence: _,
-            notes,
-            skipped,
-            unmapped,
-        } = gathered;
-        let mut remarks = vec![Remark::good(summary(taken.len(), entities))];
-        match (&self.config.time_zone, &self.config.columns.time_zone) {
-            (Some(zone), _) => remarks.push(Remark::good(format!("local times are in {zone}"))),
-            (None, Some(column)) => {
-                let message = format!("local times are in the zone of column `{column}`");
-                remarks.push(Remark::good(message));
-            }
-            (None, None) => {
-                remarks.push(Remark::good(
-                    "no time zone is set; every row has an offset".to_owned(),
-                ));
-            }
-        }
-        if !unmapped.is_empty() {
-            let message = format!("columns that nothing is mapped to: {}", unmapped.join(", "));
-            remarks.push(Remark::good(message));
-        }
-        if entities.is_empty() {
-            remarks.push(Remark::warning("the files hold no rows".to_owned()));
-        }
-        if let Some(first) = notes.first() {
-            let message = format!(
-                "{} times or rows were decided on, the first at {}",
-                notes.len(),
-                one_line(first)
-            );
-            remarks.push(Remark::warning(message));
-        }
-        if self.config.on_bad_row == BadRowPolicy::Skip && !skipped.is_empty() {
-            remarks.extend(bad_rows(skipped, 0, FindingLevel::Warning));
-            remarks.push(
-                Remark::warning("nothing is deleted while rows are bad".to_owned())
-                    .hint("mend the rows: `on_bad_row = \"skip\"` cannot tell deleted from unread"),
-            );
-        }
-        remarks
-    }
-}
-
-/// One line of what `doctor` says of this connection.
-#[derive(Debug)]
-struct Remark {
-    level: FindingLevel,
-    message: String,
-    hint: Option<String>,
-}
-
-impl Remark {
-    fn of(level: FindingLevel, message: String) -> Self {
-        Self {
-            level,
-            message,
-            hint: None,
-        }
-    }
-
-    fn good(message: String) -> Self {
-        Self::of(FindingLevel::Good, message)
-    }
-
-    fn warning(message: String) -> Self {
-        Self::of(FindingLevel::Warning, message)
-    }
-
-    fn error(message: String) -> Self {
-        Self::of(FindingLevel::Error, message)
-    }
-
-    fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-}
-
-fn stale(file: &Taken, now: Timestamp) -> Option<Remark> {
-    let age = now.duration_since(file.modified?);
-    (age > STALE_AFTER).then(|| {
-        let message = format!(
-            "`{}` was last written {} days ago",
-            file.place,
-            age.as_hours() / 24
-        );
-        Remark::warning(message).hint("does the export still run?")
-    })
-}
-
-fn bad_rows(faults: &[FieldFault], more: usize, level: FindingLevel) -> Vec<Remark> {
-    let shown = faults.iter().take(FINDINGS_ROWS_MAX);
-    let mut remarks: Vec<Remark> = shown
-        .map(|fault| Remark {
-            level,
-            message: one_line(fault),
-            hint: fault.hint.clone(),
-        })
-        .collect();
-    let rest = faults.len().saturating_sub(FINDINGS_ROWS_MAX) + more;
-    if rest > 0 {
-        remarks.push(Remark::of(level, format!("{rest} more rows are bad")));
-    }
-    remarks
-}
-
-fn one_line(fault: &FieldFault) -> String {
-    let column = fault.column.as_ref();
-    let column = column.map_or(String::new(), |column| format!("column `{column}` "));
-    format!("{}:{}: {column}{}", fault.place, fault.line, fault.message)
-}
-
-fn summary(files: usize, entities: &[engine::port::SourceEntity]) -> String {
-    let count =
-        |wanted: fn(&Entity) -> bool| entities.iter().filter(|it| wanted(&it.entity)).count();
-    let of = |number: usize, one: &str, many: &str| match number {
-        1 => format!("1 {one}"),
-        _ => format!("{number} {many}"),
-    };
-    format!(
-        "{}: {}, {}, {} of {}",
-        of(files, "file", "files"),
-        of(
-            count(|it| matches!(it, Entity::Shift(_))),
-            "shift",
-            "shifts"
-        ),
-        of(
-            count(|it| matches!(it, Entity::OpenShift(_))),
-            "open shift",
-            "open shifts"
-        ),
-        of(
-            count(|it| matches!(it, Entity::TimeOff(_))),
-            "absence",
-            "absences"
-        ),
-        of(
-            count(|it| matches!(it, Entity::Employee(_))),
-            "employee",
-            "employees"
-        ),
-    )
 }

@@ -20,9 +20,7 @@ fn config(more: &str) -> RosterFileConfig {
 }
 
 fn always() -> SyncWindow {
-    SyncWindow {
-        interval: UtcInterval::new(Timestamp::MIN, Timestamp::MAX).unwrap(),
-    }
+    SyncWindow { interval: UtcInterval::new(Timestamp::MIN, Timestamp::MAX).unwrap() }
 }
 
 fn read_with(more: &str, text: &str) -> Result<Gathered, SourceError> {
@@ -64,9 +62,7 @@ fn check_times(row: &str, expected: &str) {
 fn check_fault(more: &str, row: &str, field: &str, message: &str) {
     let fault = faults(read_with(more, &format!("{HEADER}{row}\n"))).remove(0);
     assert!(fault.message.contains(message), "{row}: {}", fault.message);
-    let pointed = fault
-        .field
-        .map_or("", |(start, end)| &fault.text[start..end]);
+    let pointed = fault.field.map_or("", |(start, end)| &fault.text[start..end]);
     assert_eq!((pointed, fault.line, fault.text.as_str()), (field, 2, row));
 }
 
@@ -80,55 +76,27 @@ fn times_are_read_in_every_form() {
     check_times(",2026-10-05T12:30:00Z,2026-10-05T22:30:00.5+02:00,", day);
     check_times("2026-10-05,14:30,2026-10-05T20:30Z,", day);
     check_times(",2026-10-05T12:30Z,22:30,", day);
-    check_times(
-        "2026-10-05,9:00,24:00,",
-        "2026-10-05T07:00:00Z/2026-10-05T22:00:00Z",
-    );
-    check_times(
-        "2026-10-05,22:00,6:00,",
-        "2026-10-05T20:00:00Z/2026-10-06T04:00:00Z",
-    );
-    check_times(
-        "2026-10-05,22:00,24:00,2026-10-06",
-        "2026-10-05T20:00:00Z/2026-10-06T22:00:00Z",
-    );
-    check_times(
-        "2026-10-05,08:00,08:00,",
-        "2026-10-05T06:00:00Z/2026-10-06T06:00:00Z",
-    );
+    check_times("2026-10-05,9:00,24:00,", "2026-10-05T07:00:00Z/2026-10-05T22:00:00Z");
+    check_times("2026-10-05,22:00,6:00,", "2026-10-05T20:00:00Z/2026-10-06T04:00:00Z");
+    check_times("2026-10-05,22:00,24:00,2026-10-06", "2026-10-05T20:00:00Z/2026-10-06T22:00:00Z");
+    check_times("2026-10-05,08:00,08:00,", "2026-10-05T06:00:00Z/2026-10-06T06:00:00Z");
 }
 
 #[test]
 fn nights_over_a_change_of_clocks_keep_their_instants() {
-    check_times(
-        "2026-10-24,22:00,06:00,",
-        "2026-10-24T20:00:00Z/2026-10-25T05:00:00Z",
-    );
-    check_times(
-        "2027-03-27,22:00,06:00,",
-        "2027-03-27T21:00:00Z/2027-03-28T04:00:00Z",
-    );
+    check_times("2026-10-24,22:00,06:00,", "2026-10-24T20:00:00Z/2026-10-25T05:00:00Z");
+    check_times("2027-03-27,22:00,06:00,", "2027-03-27T21:00:00Z/2027-03-28T04:00:00Z");
 }
 
 #[test]
 fn a_gap_and_a_fold_are_decided_and_noted_once_per_row() {
     let gathered = read("Ana,Late,2027-03-28,02:30,10:00,,x\nBo,Late,2026-10-25,02:10,02:40,,x\n");
-    let times: Vec<String> = shifts(&gathered)
-        .iter()
-        .map(|it| it.interval.to_string())
-        .collect();
+    let times: Vec<String> = shifts(&gathered).iter().map(|it| it.interval.to_string()).collect();
     assert_eq!(
         times,
-        [
-            "2027-03-28T01:30:00Z/2027-03-28T08:00:00Z",
-            "2026-10-25T00:10:00Z/2026-10-25T00:40:00Z",
-        ]
+        ["2027-03-28T01:30:00Z/2027-03-28T08:00:00Z", "2026-10-25T00:10:00Z/2026-10-25T00:40:00Z",]
     );
-    let notes: Vec<&str> = gathered
-        .notes
-        .iter()
-        .map(|it| it.message.as_str())
-        .collect();
+    let notes: Vec<&str> = gathered.notes.iter().map(|it| it.message.as_str()).collect();
     assert_eq!(notes.len(), 2);
     assert!(notes[0].contains("does not exist in Europe/Berlin; taken as 2027-03-28T03:30:00"));
     assert!(notes[1].contains("2026-10-25T02:10:00 exists twice") && notes[1].contains("02:40"));
@@ -136,28 +104,15 @@ fn a_gap_and_a_fold_are_decided_and_noted_once_per_row() {
 
 #[test]
 fn an_end_that_is_shown_twice_is_the_later_one_when_the_earlier_would_not_be_after_the_start() {
-    check_times(
-        "2026-10-25,02:40,02:10,2026-10-25",
-        "2026-10-25T00:40:00Z/2026-10-25T01:10:00Z",
-    );
+    check_times("2026-10-25,02:40,02:10,2026-10-25", "2026-10-25T00:40:00Z/2026-10-25T01:10:00Z");
 }
 
 #[test]
 fn refusing_policies_make_bad_rows_of_gaps_and_folds() {
     let gap = format!("{COLUMNS}\ndst_gap = \"refuse\"");
-    check_fault(
-        &gap,
-        "Ana,x,2027-03-28,02:30,10:00,,",
-        "02:30",
-        "clocks skip it",
-    );
+    check_fault(&gap, "Ana,x,2027-03-28,02:30,10:00,,", "02:30", "clocks skip it");
     let fold = format!("{COLUMNS}\ndst_fold = \"refuse\"");
-    check_fault(
-        &fold,
-        "Ana,x,2026-10-24,22:00,02:30,,",
-        "02:30",
-        "show it again",
-    );
+    check_fault(&fold, "Ana,x,2026-10-24,22:00,02:30,,", "02:30", "show it again");
 }
 
 #[test]
@@ -165,23 +120,10 @@ fn dates_in_another_format_are_read_when_it_is_named() {
     let more = format!("{COLUMNS}\ndate_format = \"%d.%m.%Y\"");
     let rows = "Ana,x,05.10.2026,14:30,22:30,,\nBo,x,,05.10.2026 14:30,05.10.2026 24:00,,\n";
     let gathered = read_with(&more, &format!("{HEADER}{rows}")).unwrap();
-    let [ana, bo] = shifts(&gathered)[..] else {
-        panic!("two shifts")
-    };
-    assert_eq!(
-        ana.interval.to_string(),
-        "2026-10-05T12:30:00Z/2026-10-05T20:30:00Z"
-    );
-    assert_eq!(
-        bo.interval.to_string(),
-        "2026-10-05T12:30:00Z/2026-10-05T22:00:00Z"
-    );
-    check_fault(
-        &more,
-        "Ana,x,2026-10-05,14:30,22:30,,",
-        "2026-10-05",
-        "`%d.%m.%Y`",
-    );
+    let [ana, bo] = shifts(&gathered)[..] else { panic!("two shifts") };
+    assert_eq!(ana.interval.to_string(), "2026-10-05T12:30:00Z/2026-10-05T20:30:00Z");
+    assert_eq!(bo.interval.to_string(), "2026-10-05T12:30:00Z/2026-10-05T22:00:00Z");
+    check_fault(&more, "Ana,x,2026-10-05,14:30,22:30,,", "2026-10-05", "`%d.%m.%Y`");
 }
 
 #[test]
@@ -193,41 +135,19 @@ fn bad_rows_name_field_value_and_what_was_expected() {
     check("A,x,2026-10-05,24:00,22:30,,", "24:00", "end of a day");
     check("A,x,2026-10-05,,22:30,,", "", "is empty; expected a time");
     check("A,x,,14:30,22:30,,", "14:30", "has a time and no date");
-    check(
-        "A,x,2026-10-05,14:30,22:30,2026-10-04,",
-        "22:30",
-        "not after its start",
-    );
-    check(
-        "A,x,2026-10-05,14:30,22:30,2026-11-04,",
-        "22:30",
-        "lasts 729 hours",
-    );
+    check("A,x,2026-10-05,14:30,22:30,2026-10-04,", "22:30", "not after its start");
+    check("A,x,2026-10-05,14:30,22:30,2026-11-04,", "22:30", "lasts 729 hours");
     check("A,x,2026-10-05,14:30,22:30,", "", "6 fields; expected 7");
-    check(
-        "A,\"x\u{1}\",2026-10-05,14:30,22:30,,",
-        "\"x\u{1}\"",
-        "control characters",
-    );
-    check(
-        "A,\"x\"y,2026-10-05,14:30,22:30,,",
-        "y",
-        "follows the closing quote",
-    );
+    check("A,\"x\u{1}\",2026-10-05,14:30,22:30,,", "\"x\u{1}\"", "control characters");
+    check("A,\"x\"y,2026-10-05,14:30,22:30,,", "y", "follows the closing quote");
 }
 
 #[test]
 fn a_local_time_without_a_zone_is_a_bad_row() {
     let config: RosterFileConfig = toml::from_str(&format!("path = \"x\"\n{COLUMNS}")).unwrap();
     let rules = Rules::of(&config).unwrap();
-    let read = |row: &str| {
-        gather(
-            &[("a.csv", &format!("{HEADER}{row}"))],
-            &config,
-            &rules,
-            &always(),
-        )
-    };
+    let read =
+        |row: &str| gather(&[("a.csv", &format!("{HEADER}{row}"))], &config, &rules, &always());
     let fault = faults(read("Ana,x,2026-10-05,14:30,22:30,,\n")).remove(0);
     assert_eq!(fault.message, "is local time, and no time zone is known");
     let gathered = read("Ana,x,,2026-10-05T23:00-05:00,2026-10-06T07:00-05:00,,\n").unwrap();
@@ -266,9 +186,7 @@ fn lines_count_as_separate_shifts_unless_they_agree_in_every_column() {
 fn rows_that_differ_in_a_mapped_column_only_have_ids_of_their_own() {
     let row = "Ana,Late,2026-10-05,14:30";
     let gathered = read(&format!("{row},22:30,,x\n{row},22:45,,x\n"));
-    let [a, b] = shifts(&gathered)[..] else {
-        panic!("two shifts")
-    };
+    let [a, b] = shifts(&gathered)[..] else { panic!("two shifts") };
     assert_ne!(a.id, b.id);
     assert_eq!(a.id.as_str().len(), 24);
 }
@@ -282,28 +200,17 @@ fn employees_groups_and_reasons_become_entities() {
         7,Late,2026-10-06,14:30,22:30,Support,shift,,,asa@example.com\n\
         7,,2026-10-07,,,,time-off,Annual leave,Asa,\n";
     let gathered = read_with(more, text).unwrap();
-    let names: Vec<String> = gathered
-        .entities
-        .iter()
-        .map(|it| it.entity.key().to_string())
-        .collect();
+    let names: Vec<String> =
+        gathered.entities.iter().map(|it| it.entity.key().to_string()).collect();
     assert_eq!(
         names[3..],
-        [
-            "employee/7",
-            "schedule_group/Support",
-            "time_off_reason/Annual leave"
-        ]
+        ["employee/7", "schedule_group/Support", "time_off_reason/Annual leave"]
     );
-    let Entity::Employee(employee) = &gathered.entities[3].entity else {
-        panic!("an employee")
-    };
+    let Entity::Employee(employee) = &gathered.entities[3].entity else { panic!("an employee") };
     assert_eq!(employee.name.as_deref(), Some("Åsa Öberg"));
     assert_eq!(employee.email.as_deref(), Some("asa@example.com"));
     assert_eq!(gathered.notes.len(), 1);
-    let Entity::TimeOff(time_off) = &gathered.entities[2].entity else {
-        panic!("time off")
-    };
+    let Entity::TimeOff(time_off) = &gathered.entities[2].entity else { panic!("time off") };
     assert_eq!(
         time_off.span,
         TimeOffSpan::AllDay {
@@ -319,10 +226,7 @@ const TYPED: &str = r#"columns = { employee = "who", activity = "what", start = 
     day_off_codes = ["-"]"#;
 
 fn read_typed(rows: &str) -> Result<Gathered, SourceError> {
-    read_with(
-        TYPED,
-        &format!("id,type,of,who,what,day,from,to,paid,slots\n{rows}"),
-    )
+    read_with(TYPED, &format!("id,type,of,who,what,day,from,to,paid,slots\n{rows}"))
 }
 
 #[test]
@@ -337,27 +241,15 @@ fn activities_go_to_the_shift_that_they_name_or_that_contains_them() {
     )
     .unwrap();
     let labels = |activities: &[domain::Activity]| -> Vec<(String, bool)> {
-        activities
-            .iter()
-            .map(|it| (it.label.clone(), it.paid))
-            .collect()
+        activities.iter().map(|it| (it.label.clone(), it.paid)).collect()
     };
     let shift = shifts(&gathered)[0];
     assert_eq!(
         labels(&shift.activities),
-        [
-            ("Chat".into(), true),
-            ("Lunch".into(), false),
-            ("Mail".into(), true)
-        ]
+        [("Chat".into(), true), ("Lunch".into(), false), ("Mail".into(), true)]
     );
-    let Entity::OpenShift(open) = &gathered.entities[1].entity else {
-        panic!("an open shift")
-    };
-    assert_eq!(
-        (open.open_slots, labels(&open.activities)),
-        (3, vec![("Break".into(), true)])
-    );
+    let Entity::OpenShift(open) = &gathered.entities[1].entity else { panic!("an open shift") };
+    assert_eq!((open.open_slots, labels(&open.activities)), (3, vec![("Break".into(), true)]));
     assert_eq!(gathered.entities[1].identity, Identity::Native);
 }
 
@@ -369,22 +261,10 @@ fn an_activity_without_its_shift_is_a_bad_row() {
         assert!(fault.message.contains(message), "{}", fault.message);
         assert_eq!(fault.line, 3);
     };
-    check(
-        ",activity,s2,,Lunch,2026-10-05,12:00,12:30,,\n",
-        "no row has the id `s2`",
-    );
-    check(
-        ",activity,s1,,Lunch,2026-10-05,17:00,17:30,,\n",
-        "outside its shift",
-    );
-    check(
-        ",activity,,Ana,Lunch,2026-10-06,12:00,12:30,,\n",
-        "no shift of this employee",
-    );
-    check(
-        ",activity,,,Lunch,2026-10-05,12:00,12:30,,\n",
-        "neither its shift nor an employee",
-    );
+    check(",activity,s2,,Lunch,2026-10-05,12:00,12:30,,\n", "no row has the id `s2`");
+    check(",activity,s1,,Lunch,2026-10-05,17:00,17:30,,\n", "outside its shift");
+    check(",activity,,Ana,Lunch,2026-10-06,12:00,12:30,,\n", "no shift of this employee");
+    check(",activity,,,Lunch,2026-10-05,12:00,12:30,,\n", "neither its shift nor an employee");
 }
 
 #[test]
@@ -402,11 +282,8 @@ fn days_off_and_open_shifts_without_slots_are_nothing() {
     let gathered =
         read_typed(",,,Ana,-,2026-10-05,,,,\no1,open_shift,,,Late,2026-10-05,14:00,22:00,,0\n")
             .unwrap();
-    let keys: Vec<String> = gathered
-        .entities
-        .iter()
-        .map(|it| it.entity.key().to_string())
-        .collect();
+    let keys: Vec<String> =
+        gathered.entities.iter().map(|it| it.entity.key().to_string()).collect();
     assert_eq!(keys, ["employee/Ana"]);
 }
 
@@ -438,17 +315,9 @@ fn settings_that_cannot_work_are_refused_before_anything_is_read() {
         let error = config.validate().unwrap_err().to_string();
         assert!(error.contains(message), "{error}");
     };
-    check(
-        "time_zone = \"Berlin\"",
-        "`time_zone`: `Berlin` is no IANA time zone",
-    );
-    check(
-        "date_format = \"%d.%m.\"",
-        "does not say year, month and day",
-    );
+    check("time_zone = \"Berlin\"", "`time_zone`: `Berlin` is no IANA time zone");
+    check("date_format = \"%d.%m.\"", "does not say year, month and day");
     let unknown = format!("path = \"x\"\n{}", COLUMNS.replace("employee", "emploee"));
-    let error = toml::from_str::<RosterFileConfig>(&unknown)
-        .unwrap_err()
-        .to_string();
+    let error = toml::from_str::<RosterFileConfig>(&unknown).unwrap_err().to_string();
     assert!(error.contains("unknown field `emploee`"), "{error}");
 }

@@ -83,7 +83,7 @@ impl Layout {
         for (key, name) in columns.mapped() {
             match table.column(name, &format!(", which is mapped to `{key}`,")) {
                 Ok(index) => mapped.push((key, index)),
-                Err(fault) => faults.push(fault),
+                Err(fault) => faults.push(*fault),
             }
         }
         if !faults.is_empty() {

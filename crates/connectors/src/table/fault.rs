@@ -24,12 +24,7 @@ pub(crate) struct RowFault {
 impl RowFault {
     /// About one field.
     pub fn cell(cell: Option<usize>, message: impl Into<String>) -> Self {
-        Self {
-            cell,
-            at: None,
-            message: message.into(),
-            hint: None,
-        }
+        Self { cell, at: None, message: message.into(), hint: None }
     }
 
     /// About the whole record.
@@ -90,7 +85,7 @@ fn shown_line(text: &str) -> &str {
 ///
 /// # Errors
 /// When they are something else: names the first byte that is not, its offset and its line.
-pub(crate) fn decode<'b>(place: &str, bytes: &'b [u8]) -> Result<&'b str, FieldFault> {
+pub(crate) fn decode<'b>(place: &str, bytes: &'b [u8]) -> Result<&'b str, Box<FieldFault>> {
     let whole = |message: String, hint: &str| FieldFault {
         place: place.to_owned(),
         line: 0,
@@ -101,16 +96,14 @@ pub(crate) fn decode<'b>(place: &str, bytes: &'b [u8]) -> Result<&'b str, FieldF
         hint: Some(hint.to_owned()),
     };
     if bytes.len() as u64 > ROSTER_FILE_BYTES_MAX {
-        let message = format!(
-            "the file has {} bytes; expected at most {ROSTER_FILE_BYTES_MAX}",
-            bytes.len()
-        );
-        return Err(whole(message, "split it into several files"));
+        let message =
+            format!("the file has {} bytes; expected at most {ROSTER_FILE_BYTES_MAX}", bytes.len());
+        return Err(Box::new(whole(message, "split it into several files")));
     }
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         let message =
             "the file starts with the byte order mark of UTF-16 at byte 0; expected UTF-8";
-        return Err(whole(message.to_owned(), "export it as `CSV UTF-8`"));
+        return Err(Box::new(whole(message.to_owned(), "export it as `CSV UTF-8`")));
     }
     std::str::from_utf8(bytes).map_err(|error| {
         let at = error.valid_up_to();
@@ -118,15 +111,12 @@ pub(crate) fn decode<'b>(place: &str, bytes: &'b [u8]) -> Result<&'b str, FieldF
         let line_start = line_start.map_or(0, |newline| newline + 1);
         let lines = bytes[..at].iter().filter(|byte| **byte == b'\n').count();
         let good = std::str::from_utf8(&bytes[line_start..at]).unwrap_or_default();
-        let tail = bytes[at..]
-            .split(|byte| *byte == b'\n')
-            .next()
-            .unwrap_or_default();
+        let tail = bytes[at..].split(|byte| *byte == b'\n').next().unwrap_or_default();
         let line = format!("{good}{}", String::from_utf8_lossy(tail));
         let shown = shown_line(&line).to_owned();
         let field =
             (good.len() < shown.len()).then(|| (good.len(), good.len() + '\u{fffd}'.len_utf8()));
-        FieldFault {
+        Box::new(FieldFault {
             line: lines as u64 + 1,
             text: shown,
             field,
@@ -134,6 +124,6 @@ pub(crate) fn decode<'b>(place: &str, bytes: &'b [u8]) -> Result<&'b str, FieldF
                 format!("byte 0x{:02X} at offset {at} is not UTF-8", bytes[at]),
                 "export the file as UTF-8; Windows-1252 and Latin-1 are not read",
             )
-        }
+        })
     })
 }

@@ -78,12 +78,7 @@ impl<'t> Scanner<'t> {
 
     /// Starts in the middle, at the beginning of a record.
     pub fn from(text: &'t str, delimiter: u8, at: usize, line: u64) -> Self {
-        Self {
-            text,
-            delimiter,
-            at,
-            line,
-        }
+        Self { text, delimiter, at, line }
     }
 
     /// Where it stands: the byte, and its line.
@@ -148,11 +143,7 @@ impl<'t> Scanner<'t> {
             end -= 1;
         }
         self.at = end;
-        Ok(Cell {
-            start,
-            end,
-            form: CellForm::Plain,
-        })
+        Ok(Cell { start, end, form: CellForm::Plain })
     }
 
     fn quoted(&mut self, opening: usize) -> Result<Cell, RowFault> {
@@ -184,11 +175,7 @@ impl<'t> Scanner<'t> {
         }
         self.line += lines;
         self.at = next;
-        Ok(Cell {
-            start: opening,
-            end,
-            form,
-        })
+        Ok(Cell { start: opening, end, form })
     }
 
     fn skip_blanks(&self, from: usize) -> usize {

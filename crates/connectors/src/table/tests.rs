@@ -79,11 +79,7 @@ fn a_byte_order_mark_is_no_part_of_the_first_name() {
 #[test]
 fn a_missing_column_is_answered_with_the_nearest() {
     let table = Table::open("a.csv", "start_local,end_local\n", None, &[]);
-    let fault = table
-        .unwrap()
-        .unwrap()
-        .column("start_lokal", "")
-        .unwrap_err();
+    let fault = table.unwrap().unwrap().column("start_lokal", "").unwrap_err();
     let hint = fault.hint.unwrap();
     assert!(hint.starts_with("did you mean `start_local`?"), "{hint}");
 }
@@ -94,12 +90,7 @@ fn a_byte_that_is_not_utf8_is_named_with_offset_and_line() {
     assert_eq!(fault.message, "byte 0xFC at offset 6 is not UTF-8");
     let (start, end) = fault.field.unwrap();
     assert_eq!((fault.line, &fault.text[start..end]), (2, "\u{fffd}"));
-    assert!(
-        decode("a.csv", b"\xff\xfea\0")
-            .unwrap_err()
-            .message
-            .contains("UTF-16")
-    );
+    assert!(decode("a.csv", b"\xff\xfea\0").unwrap_err().message.contains("UTF-16"));
 }
 
 #[test]

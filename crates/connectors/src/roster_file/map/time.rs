@@ -16,7 +16,8 @@ use super::Rules;
 use crate::roster_file::wire::Field;
 use crate::table::RowFault;
 
-const TIME_FORMS: &str = "expected a time like `22:00`, a local date and time, or an instant like `2026-10-25T22:00:00Z`";
+const TIME_FORMS: &str = "expected a time like `22:00`, a local date and time, \
+    or an instant like `2026-10-25T22:00:00Z`";
 
 /// The fields that say when.
 #[derive(Debug, Clone, Copy)]
@@ -67,10 +68,7 @@ impl<'r> Times<'r> {
         let interval = UtcInterval::new(start, end).map_err(|error| {
             RowFault::cell(
                 self.end.cell,
-                format!(
-                    "ends at {end}, which is not after its start at {}",
-                    error.start
-                ),
+                format!("ends at {end}, which is not after its start at {}", error.start),
             )
             .hint("without an end date, an end that is not after the start is on the next day")
         })?;
@@ -82,11 +80,7 @@ impl<'r> Times<'r> {
             );
             return Err(RowFault::cell(self.end.cell, message));
         }
-        Ok(When {
-            interval,
-            day: date.unwrap_or(day),
-            note: decisions.note(),
-        })
+        Ok(When { interval, day: date.unwrap_or(day), note: decisions.note() })
     }
 
     /// When somebody is absent: whole days when neither start nor end is given.
@@ -116,11 +110,8 @@ impl<'r> Times<'r> {
         let end = last
             .tomorrow()
             .map_err(|_| RowFault::cell(self.end_date.cell, "is the last day that there is"))?;
-        let span = TimeOffSpan::AllDay {
-            first,
-            end,
-            zone: zone.iana_name().unwrap_or("UTC").to_owned(),
-        };
+        let span =
+            TimeOffSpan::AllDay { first, end, zone: zone.iana_name().unwrap_or("UTC").to_owned() };
         if let Err(error) = span.interval() {
             return Err(RowFault::cell(self.date.cell, error.to_string()));
         }
@@ -234,10 +225,8 @@ impl<'r> Times<'r> {
                 Err(RowFault::cell(field.cell, message))
             }
             (None, None) => {
-                let message = format!(
-                    "`{}` is no date; expected one like `2026-10-25`",
-                    brief(text)
-                );
+                let message =
+                    format!("`{}` is no date; expected one like `2026-10-25`", brief(text));
                 let hint = "set `date_format` when dates are written in another way";
                 Err(RowFault::cell(field.cell, message).hint(hint))
             }
@@ -246,10 +235,7 @@ impl<'r> Times<'r> {
 
     fn moment(&self, field: &Field<'_>, rules: &Rules) -> Result<Moment, RowFault> {
         let Some(text) = field.given() else {
-            return Err(RowFault::cell(
-                field.cell,
-                format!("is empty; {TIME_FORMS}"),
-            ));
+            return Err(RowFault::cell(field.cell, format!("is empty; {TIME_FORMS}")));
         };
         parse_moment(text, rules).ok_or_else(|| {
             let message = format!("`{}` is no time; {TIME_FORMS}", brief(text));
@@ -367,9 +353,9 @@ fn parse_moment(text: &str, rules: &Rules) -> Option<Moment> {
     {
         return match parse_time(time)? {
             Moment::Time(time) => Some(Moment::Local(day.to_datetime(time))),
-            Moment::Midnight => Some(Moment::Local(
-                day.tomorrow().ok()?.to_datetime(Time::midnight()),
-            )),
+            Moment::Midnight => {
+                Some(Moment::Local(day.tomorrow().ok()?.to_datetime(Time::midnight())))
+            }
             Moment::Local(_) | Moment::Instant(..) => None,
         };
     }
@@ -394,11 +380,7 @@ fn parse_time(text: &str) -> Option<Moment> {
         if plain { part.parse().ok() } else { None }
     };
     let (hour, minute) = (number(1..=2)?, number(2..=2)?);
-    let second = if text.matches(':').count() == 1 {
-        0
-    } else {
-        number(2..=2)?
-    };
+    let second = if text.matches(':').count() == 1 { 0 } else { number(2..=2)? };
     if parts.next().is_some() {
         return None;
     }
@@ -410,9 +392,5 @@ fn parse_time(text: &str) -> Option<Moment> {
 
 /// The beginning of a value, for a message.
 pub(super) fn brief(text: &str) -> String {
-    text.chars()
-        .take(40)
-        .collect::<String>()
-        .escape_debug()
-        .to_string()
+    text.chars().take(40).collect::<String>().escape_debug().to_string()
 }

@@ -103,10 +103,7 @@ pub(super) fn take(
         return Err(unreadable(&file.place, detail));
     }
     let mut bytes = Vec::with_capacity(usize::try_from(before.bytes).unwrap_or(0) + 1);
-    (&mut open)
-        .take(before.bytes + 1)
-        .read_to_end(&mut bytes)
-        .map_err(fail)?;
+    (&mut open).take(before.bytes + 1).read_to_end(&mut bytes).map_err(fail)?;
     meanwhile();
     let after = stamp(&std::fs::metadata(&file.path).map_err(fail)?);
     if after != before || bytes.len() as u64 != before.bytes {
@@ -128,10 +125,7 @@ struct Stamp {
 }
 
 fn stamp(metadata: &std::fs::Metadata) -> Stamp {
-    Stamp {
-        bytes: metadata.len(),
-        modified: metadata.modified().ok(),
-    }
+    Stamp { bytes: metadata.len(), modified: metadata.modified().ok() }
 }
 
 fn shown(base: &Path, path: &Path) -> String {
@@ -140,8 +134,53 @@ fn shown(base: &Path, path: &Path) -> String {
 }
 
 fn unreadable(place: &str, detail: String) -> SourceError {
-    SourceError::Unreadable {
-        place: place.to_owned(),
-        detail,
+    SourceError::Unreadable { place: place.to_owned(), detail }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_grows_while_it_is_read_is_not_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        std::fs::write(&path, "a,b\n1,2\n").unwrap();
+        let found = &find(folder.path(), "*.csv").unwrap()[0];
+        assert_eq!((found.place.as_str(), &found.path), ("a.csv", &path));
+        let grow = || {
+            let mut file = File::options().append(true).open(&path).unwrap();
+            file.write_all(b"3,4\n").unwrap();
+        };
+        let error = take(found, 100, grow).unwrap_err().to_string();
+        assert_eq!(error, "cannot read `a.csv`: it was changed while it was read; try again");
+        assert_eq!(take(found, 100, || {}).unwrap().bytes, b"a,b\n1,2\n3,4\n");
+    }
+
+    #[test]
+    fn files_that_are_too_large_together_are_refused_before_they_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.csv"), "a,b\n1,2\n").unwrap();
+        let found = &find(folder.path(), "*.csv").unwrap()[0];
+        let error = take(found, 7, || {}).unwrap_err().to_string();
+        assert!(error.contains("have more than 536870912 bytes"), "{error}");
+    }
+
+    #[test]
+    fn a_pattern_leaves_out_folders_and_hidden_files_and_what_is_deeper() {
+        // The folder's own name must not be taken for a pattern.
+        let outer = tempfile::tempdir().unwrap();
+        let base = outer.path().join("week[1]");
+        std::fs::create_dir_all(base.join("exports/x.csv")).unwrap();
+        for name in ["b.csv", "a.csv", ".c.csv", "a.txt", "x.csv/d.csv"] {
+            std::fs::write(base.join("exports").join(name), "").unwrap();
+        }
+        let places: Vec<String> =
+            find(&base, "exports/*.csv").unwrap().into_iter().map(|found| found.place).collect();
+        assert_eq!(places, ["exports/a.csv", "exports/b.csv"]);
+        let error = find(&base, "nothing/*.csv").unwrap_err().to_string();
+        assert_eq!(error, "cannot read `nothing/*.csv`: no file matches");
     }
 }

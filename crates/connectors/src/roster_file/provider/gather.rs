@@ -61,17 +61,8 @@ pub(in crate::roster_file) fn gather(
             if read.is_ok() && table.is_blank(&record) {
                 continue;
             }
-            let spot = Spot {
-                file,
-                line: record.line,
-                start: record.start,
-            };
-            let line = Line {
-                table,
-                layout,
-                record: &record,
-                spot,
-            };
+            let spot = Spot { file, line: record.line, start: record.start };
+            let line = Line { table, layout, record: &record, spot };
             let taken = read.and_then(|()| gather.take(&line));
             if let Err(fault) = taken {
                 gather.bad.push(|| table.locate(fault, &record));
@@ -240,20 +231,9 @@ impl<'a> Gather<'a> {
         employee: EmployeeId,
         group: Option<ScheduleGroupId>,
     ) -> Result<(), RowFault> {
-        let Work {
-            id,
-            label,
-            when,
-            notes,
-        } = work;
+        let Work { id, label, when, notes } = work;
         let start = when.interval.start();
-        let seed = Seed(
-            EntityKind::Shift,
-            Some(&employee),
-            when.day,
-            Some(start),
-            label,
-        );
+        let seed = Seed(EntityKind::Shift, Some(&employee), when.day, Some(start), label);
         let (id, identity) = self.identity(line, id, &seed, |text| ShiftId::new(text))?;
         let shift = Shift {
             id,
@@ -276,12 +256,7 @@ impl<'a> Gather<'a> {
         open_slots: u32,
         group: Option<ScheduleGroupId>,
     ) -> Result<(), RowFault> {
-        let Work {
-            id,
-            label,
-            when,
-            notes,
-        } = work;
+        let Work { id, label, when, notes } = work;
         let start = when.interval.start();
         let seed = Seed(EntityKind::OpenShift, None, when.day, Some(start), label);
         let (id, identity) = self.identity(line, id, &seed, |text| OpenShiftId::new(text))?;
@@ -305,19 +280,13 @@ impl<'a> Gather<'a> {
         absence: map::Absence<'_>,
         employee: EmployeeId,
     ) -> Result<(), RowFault> {
-        let map::Absence {
-            id,
-            reason,
-            span,
-            notes,
-        } = absence;
+        let map::Absence { id, reason, span, notes } = absence;
         let label = reason.map_or("", |reason| reason.value.as_ref());
         let (day, start) = match &span {
             TimeOffSpan::AllDay { first, .. } => (*first, None),
-            TimeOffSpan::Timed(interval) => (
-                local_day(interval.start(), &TimeZone::UTC),
-                Some(interval.start()),
-            ),
+            TimeOffSpan::Timed(interval) => {
+                (local_day(interval.start(), &TimeZone::UTC), Some(interval.start()))
+            }
         };
         let seed = Seed(EntityKind::TimeOff, Some(&employee), day, start, label);
         let (id, identity) = self.identity(line, id, &seed, |text| TimeOffId::new(text))?;
@@ -325,13 +294,7 @@ impl<'a> Gather<'a> {
             Some(reason) => Some(self.people.reason(reason, || line.source_ref())?),
             None => None,
         };
-        let time_off = TimeOff {
-            id,
-            employee,
-            reason,
-            span,
-            notes,
-        };
+        let time_off = TimeOff { id, employee, reason, span, notes };
         self.put(line, Entity::TimeOff(time_off), identity);
         Ok(())
     }
@@ -365,10 +328,7 @@ impl<'a> Gather<'a> {
         let id = make(&field.value).map_err(|error| bad_id(field, &error))?;
         match self.natives.entry((seed.0, EntityId::from(&id))) {
             Entry::Vacant(entry) => {
-                entry.insert(Parent {
-                    index: self.entities.len(),
-                    spot: line.spot,
-                });
+                entry.insert(Parent { index: self.entities.len(), spot: line.spot });
                 Ok((id, Identity::Native))
             }
             Entry::Occupied(entry) => {
@@ -383,11 +343,7 @@ impl<'a> Gather<'a> {
     /// Keeps an entity, if the window admits it or parts of it may still come.
     fn put(&mut self, line: &Line<'_>, entity: Entity, identity: Identity) {
         if self.keeps_outside || is_inside(&entity, self.window) {
-            self.entities.push(SourceEntity {
-                entity,
-                identity,
-                at: line.source_ref(),
-            });
+            self.entities.push(SourceEntity { entity, identity, at: line.source_ref() });
         }
     }
 
@@ -402,10 +358,7 @@ impl<'a> Gather<'a> {
         } else if on_bad_row == BadRowPolicy::Skip {
             absence = Absence::MeansNothing;
         } else {
-            return Err(SourceError::BadRows {
-                faults: self.bad.list,
-                more: self.bad.more,
-            });
+            return Err(SourceError::BadRows { faults: self.bad.list, more: self.bad.more });
         }
         let mut entities = self.entities;
         if self.keeps_outside {
@@ -423,13 +376,7 @@ impl<'a> Gather<'a> {
 }
 
 /// What a provisional id is made of: kind, employee, day, start and label.
-struct Seed<'s>(
-    EntityKind,
-    Option<&'s EmployeeId>,
-    Date,
-    Option<Timestamp>,
-    &'s str,
-);
+struct Seed<'s>(EntityKind, Option<&'s EmployeeId>, Date, Option<Timestamp>, &'s str);
 
 impl Seed<'_> {
     fn print(&self, twin: &Fingerprint, ordinal: u32) -> Fingerprint {
@@ -443,10 +390,7 @@ impl Seed<'_> {
             .text(label)
             .number(i64::from(ordinal));
         for half in twin.as_bytes().chunks_exact(8) {
-            print.number(
-                half.iter()
-                    .fold(0, |sum, byte| (sum << 8) | i64::from(*byte)),
-            );
+            print.number(half.iter().fold(0, |sum, byte| (sum << 8) | i64::from(*byte)));
         }
         print.finish()
     }
@@ -464,7 +408,5 @@ fn hex(print: &Fingerprint) -> String {
 }
 
 fn is_inside(entity: &Entity, window: &SyncWindow) -> bool {
-    entity
-        .interval()
-        .is_none_or(|interval| window.admits(&interval))
+    entity.interval().is_none_or(|interval| window.admits(&interval))
 }

@@ -36,12 +36,7 @@ pub(super) struct PendingPart {
 impl PendingPart {
     /// Remembers a row.
     pub fn new(part: Part<'_>, employee: Option<EmployeeId>, spot: Spot) -> Self {
-        let Part {
-            parent,
-            id,
-            activity,
-            start_cell,
-        } = part;
+        let Part { parent, id, activity, start_cell } = part;
         Self {
             activity,
             parent: parent.map(|field| field.value.clone().into_owned()),
@@ -120,9 +115,7 @@ fn find(
         return Ok(index);
     }
     let Some(employee) = &part.employee else {
-        return Err(RowFault::row(
-            "the activity names neither its shift nor an employee",
-        ));
+        return Err(RowFault::row("the activity names neither its shift nor an employee"));
     };
     containing(by_employee.get(employee), &part.activity.interval).ok_or_else(|| {
         let message = format!(
@@ -152,10 +145,7 @@ fn shifts_by_employee(entities: &[SourceEntity]) -> ByEmployee {
     let mut by_employee = ByEmployee::new();
     for (index, entity) in entities.iter().enumerate() {
         if let Entity::Shift(shift) = &entity.entity {
-            by_employee
-                .entry(shift.employee.clone())
-                .or_default()
-                .push((shift.interval, index));
+            by_employee.entry(shift.employee.clone()).or_default().push((shift.interval, index));
         }
     }
     for shifts in by_employee.values_mut() {

@@ -37,18 +37,11 @@ impl People {
         let Person { id, name, email } = *person;
         if !self.employees.contains_key(id.value.as_ref()) {
             let employee = EmployeeId::new(&id.value).map_err(|error| bad_id(id, &error))?;
-            let known = Known {
-                employee: Employee::unnamed(employee),
-                at: at(),
-                differs: false,
-            };
+            let known = Known { employee: Employee::unnamed(employee), at: at(), differs: false };
             self.employees.insert(id.value.as_ref().into(), known);
         }
         let Some(known) = self.employees.get_mut(id.value.as_ref()) else {
-            return Err(RowFault::cell(
-                id.cell,
-                "names an employee who was not kept",
-            ));
+            return Err(RowFault::cell(id.cell, "names an employee who was not kept"));
         };
         let differs = fill(&mut known.employee.name, name) | fill(&mut known.employee.email, email);
         let note = (differs && !known.differs).then(|| {
@@ -69,12 +62,8 @@ impl People {
             return Ok(group.id.clone());
         }
         let id = ScheduleGroupId::new(&field.value).map_err(|error| bad_id(field, &error))?;
-        let group = ScheduleGroup {
-            id: id.clone(),
-            name: field.value.as_ref().to_owned(),
-        };
-        self.groups
-            .insert(field.value.as_ref().into(), (group, at()));
+        let group = ScheduleGroup { id: id.clone(), name: field.value.as_ref().to_owned() };
+        self.groups.insert(field.value.as_ref().into(), (group, at()));
         Ok(id)
     }
 
@@ -88,38 +77,21 @@ impl People {
             return Ok(reason.id.clone());
         }
         let id = TimeOffReasonId::new(&field.value).map_err(|error| bad_id(field, &error))?;
-        let reason = TimeOffReason {
-            id: id.clone(),
-            name: field.value.as_ref().to_owned(),
-        };
-        self.reasons
-            .insert(field.value.as_ref().into(), (reason, at()));
+        let reason = TimeOffReason { id: id.clone(), name: field.value.as_ref().to_owned() };
+        self.reasons.insert(field.value.as_ref().into(), (reason, at()));
         Ok(id)
     }
 
     /// All of them as entities, ordered by kind and id.
     pub fn into_entities(self) -> impl Iterator<Item = SourceEntity> {
-        let Self {
-            employees,
-            groups,
-            reasons,
-        } = self;
-        let employees = employees
-            .into_values()
-            .map(|known| (Entity::Employee(known.employee), known.at));
-        let groups = groups
-            .into_values()
-            .map(|(group, at)| (Entity::ScheduleGroup(group), at));
-        let reasons = reasons
-            .into_values()
-            .map(|(reason, at)| (Entity::TimeOffReason(reason), at));
+        let Self { employees, groups, reasons } = self;
+        let employees =
+            employees.into_values().map(|known| (Entity::Employee(known.employee), known.at));
+        let groups = groups.into_values().map(|(group, at)| (Entity::ScheduleGroup(group), at));
+        let reasons = reasons.into_values().map(|(reason, at)| (Entity::TimeOffReason(reason), at));
         let mut all: Vec<(Entity, SourceRef)> = employees.chain(groups).chain(reasons).collect();
         all.sort_by_cached_key(|(entity, _)| entity.key());
-        all.into_iter().map(|(entity, at)| SourceEntity {
-            entity,
-            identity: Identity::Native,
-            at,
-        })
+        all.into_iter().map(|(entity, at)| SourceEntity { entity, identity: Identity::Native, at })
     }
 }
 

@@ -40,7 +40,7 @@ impl<'t> Tables<'t> {
         let mut faults = Vec::new();
         for (place, text) in files {
             match Table::open(place, text, delimiter, &wanted) {
-                Err(fault) => faults.push(fault),
+                Err(fault) => faults.push(*fault),
                 // Not even a header: nothing to be read, and nothing wrong with it.
                 Ok(None) => {}
                 Ok(Some(table)) => match Layout::find(&table, &config.columns) {

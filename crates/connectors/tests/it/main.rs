@@ -1,0 +1,10 @@
+//! The connectors through their ports, one binary for all of them.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop where its ground is not as it says")]
+
+mod caldav;
+mod caldav_faults;
+mod caldav_quirks;
+mod roster_file;
+mod roster_file_employees;
+mod roster_file_time;
