@@ -37,17 +37,13 @@ pub struct MirrorDescriptor {
 
 impl fmt::Debug for Descriptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Descriptor")
-            .field("kind", &self.kind)
-            .finish_non_exhaustive()
+        f.debug_struct("Descriptor").field("kind", &self.kind).finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for MirrorDescriptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MirrorDescriptor")
-            .field("kind", &self.kind)
-            .finish_non_exhaustive()
+        f.debug_struct("MirrorDescriptor").field("kind", &self.kind).finish_non_exhaustive()
     }
 }
 

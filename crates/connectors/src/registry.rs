@@ -18,8 +18,5 @@ providers! {
 /// The provider of this kind.
 #[must_use]
 pub fn provider(kind: &str) -> Option<&'static Descriptor> {
-    PROVIDERS
-        .iter()
-        .find(|descriptor| descriptor.kind == kind)
-        .copied()
+    PROVIDERS.iter().find(|descriptor| descriptor.kind == kind).copied()
 }

@@ -20,25 +20,16 @@ pub fn read_secret(
     path: &Path,
 ) -> Result<SecretString, ConnectionError> {
     let full = base.join(path);
-    let fail = |detail: String| ConnectionError::File {
-        key,
-        path: full.display().to_string(),
-        detail,
-    };
-    let size = std::fs::metadata(&full)
-        .map_err(|error| fail(error.to_string()))?
-        .len();
+    let fail =
+        |detail: String| ConnectionError::File { key, path: full.display().to_string(), detail };
+    let size = std::fs::metadata(&full).map_err(|error| fail(error.to_string()))?.len();
     if size > SECRET_BYTES_MAX {
-        return Err(fail(format!(
-            "has {size} bytes; a secret has at most {SECRET_BYTES_MAX}"
-        )));
+        return Err(fail(format!("has {size} bytes; a secret has at most {SECRET_BYTES_MAX}")));
     }
     let text = std::fs::read_to_string(&full).map_err(|error| fail(error.to_string()))?;
     let text = text.trim_end_matches(['\r', '\n']);
     if text.is_empty() {
-        return Err(fail(
-            "the file is empty; expected the secret on one line".into(),
-        ));
+        return Err(fail("the file is empty; expected the secret on one line".into()));
     }
     Ok(SecretString::from(text))
 }

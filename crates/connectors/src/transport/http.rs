@@ -148,9 +148,7 @@ impl HttpClient {
     /// # Errors
     /// [`SendError`]; never for a status.
     pub async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<Answer, SendError> {
-        request
-            .headers_mut()
-            .insert(HOST, self.host_header.clone());
+        request.headers_mut().insert(HOST, self.host_header.clone());
         let deadline = Instant::now() + self.options.timeout;
         while let Some(mut connection) = self.take_idle() {
             if connection.ready().await {
@@ -211,10 +209,7 @@ impl HttpClient {
         }
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < self.options.idle_max {
-            idle.push(Idle {
-                connection,
-                since: Instant::now(),
-            });
+            idle.push(Idle { connection, since: Instant::now() });
         }
     }
 
@@ -239,17 +234,14 @@ impl HttpClient {
             let (sender, driver) = http1::handshake(TokioIo::new(stream))
                 .await
                 .map_err(|error| format!("cannot start HTTP: {error}"))?;
-            Ok(Connection {
-                sender,
-                driver: Some(Box::new(driver)),
-            })
+            Ok(Connection { sender, driver: Some(Box::new(driver)) })
         });
         match connected.await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(detail)) => Err(SendError::NotSent { detail }),
-            Err(_) => Err(SendError::NotSent {
-                detail: format!("no connection in {CONNECT_TIMEOUT:?}"),
-            }),
+            Err(_) => {
+                Err(SendError::NotSent { detail: format!("no connection in {CONNECT_TIMEOUT:?}") })
+            }
         }
     }
 }
@@ -278,10 +270,7 @@ impl Connection {
             let request = error.take_message();
             let detail = describe(error.error());
             match request {
-                Some(request) => Unsent::Returned {
-                    request: Box::new(request),
-                    detail,
-                },
+                Some(request) => Unsent::Returned { request: Box::new(request), detail },
                 None => Unsent::Lost(SendError::Unanswered { detail }),
             }
         })?;
@@ -291,11 +280,7 @@ impl Connection {
                 detail: format!("HTTP {}, and then {detail}", parts.status.as_u16()),
             })
         })?;
-        Ok(Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-        })
+        Ok(Answer { status: parts.status, headers: parts.headers, body })
     }
 }
 

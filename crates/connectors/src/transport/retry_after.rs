@@ -28,9 +28,7 @@ pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
 /// Reads a date of a header, in the one form that may be sent (`Sun, 06 Nov 1994 08:49:37 GMT`).
 #[must_use]
 pub fn http_date(text: &str) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::DateTimeParser::new()
-        .parse_timestamp(text)
-        .ok()
+    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
 }
 
 #[cfg(test)]
@@ -62,10 +60,7 @@ mod tests {
             check(text, None);
         }
         check("86400000", Some(RETRY_AFTER_MAX.as_millis() as u64));
-        check(
-            "Sat, 21 Nov 2099 03:00:00 GMT",
-            Some(RETRY_AFTER_MAX.as_millis() as u64),
-        );
+        check("Sat, 21 Nov 2099 03:00:00 GMT", Some(RETRY_AFTER_MAX.as_millis() as u64));
     }
 
     #[test]

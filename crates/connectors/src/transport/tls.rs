@@ -41,9 +41,7 @@ pub fn tls_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError>
         let mut count = 0;
         for certificate in certificates {
             let certificate = certificate.map_err(|error| fail(error.to_string()))?;
-            roots
-                .add(certificate)
-                .map_err(|error| fail(error.to_string()))?;
+            roots.add(certificate).map_err(|error| fail(error.to_string()))?;
             count += 1;
         }
         if count == 0 {
@@ -53,9 +51,7 @@ pub fn tls_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError>
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| TlsError::Library {
-            detail: error.to_string(),
-        })?
+        .map_err(|error| TlsError::Library { detail: error.to_string() })?
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(Arc::new(config))

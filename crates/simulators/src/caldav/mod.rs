@@ -67,6 +67,7 @@ struct World {
     faults: Vec<Fault>,
     seen: Vec<Seen>,
     count: u64,
+    connections: u64,
 }
 
 impl Shared {
@@ -191,6 +192,12 @@ impl CaldavServer {
     #[must_use]
     pub fn count_all(&self) -> u64 {
         self.shared.world().count
+    }
+
+    /// How many connections were accepted so far.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.shared.world().connections
     }
 
     /// Forgets the requests so far.

@@ -37,6 +37,7 @@ pub(super) async fn serve(
         };
         // Out of file descriptors, or a client that left at once: the next one may do better.
         let Ok((stream, _)) = accepted else { continue };
+        shared.world().connections += 1;
         tokio::spawn(connection(stream, Arc::clone(&shared), started));
     }
 }
