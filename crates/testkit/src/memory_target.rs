@@ -1,0 +1,394 @@
+//! A strict calendar server, kept in memory.
+//!
+//! It does what it is asked at once and without mercy: preconditions are checked, tokens expire,
+//! identities are unique. What differs between servers are [`Habits`]. Faults are not its
+//! business: whoever wants some wraps it. People use the same calendars; their side is in
+//! [`MemoryTarget::put_foreign`] and its neighbours.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use domain::{CalendarKey, Employee, Entity, EntityKey, EntityKind, Fingerprint, OriginTag};
+use engine::port::{
+    Capabilities, Content, ContentForm, DeltaToken, ETag, Failure, FailureClass, Finding,
+    FindingLevel, Item, ListEntry, Listing, Opened, Placement, Probe, QuotaDeclaration, RemoteId,
+    RemoteItem, Revision, Sighting, Target, Written,
+};
+
+mod calendar;
+
+use calendar::Calendar;
+
+/// What differs between servers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Habits {
+    /// Whether we choose where an item is; else the server does, and an item whose place is not
+    /// known is found by its origin tag.
+    pub chosen_ids: bool,
+    /// Whether an answer to a write carries the new etag.
+    pub etag_on_write: bool,
+    /// Whether the server stores something else than it was given: here, it drops labels.
+    pub rewrites: bool,
+    /// Whether an answer to a write carries what was stored.
+    pub echo_on_write: bool,
+    /// Whether a listing carries the items, or only their etags.
+    pub items_in_listing: bool,
+    /// Whether listings give tokens.
+    pub deltas: bool,
+    /// Whether a second item with the same origin is refused, wherever it is.
+    pub unique_identity: bool,
+    /// Whether calendars are there before they are opened.
+    pub ready_made: bool,
+    /// The most probes in one look.
+    pub look_size_max: usize,
+    /// The budgets that it declares; keeping them is the caller's business.
+    pub quotas: Vec<QuotaDeclaration>,
+}
+
+impl Default for Habits {
+    /// Those of a plain CalDAV server.
+    fn default() -> Self {
+        Self {
+            chosen_ids: true,
+            etag_on_write: true,
+            rewrites: false,
+            echo_on_write: false,
+            items_in_listing: false,
+            deltas: true,
+            unique_identity: true,
+            ready_made: false,
+            look_size_max: 100,
+            quotas: Vec::new(),
+        }
+    }
+}
+
+/// One item as the server keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeptItem {
+    /// Its version.
+    pub etag: ETag,
+    /// What it shows; `None` for what is no event in our terms.
+    pub content: Option<Content>,
+    /// The tag that it carries.
+    pub origin: Option<OriginTag>,
+    /// Which revision it says that it shows.
+    pub revision: Option<Revision>,
+    /// Whatever else is in it, for items that are not ours.
+    pub body: String,
+}
+
+impl KeptItem {
+    /// The fingerprint of what it shows.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        self.content.as_ref().map(Content::fingerprint)
+    }
+}
+
+/// The server.
+#[derive(Debug)]
+pub struct MemoryTarget {
+    habits: Habits,
+    capabilities: Capabilities,
+    requests: AtomicU64,
+    calendars: Mutex<BTreeMap<CalendarKey, Calendar>>,
+}
+
+impl MemoryTarget {
+    /// An empty server with these habits.
+    #[must_use]
+    pub fn new(habits: Habits) -> Self {
+        let capabilities = Capabilities {
+            kinds: vec![EntityKind::Shift, EntityKind::TimeOff],
+            content: ContentForm::CalendarEvent,
+            deltas: habits.deltas,
+            look_size_max: habits.look_size_max,
+            quotas: habits.quotas.clone(),
+        };
+        let (requests, calendars) = (AtomicU64::new(0), Mutex::default());
+        Self { habits, capabilities, requests, calendars }
+    }
+
+    /// Its habits.
+    #[must_use]
+    pub fn habits(&self) -> &Habits {
+        &self.habits
+    }
+
+    /// Where the items of an employee are: below their e-mail address.
+    #[must_use]
+    pub fn calendar_of(employee: &Employee) -> Option<CalendarKey> {
+        employee.email.as_ref().and_then(|email| CalendarKey::new(format!("{email}/shifts")).ok())
+    }
+
+    /// Every item of every calendar.
+    #[must_use]
+    pub fn everything(&self) -> BTreeMap<CalendarKey, BTreeMap<RemoteId, KeptItem>> {
+        let calendars = self.lock();
+        calendars.iter().map(|(name, it)| (name.clone(), it.items.clone())).collect()
+    }
+
+    /// Calls `see` with every item, in order.
+    pub fn for_each(&self, mut see: impl FnMut(&CalendarKey, &RemoteId, &KeptItem)) {
+        for (name, calendar) in self.lock().iter() {
+            calendar.items.iter().for_each(|(id, item)| see(name, id, item));
+        }
+    }
+
+    /// A person puts an item of their own there, over whatever was there.
+    pub fn put_foreign(&self, calendar: &CalendarKey, id: &RemoteId, body: &str) {
+        let mut calendars = self.lock();
+        let calendar = calendars.entry(calendar.clone()).or_default();
+        let body = body.to_owned();
+        calendar.put(id.clone(), |etag| KeptItem {
+            etag,
+            content: None,
+            origin: None,
+            revision: None,
+            body,
+        });
+    }
+
+    /// A person changes an item; whether it was there.
+    pub fn edit(
+        &self,
+        calendar: &CalendarKey,
+        id: &RemoteId,
+        change: impl FnOnce(&mut KeptItem),
+    ) -> bool {
+        let mut calendars = self.lock();
+        let Some(calendar) = calendars.get_mut(calendar) else { return false };
+        let Some(mut item) = calendar.items.get(id).cloned() else { return false };
+        change(&mut item);
+        calendar.put(id.clone(), |etag| KeptItem { etag, ..item });
+        true
+    }
+
+    /// A person removes an item; whether it was there.
+    pub fn remove(&self, calendar: &CalendarKey, id: &RemoteId) -> bool {
+        self.lock().get_mut(calendar).is_some_and(|calendar| calendar.remove(id).is_some())
+    }
+
+    /// A person removes a whole calendar.
+    pub fn remove_calendar(&self, calendar: &CalendarKey) {
+        self.lock().remove(calendar);
+    }
+
+    /// Every token given so far is not good any more.
+    pub fn expire_tokens(&self) {
+        self.lock().values_mut().for_each(Calendar::expire_tokens);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<CalendarKey, Calendar>> {
+        self.calendars.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a request and carries it out in one calendar.
+    fn request<T>(
+        &self,
+        operation: &str,
+        calendar: &CalendarKey,
+        carry_out: impl FnOnce(&mut Calendar) -> Result<T, FailureClass>,
+    ) -> Result<T, Failure> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let mut calendars = self.lock();
+        if self.habits.ready_made {
+            calendars.entry(calendar.clone()).or_default();
+        }
+        let there = calendars.get_mut(calendar).ok_or(FailureClass::CalendarMissing);
+        there.and_then(carry_out).map_err(|class| failure(operation, calendar, class))
+    }
+
+    /// What is kept of an item that is given.
+    fn kept(&self, item: &Item, etag: ETag) -> KeptItem {
+        let mut content = item.content.clone();
+        if let Content::Event(event) = &mut content
+            && self.habits.rewrites
+        {
+            event.categories.clear();
+        }
+        KeptItem {
+            etag,
+            content: Some(content),
+            origin: Some(item.origin.clone()),
+            revision: Some(item.revision),
+            body: String::new(),
+        }
+    }
+
+    fn written(&self, remote_id: RemoteId, kept: &KeptItem) -> Written {
+        Written {
+            remote_id,
+            etag: self.habits.etag_on_write.then(|| kept.etag.clone()),
+            echoed: kept.fingerprint().filter(|_| self.habits.echo_on_write),
+        }
+    }
+}
+
+fn failure(operation: &str, calendar: &CalendarKey, class: FailureClass) -> Failure {
+    let status = match &class {
+        FailureClass::Precondition => Some(412),
+        FailureClass::Duplicate { .. } => Some(409),
+        FailureClass::Missing | FailureClass::CalendarMissing => Some(404),
+        FailureClass::DeltaExpired => Some(403),
+        FailureClass::Throttled { .. }
+        | FailureClass::Unavailable
+        | FailureClass::Unknown
+        | FailureClass::Unauthorised
+        | FailureClass::Refused
+        | FailureClass::Unsupported
+        | FailureClass::Bug => None,
+    };
+    let operation = format!("{operation} `{calendar}`");
+    Failure { class, operation, status, detail: "the server said so".into() }
+}
+
+fn seen(id: &RemoteId, kept: &KeptItem) -> RemoteItem {
+    RemoteItem {
+        remote_id: id.clone(),
+        etag: Some(kept.etag.clone()),
+        origin: kept.origin.clone(),
+        fingerprint: kept.fingerprint(),
+    }
+}
+
+#[async_trait]
+impl Target for MemoryTarget {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn place(&self, entity: &Entity, employee: Option<&Employee>) -> Placement {
+        if entity.employee().is_none() {
+            return Placement::NotShown;
+        }
+        match employee.map(Self::calendar_of) {
+            Some(Some(calendar)) => Placement::In(calendar),
+            Some(None) => Placement::Unmapped("employee has no e-mail address".into()),
+            None => Placement::Unmapped("employee is not known".into()),
+        }
+    }
+
+    fn remote_id(
+        &self,
+        _calendar: &CalendarKey,
+        key: &EntityKey,
+        generation: u32,
+    ) -> Option<RemoteId> {
+        let id = || RemoteId(format!("{}-{}-{generation}.ics", key.kind, key.id));
+        self.habits.chosen_ids.then(id)
+    }
+
+    async fn check(&self) -> Vec<Finding> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        vec![Finding {
+            level: FindingLevel::Good,
+            subject: "memory".into(),
+            message: "can be reached".into(),
+            hint: None,
+        }]
+    }
+
+    async fn open(&self, calendar: &CalendarKey) -> Result<Opened, Failure> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let mut calendars = self.lock();
+        if calendars.contains_key(calendar) {
+            return Ok(Opened::Found);
+        }
+        calendars.insert(calendar.clone(), Calendar::default());
+        Ok(Opened::Made)
+    }
+
+    async fn list(
+        &self,
+        calendar: &CalendarKey,
+        since: Option<&DeltaToken>,
+    ) -> Result<Listing, Failure> {
+        self.request("list", calendar, |it| {
+            let since = since.map(|token| it.revision_of(token)).transpose()?;
+            let changed = it.changed_since(since);
+            let entries = changed.iter().filter_map(|id| {
+                let kept = it.items.get(id)?;
+                Some(ListEntry {
+                    remote_id: id.clone(),
+                    etag: Some(kept.etag.clone()),
+                    item: self.habits.items_in_listing.then(|| seen(id, kept)),
+                })
+            });
+            let entries: Vec<ListEntry> = entries.collect();
+            let gone = |id: &RemoteId| since.is_some() && !it.items.contains_key(id);
+            let removed = changed.iter().filter(|id| gone(id)).cloned().collect();
+            let next = self.habits.deltas.then(|| it.token());
+            Ok(Listing { entries, removed, next, full: since.is_none() })
+        })
+    }
+
+    async fn look(
+        &self,
+        calendar: &CalendarKey,
+        probes: &[Probe],
+    ) -> Result<Vec<Sighting>, Failure> {
+        self.request("look into", calendar, |it| {
+            let sight = |probe: &Probe| {
+                let found = match (&probe.remote_id, &probe.key) {
+                    (Some(id), _) => it.items.get_key_value(id),
+                    (None, Some(key)) => it.by_origin(key, probe.generation),
+                    (None, None) => None,
+                };
+                found.map_or(Sighting::Absent, |(id, kept)| Sighting::Present(seen(id, kept)))
+            };
+            Ok(probes.iter().map(sight).collect())
+        })
+    }
+
+    async fn create(&self, calendar: &CalendarKey, item: &Item) -> Result<Written, Failure> {
+        let OriginTag { key, generation, .. } = &item.origin;
+        let chosen = self.remote_id(calendar, key, *generation);
+        self.request("create an item in", calendar, |it| {
+            let id = chosen.unwrap_or_else(|| it.next_id());
+            if it.items.contains_key(&id) {
+                return Err(FailureClass::Precondition);
+            }
+            let twin = it.by_origin(key, *generation).map(|(id, _)| id.clone());
+            if self.habits.unique_identity && self.habits.chosen_ids && twin.is_some() {
+                return Err(FailureClass::Duplicate { at: twin });
+            }
+            let kept = it.put(id.clone(), |etag| self.kept(item, etag));
+            Ok(self.written(id, kept))
+        })
+    }
+
+    async fn update(
+        &self,
+        calendar: &CalendarKey,
+        remote: &RemoteId,
+        etag: Option<&ETag>,
+        item: &Item,
+    ) -> Result<Written, Failure> {
+        self.request("update an item in", calendar, |it| {
+            it.require(remote, etag)?;
+            let kept = it.put(remote.clone(), |etag| self.kept(item, etag));
+            Ok(self.written(remote.clone(), kept))
+        })
+    }
+
+    async fn delete(
+        &self,
+        calendar: &CalendarKey,
+        remote: &RemoteId,
+        etag: Option<&ETag>,
+    ) -> Result<(), Failure> {
+        self.request("delete an item in", calendar, |it| {
+            it.require(remote, etag)?;
+            it.remove(remote);
+            Ok(())
+        })
+    }
+
+    fn requests_sent(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+}
