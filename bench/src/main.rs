@@ -1,2 +1,151 @@
-//! bench
-fn main() {}
+//! The project's benchmarks: `cargo xtask bench [NAMES…] [--runs N] [--out FILE]`.
+//!
+//! Each benchmark is one file, measures us and somebody else in the same run, and becomes one
+//! section of `RESULTS.md` ([`results`]). Outside tools (nginx, wrk, vdirsyncer, Radicale) are
+//! taken from `PATH` and from the folder that `ROTABRIDGE_TOOLS` names; what is missing is said
+//! in the table and is no failure. Run them on a machine that does nothing else.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use report::{Report, Row, Trouble};
+
+mod child;
+mod ical_write;
+mod machine;
+mod measure;
+mod plan;
+mod report;
+mod results;
+mod sample;
+
+/// What all benchmarks get.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// How often each thing is measured.
+    pub runs: usize,
+}
+
+/// One benchmark.
+struct Bench {
+    name: &'static str,
+    about: &'static str,
+    /// Whether it runs only when it is named.
+    by_hand: bool,
+    run: fn(&Setting) -> Result<Report, Trouble>,
+}
+
+const BENCHES: [Bench; 2] = [
+    Bench {
+        name: "ical_write",
+        about: "iCalendar written, beside calcard writing the same calendar.",
+        by_hand: false,
+        run: ical_write::run,
+    },
+    Bench {
+        name: "plan",
+        about: "1,000,000 shifts planned against an equal ledger, all in memory.",
+        by_hand: false,
+        run: plan::run,
+    },
+];
+
+const USAGE: &str = "usage: cargo xtask bench [NAMES…] [--runs N] [--out FILE]";
+
+struct Asked {
+    names: Vec<String>,
+    setting: Setting,
+    out: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let done = match arguments.split_first() {
+        Some((first, rest)) if first == child::MARK => be_child(rest).map(|()| true),
+        Some(_) | None => asked(&arguments).and_then(|asked| run_all(&asked)),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(trouble) => {
+            eprintln!("bench: {trouble}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn be_child(arguments: &[String]) -> Result<(), Trouble> {
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["plan"] => plan::be_the_child(),
+        _ => Err(Trouble::failed("not a child that is known")),
+    }
+}
+
+fn asked(arguments: &[String]) -> Result<Asked, Trouble> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut asked =
+        Asked { names: vec![], setting: Setting { runs: 3 }, out: root.join("RESULTS.md") };
+    let mut words = arguments.iter();
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or_else(|| Trouble::failed(USAGE));
+        match word.as_str() {
+            "--runs" => {
+                let runs = value()?.parse().ok().filter(|runs| *runs > 0);
+                asked.setting.runs = runs.ok_or_else(|| Trouble::failed(USAGE))?;
+            }
+            "--out" => asked.out = PathBuf::from(value()?),
+            name if BENCHES.iter().any(|bench| bench.name == name) => {
+                asked.names.push(name.to_owned());
+            }
+            unknown => return Err(Trouble::failed(unknown_name(unknown))),
+        }
+    }
+    Ok(asked)
+}
+
+fn unknown_name(unknown: &str) -> String {
+    let names: Vec<String> = BENCHES
+        .iter()
+        .map(|bench| {
+            let when = if bench.by_hand { " (only when named)" } else { "" };
+            format!("  {}{when}: {}", bench.name, bench.about)
+        })
+        .collect();
+    format!("no benchmark `{unknown}`\n{USAGE}\n{}", names.join("\n"))
+}
+
+/// Whether all went well: no benchmark failed. A goal that is missed is no failure of the run.
+fn run_all(asked: &Asked) -> Result<bool, Trouble> {
+    let mut well = true;
+    for bench in &BENCHES {
+        let wanted = if asked.names.is_empty() {
+            !bench.by_hand
+        } else {
+            asked.names.iter().any(|name| name == bench.name)
+        };
+        if !wanted {
+            continue;
+        }
+        eprintln!("bench: {} …", bench.name);
+        let context = context(bench.name, asked.setting.runs);
+        let report = (bench.run)(&asked.setting).unwrap_or_else(|trouble| {
+            well &= matches!(trouble, Trouble::Needs(_));
+            Report { rows: vec![Row::none(bench.about, &trouble)], notes: vec![] }
+        });
+        println!("{}", results::section(bench.name, bench.about, &context, &report));
+        let missed = report.rows.iter().filter(|row| row.missed()).count();
+        if missed > 0 {
+            eprintln!("bench: {}: {missed} goals missed", bench.name);
+        }
+        results::put(&asked.out, bench.name, bench.about, &context, &report)?;
+    }
+    Ok(well)
+}
+
+fn context(name: &str, runs: usize) -> String {
+    let date = measure::now().strftime("%Y-%m-%d %H:%M UTC");
+    let machine = machine::describe(&std::env::temp_dir());
+    let commit = machine::commit();
+    format!("{date}, commit {commit}, {runs} runs on {machine}. `cargo xtask bench {name}`")
+}
