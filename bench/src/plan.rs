@@ -158,6 +158,7 @@ impl Default for Calendars {
             kinds: vec![EntityKind::Shift],
             content: ContentForm::CalendarEvent,
             deltas: true,
+            personal: false,
             look_size_max: 100,
             quotas: vec![],
         };

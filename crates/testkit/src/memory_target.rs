@@ -105,6 +105,7 @@ impl MemoryTarget {
             kinds: vec![EntityKind::Shift, EntityKind::TimeOff],
             content: ContentForm::CalendarEvent,
             deltas: habits.deltas,
+            personal: true,
             look_size_max: habits.look_size_max,
             quotas: habits.quotas.clone(),
         };

@@ -71,6 +71,14 @@ impl Template {
         Ok(Self { parts, text: whole })
     }
 
+    /// Whether every collection belongs to one employee.
+    pub fn is_personal(&self) -> bool {
+        self.parts.iter().any(|part| match part {
+            Part::Employee | Part::Email => true,
+            Part::Literal(_) | Part::Group => false,
+        })
+    }
+
     /// As it was understood.
     pub fn as_str(&self) -> &str {
         &self.text

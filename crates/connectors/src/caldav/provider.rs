@@ -72,6 +72,7 @@ impl CaldavTarget {
             kinds: vec![EntityKind::Shift, EntityKind::TimeOff],
             content: ContentForm::CalendarEvent,
             deltas: true,
+            personal: setup.template.is_personal(),
             look_size_max: MULTIGET_ITEMS_MAX,
             quotas: vec![QuotaDeclaration {
                 scope: QuotaScope::Connection,

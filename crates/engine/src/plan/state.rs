@@ -122,8 +122,15 @@ pub fn desired(subject: &Subject, projected: Option<&Projected>, window: &SyncWi
         (Placement::In(_), None) | (Placement::NotShown, _) => {
             return Wish::Now(Desired::Hidden(Hidden::NotShown));
         }
-        (Placement::Unmapped(reason), _) => {
-            return Wish::Now(Desired::Hidden(Hidden::Unmapped(reason.clone())));
+        (Placement::Unmapped(reason), fingerprint) => {
+            // Where it is already, it is kept true: a lost address is no reason to lose a shift.
+            let there = subject.ledger.iter().find(|row| row.remote.is_some());
+            match (there, fingerprint) {
+                (Some(row), Some(fingerprint)) => (row.calendar.clone(), *fingerprint),
+                (Some(_) | None, _) => {
+                    return Wish::Now(Desired::Hidden(Hidden::Unmapped(reason.clone())));
+                }
+            }
         }
     };
     let ends_at = interval.map(|interval| interval.end());

@@ -129,6 +129,9 @@ pub struct Capabilities {
     pub kinds: Vec<EntityKind>,
     /// In which form it takes them.
     pub content: ContentForm,
+    /// Whether a calendar is meant for one employee. Then two employees whose addresses turn out
+    /// to be the same get nothing, rather than each other's shifts.
+    pub personal: bool,
     /// Whether [`Target::list`] gives delta tokens.
     pub deltas: bool,
     /// The most probes in one [`Target::look`].

@@ -1,8 +1,12 @@
 //! From an entity of the roster to what a mirror shows of it, and where.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{Employee, EmployeeId, Entity, EntityKind, MirrorName, OriginTag, RosterName};
+use domain::{
+    CalendarKey, Employee, EmployeeId, Entity, EntityKind, MirrorName, OriginTag, RosterName,
+    Shift, ShiftId, UtcInterval,
+};
+use jiff::Timestamp;
 
 use crate::mapping::{MappingProfile, Names};
 use crate::plan::state::Projected;
@@ -17,6 +21,8 @@ pub struct Projector<'a> {
     mirror: &'a MirrorName,
     employees: BTreeMap<EmployeeId, Employee>,
     names: Names,
+    /// Calendars meant for one employee to which the addresses of several lead.
+    ambiguous: BTreeSet<CalendarKey>,
 }
 
 impl<'a> Projector<'a> {
@@ -66,8 +72,9 @@ impl<'a> Projector<'a> {
                 | Entity::TimeOff(_) => {}
             }
         }
+        let ambiguous = ambiguous(target, &employees);
         let employees = employees.into_iter().map(|it| (it.id.clone(), it)).collect();
-        Self { target, profile, mirror, employees, names }
+        Self { target, profile, mirror, employees, names, ambiguous }
     }
 
     /// Where an entity belongs, and the fingerprint of what is shown of it.
@@ -75,8 +82,10 @@ impl<'a> Projector<'a> {
     pub fn project(&self, entry: &RosterEntry) -> Option<Projected> {
         let placement = self.place(&entry.entity)?;
         let fingerprint = match &placement {
-            Placement::In(_) => self.content(&entry.entity).map(|it| it.fingerprint()),
-            Placement::Unmapped(_) | Placement::NotShown => None,
+            Placement::In(_) | Placement::Unmapped(_) => {
+                self.content(&entry.entity).map(|it| it.fingerprint())
+            }
+            Placement::NotShown => None,
         };
         Some(Projected { placement, fingerprint })
     }
@@ -88,7 +97,15 @@ impl<'a> Projector<'a> {
             return None;
         }
         let employee = entity.employee().and_then(|id| self.employees.get(id));
-        Some(self.target.place(entity, employee))
+        match self.target.place(entity, employee) {
+            Placement::In(calendar) if self.ambiguous.contains(&calendar) => {
+                let reason = format!("several employees' addresses lead to calendar `{calendar}`");
+                Some(Placement::Unmapped(reason))
+            }
+            placement @ (Placement::In(_) | Placement::Unmapped(_) | Placement::NotShown) => {
+                Some(placement)
+            }
+        }
     }
 
     /// The item to be written.
@@ -114,4 +131,38 @@ impl<'a> Projector<'a> {
             ContentForm::Entity => Some(Content::Entity(entity.clone())),
         }
     }
+}
+
+/// Calendars that are meant for one employee and would be shared by several.
+fn ambiguous(target: &dyn Target, employees: &[Employee]) -> BTreeSet<CalendarKey> {
+    let mut taken = BTreeSet::new();
+    let mut ambiguous = BTreeSet::new();
+    if !target.capabilities().personal {
+        return ambiguous;
+    }
+    for employee in employees {
+        let Some(any_work) = some_shift_of(employee) else { continue };
+        if let Placement::In(calendar) = target.place(&any_work, Some(employee))
+            && !taken.insert(calendar.clone())
+        {
+            ambiguous.insert(calendar);
+        }
+    }
+    ambiguous
+}
+
+/// A shift of an employee, to ask where such a thing would belong.
+fn some_shift_of(employee: &Employee) -> Option<Entity> {
+    let start = Timestamp::UNIX_EPOCH;
+    let end = Timestamp::from_second(1).ok()?;
+    Some(Entity::Shift(Shift {
+        id: ShiftId::new("placement").ok()?,
+        employee: employee.id.clone(),
+        group: employee.group.clone(),
+        label: String::new(),
+        interval: UtcInterval::new(start, end).ok()?,
+        day: jiff::civil::date(1970, 1, 1),
+        activities: vec![],
+        notes: None,
+    }))
 }
