@@ -11,6 +11,8 @@ use std::process::ExitCode;
 use report::{Report, Row, Trouble};
 
 mod child;
+mod feed;
+mod http;
 mod ical_write;
 mod machine;
 mod measure;
@@ -18,6 +20,7 @@ mod plan;
 mod report;
 mod results;
 mod sample;
+mod tools;
 
 /// What all benchmarks get.
 #[derive(Debug, Clone)]
@@ -35,7 +38,7 @@ struct Bench {
     run: fn(&Setting) -> Result<Report, Trouble>,
 }
 
-const BENCHES: [Bench; 2] = [
+const BENCHES: [Bench; 3] = [
     Bench {
         name: "ical_write",
         about: "iCalendar written, beside calcard writing the same calendar.",
@@ -47,6 +50,12 @@ const BENCHES: [Bench; 2] = [
         about: "1,000,000 shifts planned against an equal ledger, all in memory.",
         by_hand: false,
         run: plan::run,
+    },
+    Bench {
+        name: "feed",
+        about: "A feed of 200 events served, beside nginx with the same bytes in a file.",
+        by_hand: false,
+        run: feed::run,
     },
 ];
 
@@ -78,6 +87,7 @@ fn be_child(arguments: &[String]) -> Result<(), Trouble> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["plan"] => plan::be_the_child(),
+        ["feed-server", place] => feed::be_the_child(place),
         _ => Err(Trouble::failed("not a child that is known")),
     }
 }
