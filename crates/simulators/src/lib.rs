@@ -4,3 +4,4 @@
 //! both sides would hold the same mistake. Serves tests, benchmarks and `demo`.
 
 pub mod caldav;
+pub mod contact_centre;

@@ -97,6 +97,42 @@ pub fn radicale_with_password() -> Option<DavServer> {
     })
 }
 
+/// Starts Radicale behind TLS, with a certificate that only `ca.pem` in its folder vouches for.
+///
+/// `None` also where there is no `openssl` program to make one.
+///
+/// # Panics
+/// When it is installed but does not start.
+#[must_use]
+pub fn radicale_with_tls() -> Option<DavServer> {
+    if Command::new("openssl").arg("version").stdout(Stdio::null()).status().is_err() {
+        println!("skipped: there is no `openssl` to make a certificate with");
+        return None;
+    }
+    let mut server = start("radicale", "rota/", |folder, port| {
+        let (certificate, key) = (folder.join("ca.pem"), folder.join("key.pem"));
+        let made = Command::new("openssl")
+            .args(["req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=rota"])
+            .args(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
+            .args(["-addext", "subjectAltName=IP:127.0.0.1"])
+            .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+            .arg("-out")
+            .arg(&certificate)
+            .arg("-keyout")
+            .arg(&key)
+            .stderr(Stdio::null())
+            .status();
+        assert!(made.is_ok_and(|status| status.success()), "openssl makes no certificate");
+        let mut arguments = radicale_arguments(folder, port);
+        arguments.extend(["--auth-type", "none", "--server-ssl", "true"].map(String::from));
+        arguments.extend(["--server-certificate".into(), certificate.display().to_string()]);
+        arguments.extend(["--server-key".into(), key.display().to_string()]);
+        arguments
+    })?;
+    server.root_url = server.root_url.replace("http://", "https://");
+    Some(server)
+}
+
 fn radicale_arguments(folder: &Path, port: u16) -> Vec<String> {
     vec![
         // No configuration of the machine's.

@@ -15,8 +15,9 @@
 //! Quirks, each handled where it is met:
 //! - sync-collection is missing (GMX, posteo, robur), or cuts its answer short with 507 (RFC 6578
 //!   §3.6): then `PROPFIND` with `Depth: 1` lists in full;
-//! - a bad delta token is told by 403, 412, 500 and others, or is accepted silently (DAViCal, SOGo,
-//!   Stalwart, purelymail): only a listing without a token, now and then, finds what was missed;
+//! - a bad delta token is told by 403, 412, 500 and others, or is accepted silently (DAViCal,
+//!   SOGo, Stalwart, purelymail): only a listing without a token, now and then, finds what was
+//!   missed;
 //! - etags are absent after PUT (servers that rewrite), weak (GMX) or encoded (Bedework): they count
 //!   as none, and a look gives the strong one;
 //! - SOGo and Zimbra ignore `If-None-Match: *`. The deterministic name makes that harmless for
@@ -24,6 +25,9 @@
 //!
 //! Not given: OX renames objects, Zimbra renames collections after their display name; there an
 //! item is found in a listing only. Nothing is locked.
+//!
+//! The port is implemented in three files, because it is long: `provider.rs` places and writes,
+//! `read.rs` lists and looks, `discovery.rs` finds the account's calendars and checks them.
 //!
 //! No `inbound.rs`: CalDAV servers call nobody.
 

@@ -223,7 +223,8 @@ const ANSWER: &str = r#"<?xml version="1.0"?>
 END:V]]></C:calendar-data></prop><status>HTTP/1.1 200 OK</status></propstat>
   <propstat><prop><displayname/></prop><status>HTTP/1.1 404 Not Found</status></propstat>
  </response>
- <response><href>/a/c.ics</href><href>/a/d.ics</href><status>HTTP/1.1 404 Not Found</status></response>
+ <response><href>/a/c.ics</href><href>/a/d.ics</href>
+  <status>HTTP/1.1 404 Not Found</status></response>
  <response><href>/a/</href><propstat><prop>
    <resourcetype><collection/><C:calendar/><x:calendar/></resourcetype>
    <current-user-privilege-set><privilege><read/></privilege><privilege><write/></privilege>

@@ -151,7 +151,7 @@ impl HttpClient {
         request.headers_mut().insert(HOST, self.host_header.clone());
         let deadline = Instant::now() + self.options.timeout;
         while let Some(mut connection) = self.take_idle() {
-            if connection.ready().await {
+            if connection.ready(deadline).await {
                 match self.exchange(connection, request, deadline).await {
                     Err(Unsent::Returned { request: it, .. }) => request = *it,
                     Err(Unsent::Lost(error)) => return Err(error),
@@ -258,9 +258,10 @@ enum Unsent {
 impl Connection {
     /// Whether it can take a request now. Reads what came in while it was idle: an end there is
     /// the other side's farewell.
-    async fn ready(&mut self) -> bool {
+    async fn ready(&mut self, deadline: Instant) -> bool {
         let Self { sender, driver } = self;
-        drive(driver, sender.ready()).await.is_ok()
+        let ready = tokio::time::timeout_at(deadline, drive(driver, sender.ready())).await;
+        matches!(ready, Ok(Ok(())))
     }
 
     async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, Unsent> {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use connectors::{ConnectionContext, ConnectionError, registry};
 use domain::{CalendarKey, ConnectionName, MirrorName};
-use engine::port::{Clock, FailureClass, FindingLevel, Target};
+use engine::port::{Clock, FailureClass, FindingLevel, Opened, Target};
 use jiff::Timestamp;
 use simulators::caldav::{
     Account, CaldavServer, Making, Options, PutEtag, Rewriting, SyncSupport, TokenRefusal, UidCheck,
@@ -232,4 +232,37 @@ fn calendars_are_discovered_on_real_servers() {
         let listing = run(target_of(&server).list(&calendar, None)).unwrap();
         assert!(listing.full);
     }
+}
+
+#[test]
+fn a_private_certificate_is_trusted_only_where_the_operator_says_so() {
+    let Some(server) = servers::radicale_with_tls() else {
+        return;
+    };
+    let calendar = CalendarKey::new("anna/").unwrap();
+    let credentials = format!("username = \"{USERNAME}\", password_file = \"password\"");
+    let open = |more: &str| {
+        let keys = format!("url = \"{}\", {credentials}{more}", server.url());
+        let target = target_in(server.folder(), &mirror(), &keys, "collection = \"anna/\"");
+        run(target.unwrap().open(&calendar))
+    };
+    let refused = open("").unwrap_err();
+    assert_eq!(refused.class, FailureClass::Unavailable, "surely nothing was sent: {refused}");
+    assert!(refused.detail.contains("certificate"), "{refused}");
+    assert_eq!(open(", ca_file = \"ca.pem\""), Ok(Opened::Made));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named_with_its_key() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("empty.pem"), "no certificate").unwrap();
+    let error = |keys: &str| {
+        let keys = format!("url = \"https://dav.example.com\", {keys}");
+        let made = target_in(folder.path(), &mirror(), &keys, "");
+        made.err().unwrap().to_string()
+    };
+    let text = error("username = \"a\", password_file = \"nowhere\"");
+    assert!(text.starts_with("`password_file`: cannot read `"), "{text}");
+    let text = error("ca_file = \"empty.pem\"");
+    assert!(text.contains("empty.pem`: expected certificates in PEM form: found none"), "{text}");
 }

@@ -6,5 +6,6 @@ mod caldav;
 mod caldav_faults;
 mod caldav_quirks;
 mod roster_file;
+mod roster_file_contact_centre;
 mod roster_file_employees;
 mod roster_file_time;

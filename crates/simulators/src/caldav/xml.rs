@@ -28,7 +28,8 @@ impl Multistatus {
     pub fn status(&mut self, href: &str, status: &str, error: &str) {
         let _ = write!(
             self.0,
-            "<d:response><d:href>{}</d:href><d:status>HTTP/1.1 {status}</d:status>{error}</d:response>",
+            "<d:response><d:href>{}</d:href><d:status>HTTP/1.1 {status}</d:status>{error}\
+             </d:response>",
             escaped(href)
         );
     }
@@ -46,7 +47,8 @@ impl Multistatus {
 /// An error answer that names a precondition.
 pub(super) fn error(precondition: &str) -> String {
     format!(
-        r#"<?xml version="1.0" encoding="utf-8"?><d:error xmlns:d="DAV:" xmlns:cal="urn:ietf:params:xml:ns:caldav">{precondition}</d:error>"#
+        r#"<?xml version="1.0" encoding="utf-8"?>
+<d:error xmlns:d="DAV:" xmlns:cal="urn:ietf:params:xml:ns:caldav">{precondition}</d:error>"#
     )
 }
 
