@@ -108,3 +108,9 @@ pub const FOUND_ENTITIES_MAX: usize = 20;
 pub const ID_BEGINNING_CHARS_MIN: usize = 6;
 /// Audit entries told of one entity, the last ones: years of daily changes.
 pub const HISTORY_ENTRIES_MAX: usize = 1000;
+/// Feeds that are also kept in a file in memory, to be sent without copying; each is an open file.
+pub const FEED_FILES_MAX: usize = 64;
+/// Smallest body that is worth such a file: below, copying costs less than the second call.
+pub const FEED_FILE_BYTES_MIN: usize = 16 * 1024;
+/// Largest body that gets one; so all of them take 16 MiB at most.
+pub const FEED_FILE_BYTES_MAX: usize = 256 * 1024;

@@ -1,10 +1,13 @@
 //! The body of an answer: bytes that are there already, or whatever axum streams.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
+
+use crate::body_file::BodyFile;
 
 /// The body of an answer.
 #[derive(Debug)]
@@ -13,6 +16,7 @@ pub struct ServerBody(Form);
 #[derive(Debug)]
 enum Form {
     Whole(Option<Bytes>),
+    Filed(Option<Bytes>, Arc<BodyFile>),
     Streamed(axum::body::Body),
 }
 
@@ -27,6 +31,21 @@ impl ServerBody {
     #[must_use]
     pub fn whole(bytes: Bytes) -> Self {
         Self(Form::Whole(Some(bytes).filter(|bytes| !bytes.is_empty())))
+    }
+}
+
+impl ServerBody {
+    /// These bytes, which stand in this file too.
+    pub(crate) fn filed(bytes: Bytes, file: Arc<BodyFile>) -> Self {
+        Self(Form::Filed(Some(bytes), file))
+    }
+
+    /// The file that holds the same bytes, if there is one.
+    pub(crate) fn file(&self) -> Option<&Arc<BodyFile>> {
+        match &self.0 {
+            Form::Filed(_, file) => Some(file),
+            Form::Whole(_) | Form::Streamed(_) => None,
+        }
     }
 }
 
@@ -51,21 +70,23 @@ impl Body for ServerBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         match &mut self.0 {
-            Form::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Form::Whole(bytes) | Form::Filed(bytes, _) => {
+                Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))))
+            }
             Form::Streamed(body) => Pin::new(body).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Form::Whole(bytes) => bytes.is_none(),
+            Form::Whole(bytes) | Form::Filed(bytes, _) => bytes.is_none(),
             Form::Streamed(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Form::Whole(bytes) => {
+            Form::Whole(bytes) | Form::Filed(bytes, _) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
             Form::Streamed(body) => body.size_hint(),

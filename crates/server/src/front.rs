@@ -17,19 +17,30 @@ use hyper::body::Incoming;
 use tower::ServiceExt as _;
 
 use crate::body::ServerBody;
+use crate::body_file::Offer;
 use crate::router::router;
 use crate::state::ServerState;
 
-/// The service behind every connection.
-#[derive(Clone)]
+/// The service behind one connection.
 pub(crate) struct Front {
     state: Arc<ServerState>,
     router: Router,
+    offer: Arc<Offer>,
 }
 
 impl Front {
     pub fn new(state: Arc<ServerState>) -> Self {
-        Self { router: router(Arc::clone(&state)), state }
+        Self { router: router(Arc::clone(&state)), state, offer: Arc::default() }
+    }
+
+    /// The service behind one more connection.
+    pub fn for_connection(&self) -> Self {
+        Self { state: Arc::clone(&self.state), router: self.router.clone(), offer: Arc::default() }
+    }
+
+    /// Where this connection's stream finds the file of the body that it is to send.
+    pub fn offer(&self) -> Arc<Offer> {
+        Arc::clone(&self.offer)
     }
 }
 
@@ -41,6 +52,9 @@ impl hyper::service::Service<Request<Incoming>> for Front {
     fn call(&self, request: Request<Incoming>) -> Answer {
         if request.uri().path().starts_with("/feeds/") {
             if let Some(response) = self.state.feeds().answer_at_once(&request) {
+                if let Some(file) = response.body().file() {
+                    self.offer.put(file);
+                }
                 return Answer::Ready(Some(response));
             }
             let state = Arc::clone(&self.state);

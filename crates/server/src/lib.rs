@@ -13,6 +13,7 @@
 //! ```
 
 mod body;
+mod body_file;
 mod counters;
 pub mod error;
 pub mod feed;
@@ -21,6 +22,7 @@ mod health;
 mod router;
 mod serve;
 mod state;
+mod stream;
 
 pub use body::ServerBody;
 pub use serve::serve;

@@ -15,13 +15,14 @@ use domain::limits::{
     REQUEST_HEAD_TIMEOUT,
 };
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
 use crate::counters::ConnectionGauge;
 use crate::front::Front;
 use crate::state::ServerState;
+use crate::stream::FeedStream;
 
 /// How long to wait when the system has no more open files to give.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -55,7 +56,7 @@ pub async fn serve(
                 continue;
             }
         };
-        let (front, stopping, gauge) = (front.clone(), stopping.clone(), gauge.clone());
+        let (front, stopping, gauge) = (front.for_connection(), stopping.clone(), gauge.clone());
         let places = Arc::clone(&places);
         let open = move || CONNECTIONS_MAX - places.available_permits();
         tokio::spawn(async move {
@@ -92,7 +93,7 @@ async fn connection(stream: TcpStream, front: Front, mut stopping: watch::Receiv
         .timer(TokioTimer::new())
         .header_read_timeout(REQUEST_HEAD_TIMEOUT)
         .max_buf_size(REQUEST_HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), front);
+        .serve_connection(FeedStream::new(stream, front.offer()), front);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         biased;

@@ -4,6 +4,7 @@
 //! the headers are put together when it changes, and an answer is a copy of them.
 
 use std::io::Write as _;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use flate2::Compression;
@@ -18,6 +19,7 @@ use sha2::{Digest, Sha256};
 
 use super::condition::{Known, accepts_gzip, http_date, known};
 use crate::body::ServerBody;
+use crate::body_file::BodyFile;
 
 /// Tells search engines to leave a feed alone, should its address ever become public.
 pub const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
@@ -40,6 +42,8 @@ pub fn digest(body: &[u8]) -> Digest256 {
 struct Variant {
     etag: HeaderValue,
     body: Bytes,
+    /// The same bytes as the kernel likes them, made when they are first asked for.
+    file: OnceLock<Option<Arc<BodyFile>>>,
     /// Of a 200.
     headers: HeaderMap,
     /// Of a 304 about it: what RFC 9110 §15.4.5 asks for.
@@ -120,9 +124,7 @@ impl Content {
             Some(same) => {
                 (StatusCode::NOT_MODIFIED, same.not_modified.clone(), ServerBody::empty())
             }
-            None => {
-                (StatusCode::OK, variant.headers.clone(), ServerBody::whole(variant.body.clone()))
-            }
+            None => (StatusCode::OK, variant.headers.clone(), variant.body()),
         };
         if !dated {
             headers.remove(LAST_MODIFIED);
@@ -156,7 +158,15 @@ impl Variant {
         ]);
         headers.extend(http_date(modified_at).map(|date| (LAST_MODIFIED, date)));
         headers.extend(encoding.map(|encoding| (CONTENT_ENCODING, encoding)));
-        Self { etag, body, headers, not_modified }
+        Self { etag, body, file: OnceLock::new(), headers, not_modified }
+    }
+
+    fn body(&self) -> ServerBody {
+        let bytes = self.body.clone();
+        match self.file.get_or_init(|| BodyFile::new(&bytes)) {
+            Some(file) => ServerBody::filed(bytes, Arc::clone(file)),
+            None => ServerBody::whole(bytes),
+        }
     }
 }
 

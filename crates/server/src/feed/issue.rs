@@ -42,7 +42,8 @@ pub struct IssuedLink {
 pub enum IssueError {
     /// There are too many live ones; revoke one first.
     #[error(
-        "employee `{employee}` of roster `{roster}` has {found} live feed links; expected fewer than {FEEDS_PER_EMPLOYEE_MAX}"
+        "employee `{employee}` of roster `{roster}` has {found} live feed links; \
+         expected fewer than {FEEDS_PER_EMPLOYEE_MAX}"
     )]
     TooMany {
         /// Of which roster.

@@ -1,6 +1,6 @@
 //! iCalendar feeds: one per employee, at `/feeds/{token}.ics`.
 //!
-//! The life of a request: its token is hashed and looked up in memory ([`cache`]); when the link
+//! The life of a request: its token is hashed and looked up in memory (`cache`); when the link
 //! and the rendered feed are both known to be current, the prepared answer is copied
 //! ([`content`]) and the store is not asked. Otherwise, at most once per
 //! [`domain::limits::FEED_RECHECK`] for a link and for a roster, the store is asked whether the

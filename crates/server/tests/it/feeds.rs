@@ -298,3 +298,28 @@ async fn a_feed_of_a_roster_that_is_not_configured_is_unknown() {
     .unwrap();
     assert_eq!(world.get(&crate::world::path(&link)).await.status, 404);
 }
+
+#[tokio::test]
+async fn a_large_feed_arrives_whole_however_slowly_it_is_read() {
+    let world = World::new().await;
+    let path = world.subscribe().await;
+    for index in 0..200 {
+        let mut long = shift(&format!("l{index}"), "2026-11-21T12:00:00Z", "2026-11-21T20:00:00Z");
+        long.notes = Some(format!("{index} ").repeat(100));
+        world.store.put(Entity::Shift(long), at("2026-11-21T05:00:00Z"));
+    }
+    let packed = get(world.address, &path, &[("Accept-Encoding", "gzip")]).await.gunzipped();
+    assert!(packed.len() > 64 * 1024);
+    // Sixty at once: far more than the sockets between the two hold.
+    let one = format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+    let last = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    let answers = crate::client::raw(world.address, (one.repeat(59) + &last).as_bytes()).await;
+    let mut rest = &answers[..];
+    for _ in 0..60 {
+        let head = rest.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+        assert!(rest[..head].starts_with(b"HTTP/1.1 200 OK"));
+        assert!(rest[head..].starts_with(&packed));
+        rest = &rest[head + packed.len()..];
+    }
+    assert!(rest.is_empty());
+}
