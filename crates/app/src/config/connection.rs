@@ -1,0 +1,74 @@
+//! `[[connection]]`: one configured instance of a vendor's product, with credentials.
+
+use connectors::registry::{PROVIDERS, provider};
+use connectors::{ConnectionConfig, Descriptor};
+use domain::ConnectionName;
+use serde::Deserialize;
+
+use super::reader::{Faults, Section, Spans, list, nearest, refused};
+
+/// Kinds that the contract names and a later version brings.
+const ANNOUNCED: [&str; 5] =
+    ["genesys_cloud", "google_workspace", "microsoft_graph", "scal", "wfm_http"];
+
+/// A valid `[[connection]]`.
+#[derive(Debug)]
+pub struct ConnectionSection {
+    /// Its name.
+    pub name: ConnectionName,
+    /// What its provider is.
+    pub descriptor: &'static Descriptor,
+    /// What its provider read.
+    pub config: Box<dyn ConnectionConfig>,
+    pub(super) spans: Spans,
+}
+
+/// The keys that all connections share.
+#[derive(Deserialize)]
+struct Shared {
+    name: ConnectionName,
+    kind: String,
+}
+
+pub(super) const SHARED_KEYS: [&str; 2] = ["name", "kind"];
+
+impl ConnectionSection {
+    pub(super) fn read(section: Section<'_>, faults: &mut Faults) -> Option<Self> {
+        let spans = section.spans();
+        let (shared, own) = section.split(&SHARED_KEYS);
+        let Shared { name, kind } = shared.read(faults)?;
+        let Some(descriptor) = provider(&kind) else {
+            unavailable("connection", &kind, &kinds(), &ANNOUNCED, &spans, faults);
+            return None;
+        };
+        let config = own.read_by(&|it| (descriptor.parse)(it), &SHARED_KEYS, faults)?;
+        if let Err(error) = config.validate() {
+            refused(&error, &spans, faults);
+            return None;
+        }
+        Some(Self { name, descriptor, config, spans })
+    }
+}
+
+fn kinds() -> Vec<&'static str> {
+    PROVIDERS.iter().map(|it| it.kind).collect()
+}
+
+/// Says that there is no such kind, or not yet.
+pub(super) fn unavailable(
+    what: &str,
+    kind: &str,
+    available: &[&str],
+    announced: &[&str],
+    spans: &Spans,
+    faults: &mut Faults,
+) {
+    let (message, hint) = if announced.contains(&kind) {
+        (format!("{what} kind `{kind}` is not available in this version"), None)
+    } else {
+        let hint = nearest(kind, available).map(|it| format!("did you mean `{it}`?"));
+        (format!("unknown {what} kind `{kind}`"), hint)
+    };
+    let hint = hint.unwrap_or_else(|| format!("available: {}", list(available)));
+    faults.add(spans.of("kind"), message, Some(hint));
+}

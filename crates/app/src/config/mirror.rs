@@ -1,0 +1,304 @@
+//! `[[mirror]]`: where a roster is kept in agreement.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use connectors::MirrorConfig;
+use connectors::registry::PROVIDERS;
+use domain::policy::{ConflictPolicy, Direction, PrivacyTier};
+use domain::{ConnectionName, EntityKind, MirrorName, RosterName, ShowAs};
+use engine::mapping::{ActivityProfile, MappingProfile};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::connection::unavailable;
+use super::duration::Length;
+use super::guard::GuardSection;
+use super::reader::{Faults, Section, Spans, refused};
+use super::window::Window;
+
+/// Kinds that the contract names and a later version brings.
+const ANNOUNCED: [&str; 3] = ["google", "outlook", "shifts"];
+
+/// A valid `[[mirror]]`.
+#[derive(Debug)]
+pub struct MirrorSection {
+    /// Its name.
+    pub name: MirrorName,
+    /// The roster that it shows.
+    pub roster: RosterName,
+    /// Over which connection.
+    pub connection: ConnectionName,
+    /// Which kind of mirror.
+    pub kind: &'static str,
+    /// What is peculiar to its kind.
+    pub config: Box<dyn MirrorConfig>,
+    /// How shifts are shown, but for the zone, which is the roster's.
+    pub look: Look,
+    /// How far it looks, where that is not as far as the roster.
+    pub window: Option<Window>,
+    /// How much may be deleted at once.
+    pub guard: GuardSection,
+    /// How often `serve` reads it back and repairs drift.
+    pub full_interval: Duration,
+    pub(super) spans: Spans,
+}
+
+/// How shifts are shown in calendars; `[feeds]` has the same keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// How much is shown.
+    pub privacy: PrivacyTier,
+    /// The title of a shift.
+    pub title: String,
+    /// How single kinds of work differ.
+    pub activities: BTreeMap<String, ActivityProfile>,
+}
+
+/// `[[mirror]]` as it is written, without the keys of its kind.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Mirror")]
+pub(super) struct Written {
+    /// Its name: part of what is written into calendars, so renaming it makes another mirror.
+    #[schemars(with = "String")]
+    name: MirrorName,
+    /// The `[[roster]]` that it shows.
+    #[schemars(with = "String")]
+    roster: RosterName,
+    /// The `[[connection]]` that it is kept over.
+    #[schemars(with = "String")]
+    connection: ConnectionName,
+    /// Which kind of mirror.
+    kind: String,
+    /// Which way changes go.
+    #[serde(default)]
+    #[schemars(with = "DirectionWord")]
+    direction: Direction,
+    /// The same for single kinds of entity.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, DirectionWord>")]
+    directions: BTreeMap<EntityKind, Direction>,
+    /// What happens where something that we did not write stands.
+    #[serde(default)]
+    #[schemars(with = "ConflictWord")]
+    conflict_policy: ConflictPolicy,
+    /// Whether meetings stay as they are when a shift is written over them.
+    #[serde(default = "yes")]
+    preserve_meeting_context: bool,
+    /// Whether adherence rules are written too.
+    #[serde(default)]
+    include_adherence_rules: bool,
+    /// How much is shown.
+    #[serde(default)]
+    #[schemars(with = "PrivacyWord")]
+    privacy: PrivacyTier,
+    /// The title of a shift: `{activity}`, `{group}` and `{employee}` are filled in; a part that
+    /// is not known vanishes together with what separates it.
+    #[serde(default = "title")]
+    title: String,
+    /// How single kinds of work differ, by their label.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, ActivityWords>")]
+    activities: BTreeMap<String, ActivityProfile>,
+    /// How far it looks; left out, as far as its roster.
+    #[serde(default)]
+    window: Option<Window>,
+    /// How much may be deleted at once.
+    #[serde(default)]
+    guard: GuardSection,
+    /// How often `serve` reads the mirror back and repairs drift.
+    #[serde(default = "full_interval")]
+    full_interval: Length,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn full_interval() -> Length {
+    Length::seconds(86_400)
+}
+
+pub(super) fn title() -> String {
+    MappingProfile::default().title
+}
+
+/// For the schema: the words that the domain's types are read from.
+#[derive(JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum DirectionWord {
+    Push,
+    TwoWay,
+}
+
+#[derive(JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum ConflictWord {
+    Report,
+    KeepBoth,
+    WfmPriorityOverride,
+}
+
+/// For the schema of every section that has `privacy`.
+#[derive(JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) enum PrivacyWord {
+    /// Everything.
+    Full,
+    /// Title and time.
+    Title,
+    /// The time only.
+    Busy,
+}
+
+/// For the schema of every section that has `activities`.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) struct ActivityWords {
+    /// What to call it instead of its label.
+    title: Option<String>,
+    /// Whether the time is taken.
+    show_as: Option<ShowAsWord>,
+}
+
+#[derive(JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum ShowAsWord {
+    Busy,
+    Free,
+    OutOfOffice,
+}
+
+// Should the domain get another word, this stops compiling where the schema must learn it.
+const _: fn(ShowAs) = |it| match it {
+    ShowAs::Busy | ShowAs::Free | ShowAs::OutOfOffice => {}
+};
+
+pub(super) const SHARED_KEYS: [&str; 15] = [
+    "name",
+    "roster",
+    "connection",
+    "kind",
+    "direction",
+    "directions",
+    "conflict_policy",
+    "preserve_meeting_context",
+    "include_adherence_rules",
+    "privacy",
+    "title",
+    "activities",
+    "window",
+    "guard",
+    "full_interval",
+];
+
+impl MirrorSection {
+    pub(super) fn read(section: Section<'_>, faults: &mut Faults) -> Option<Self> {
+        let spans = section.spans();
+        let (shared, own) = section.split(&SHARED_KEYS);
+        let shared: Option<Written> = shared.read(faults);
+        let kind = own_kind(shared.as_ref(), &spans, faults);
+        let config =
+            kind.and_then(|kind| own.read_by(&|it| (kind.parse)(it), &SHARED_KEYS, faults));
+        let (written, kind, config) = (shared?, kind?, config?);
+        if let Err(error) = config.validate() {
+            refused(&error, &spans, faults);
+            return None;
+        }
+        if !written.check(kind.kind, &spans, faults) {
+            return None;
+        }
+        let Written { name, roster, connection, privacy, title, activities, .. } = written;
+        let Written { window, guard, full_interval, .. } = written;
+        Some(Self {
+            name,
+            roster,
+            connection,
+            kind: kind.kind,
+            config,
+            look: Look { privacy, title, activities },
+            window,
+            guard,
+            full_interval: full_interval.0,
+            spans,
+        })
+    }
+
+    /// How entities are shown, with times in descriptions in this zone.
+    pub fn profile(&self, time_zone: &str) -> MappingProfile {
+        self.look.profile(time_zone)
+    }
+}
+
+impl Look {
+    /// How entities are shown, with times in descriptions in this zone.
+    pub fn profile(&self, time_zone: &str) -> MappingProfile {
+        let Self { privacy, title, activities } = self.clone();
+        let time_zone = time_zone.to_owned();
+        MappingProfile { privacy, title, activities, time_zone, ..MappingProfile::default() }
+    }
+}
+
+fn own_kind(
+    shared: Option<&Written>,
+    spans: &Spans,
+    faults: &mut Faults,
+) -> Option<&'static connectors::MirrorDescriptor> {
+    let kind = &shared?.kind;
+    let mut all = PROVIDERS.iter().flat_map(|provider| provider.mirrors);
+    let found = all.clone().find(|it| it.kind == kind);
+    if found.is_none() {
+        let available: Vec<&str> = all.by_ref().map(|it| it.kind).collect();
+        unavailable("mirror", kind, &available, &ANNOUNCED, spans, faults);
+    }
+    found
+}
+
+impl Written {
+    /// Says what this version cannot do yet. Whether nothing is wrong.
+    fn check(&self, kind: &str, spans: &Spans, faults: &mut Faults) -> bool {
+        let mut wrong: Vec<(&str, String, String)> = Vec::new();
+        let push = "calendars are written from the roster, changes there are put right: \
+                    `direction = \"push\"`";
+        if self.direction != Direction::Push {
+            let message = format!("a `{kind}` mirror cannot be `two_way`");
+            wrong.push(("direction", message, push.to_owned()));
+        }
+        if self.directions.values().any(|it| *it != Direction::Push) {
+            let message = format!("a `{kind}` mirror cannot be `two_way` for any kind of entity");
+            wrong.push(("directions", message, push.to_owned()));
+        }
+        let defaults = "leave the key out";
+        if self.conflict_policy != ConflictPolicy::Report {
+            let message = format!("a `{kind}` mirror knows no other policy than `report`");
+            let hint = "what we did not write is never touched there";
+            wrong.push(("conflict_policy", message, hint.to_owned()));
+        }
+        if !self.preserve_meeting_context {
+            let message = format!("`false` means nothing to a `{kind}` mirror");
+            wrong.push(("preserve_meeting_context", message, defaults.to_owned()));
+        }
+        if self.include_adherence_rules {
+            let message = format!("a `{kind}` mirror has no place for adherence rules");
+            wrong.push(("include_adherence_rules", message, defaults.to_owned()));
+        }
+        if let Some(message) = self.guard.fault() {
+            wrong.push(("guard", message, "0.2 lets a fifth go".to_owned()));
+        }
+        if self.title.trim().is_empty() {
+            let hint = format!("the default is `{}`", title());
+            wrong.push(("title", "is empty".to_owned(), hint));
+        }
+        let clean = wrong.is_empty();
+        for (key, message, hint) in wrong {
+            faults.add(spans.of(key), format!("`{key}`: {message}"), Some(hint));
+        }
+        clean
+    }
+}

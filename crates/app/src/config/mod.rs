@@ -1,0 +1,150 @@
+//! The configuration file: what the system is. How one run behaves is said by flags.
+//!
+//! One file here per section. Everything is checked before anything is connected to, and as many
+//! mistakes as possible are told at once, each with its place in the file.
+
+mod checks;
+mod connection;
+mod duration;
+mod feeds;
+mod guard;
+mod mirror;
+mod reader;
+mod roster;
+mod schema;
+mod secrets;
+mod server;
+mod store;
+mod window;
+
+use std::path::{Path, PathBuf};
+
+pub use connection::ConnectionSection;
+pub use feeds::{FeedsSection, LinkStyle};
+pub use mirror::MirrorSection;
+pub use reader::{ConfigError, list, nearest};
+pub use roster::RosterSection;
+pub use schema::schema;
+pub use server::ServerSection;
+pub use store::StoreSection;
+pub use window::Window;
+
+use reader::{Faults, Tables};
+
+/// The example, as `config example` prints it; a test parses it.
+pub const EXAMPLE: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/example.toml"));
+
+/// Bytes of a configuration file: more is another file by mistake.
+const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// A whole, valid configuration.
+#[derive(Debug)]
+pub struct Config {
+    /// The folder that paths are relative to.
+    pub base: PathBuf,
+    /// What is reached over HTTP.
+    pub server: ServerSection,
+    /// Where everything is kept.
+    pub store: StoreSection,
+    /// Configured instances of vendors' products.
+    pub connections: Vec<ConnectionSection>,
+    /// Systems of record.
+    pub rosters: Vec<RosterSection>,
+    /// Where rosters are kept in agreement.
+    pub mirrors: Vec<MirrorSection>,
+    /// Subscription links.
+    pub feeds: FeedsSection,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration `{}`: {detail}", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// What the operating system said.
+        detail: String,
+        /// Whether it is simply not there.
+        missing: bool,
+    },
+    /// It is wrong.
+    #[error(transparent)]
+    Wrong(#[from] ConfigError),
+}
+
+impl Config {
+    /// Reads and checks a file; reads no other.
+    ///
+    /// # Errors
+    /// When it cannot be read or is wrong.
+    pub fn load(path: &Path) -> Result<Self, LoadError> {
+        let unreadable = |detail: String, missing| LoadError::Unreadable {
+            path: path.to_owned(),
+            detail,
+            missing,
+        };
+        let read = || {
+            let size = std::fs::metadata(path)?.len();
+            if size > CONFIG_BYTES_MAX {
+                let message = format!("has {size} bytes; expected at most {CONFIG_BYTES_MAX}");
+                return Err(std::io::Error::other(message));
+            }
+            std::fs::read_to_string(path)
+        };
+        let text = read().map_err(|error| {
+            unreadable(error.to_string(), error.kind() == std::io::ErrorKind::NotFound)
+        })?;
+        let base = match path.parent() {
+            Some(parent) if parent != Path::new("") => parent.to_owned(),
+            Some(_) | None => PathBuf::from("."),
+        };
+        Ok(Self::parse(&path.display().to_string(), &base, &text)?)
+    }
+
+    /// Checks a text; `name` is what the file is called in errors.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(name: &str, base: &Path, text: &str) -> Result<Self, ConfigError> {
+        let mut faults = Faults::default();
+        let Some(mut tables) = Tables::read(text, &mut faults) else {
+            return Err(faults.into_error(name, text));
+        };
+        let connections = tables.connection.drain(..);
+        let connections: Vec<_> =
+            connections.filter_map(|it| ConnectionSection::read(it, &mut faults)).collect();
+        let rosters = tables.roster.drain(..);
+        let rosters: Vec<_> =
+            rosters.filter_map(|it| RosterSection::read(it, &mut faults)).collect();
+        let mirrors = tables.mirror.drain(..);
+        let mirrors: Vec<_> =
+            mirrors.filter_map(|it| MirrorSection::read(it, &mut faults)).collect();
+        let server = ServerSection::read(tables.server.take(), &mut faults);
+        let store = StoreSection::read(tables.store.take(), &mut faults);
+        let feeds = FeedsSection::read(tables.feeds.take(), &mut faults);
+        checks::names(&connections, &rosters, &mirrors, &tables.names, &mut faults);
+        match (server, store, feeds) {
+            (Some(server), Some(store), Some(feeds)) if faults.is_empty() => {
+                let base = base.to_owned();
+                Ok(Self { base, server, store, connections, rosters, mirrors, feeds })
+            }
+            _ => Err(faults.into_error(name, text)),
+        }
+    }
+
+    /// The connection of this name; there is one wherever the configuration names it.
+    pub fn connection(&self, name: &domain::ConnectionName) -> Option<&ConnectionSection> {
+        self.connections.iter().find(|it| it.name == *name)
+    }
+
+    /// The roster of this name.
+    pub fn roster(&self, name: &domain::RosterName) -> Option<&RosterSection> {
+        self.rosters.iter().find(|it| it.name == *name)
+    }
+}
+
+#[cfg(test)]
+mod tests;

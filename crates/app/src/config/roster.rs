@@ -1,0 +1,120 @@
+//! `[[roster]]`: one system of record.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use domain::{ConnectionName, RosterName};
+use jiff::tz::TimeZone;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::duration::Length;
+use super::guard::GuardSection;
+use super::reader::{Faults, Section, Spans};
+use super::window::Window;
+
+/// Polling more often is pressure without news.
+const POLL_MIN: Duration = Duration::from_secs(1);
+
+/// A valid `[[roster]]`.
+#[derive(Debug)]
+pub struct RosterSection {
+    /// Its name.
+    pub name: RosterName,
+    /// The connection that it is read from.
+    pub source: ConnectionName,
+    /// How often `serve` reads it.
+    pub poll_interval: Duration,
+    /// How far it looks.
+    pub window: Window,
+    /// Who is who, in a file of its own.
+    pub employees_file: Option<PathBuf>,
+    /// The zone of times in descriptions.
+    pub time_zone: String,
+    /// How much may be deleted at once.
+    pub guard: GuardSection,
+    pub(super) spans: Spans,
+}
+
+/// `[[roster]]`, as it is written.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Roster")]
+pub(super) struct Written {
+    /// Its name.
+    #[schemars(with = "String")]
+    name: RosterName,
+    /// The `[[connection]]` that it is read from.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    source: Option<ConnectionName>,
+    /// How often `serve` reads the source: `15m`.
+    #[serde(default = "poll_interval")]
+    poll_interval: Length,
+    /// How far back and ahead of now the source is read.
+    #[serde(default)]
+    window: Window,
+    /// CSV with the columns `employee`, `name`, `email`, `m365_id`, `google_id`, `group`,
+    /// `time_zone`; only the first is needed.
+    #[serde(default)]
+    employees_file: Option<PathBuf>,
+    /// IANA name of the zone in which times are written in descriptions.
+    #[serde(default = "utc")]
+    time_zone: String,
+    /// How much may be deleted at once.
+    #[serde(default)]
+    guard: GuardSection,
+}
+
+const fn poll_interval() -> Length {
+    Length::seconds(15 * 60)
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+impl RosterSection {
+    pub(super) fn read(section: Section<'_>, faults: &mut Faults) -> Option<Self> {
+        let spans = section.spans();
+        let Written { name, source, poll_interval, window, employees_file, time_zone, guard } =
+            section.read(faults)?;
+        let mut wrong = Vec::new();
+        if TimeZone::get(&time_zone).is_err() {
+            let message = format!("`{time_zone}` is no IANA time zone");
+            wrong.push(("time_zone", message, "write one like `Europe/Berlin`"));
+        }
+        if poll_interval.0 < POLL_MIN {
+            let message = format!("`{poll_interval}` found, expected at least `1s`");
+            wrong.push(("poll_interval", message, "15 minutes are common: `15m`"));
+        }
+        if window.past.0.is_zero() && window.future.0.is_zero() {
+            let message = "the window is empty".to_owned();
+            wrong.push(("window", message, "such as `{ past = \"7d\", future = \"8w\" }`"));
+        }
+        if let Some(message) = guard.fault() {
+            wrong.push(("guard", message, "0.2 lets a fifth go"));
+        }
+        if source.is_none() {
+            let message = "`source` is missing: a roster that is its own record, written through \
+                           the API, is not available in this version";
+            wrong.push(("name", message.to_owned(), "name a `[[connection]]` in `source`"));
+        }
+        let clean = wrong.is_empty();
+        for (key, message, hint) in wrong {
+            faults.add(spans.of(key), message, Some(hint.to_owned()));
+        }
+        let source = source.filter(|_| clean)?;
+        let poll_interval = poll_interval.0;
+        Some(Self {
+            name,
+            source,
+            poll_interval,
+            window,
+            employees_file,
+            time_zone,
+            guard,
+            spans,
+        })
+    }
+}

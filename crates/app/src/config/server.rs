@@ -1,0 +1,61 @@
+//! `[server]`: what is reached over HTTP.
+
+use std::net::SocketAddr;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use url::Url;
+
+use super::reader::{Faults, Section};
+
+/// `[server]`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServerSection {
+    /// The address and port that `serve` listens on. TLS is a reverse proxy's work.
+    #[serde(default = "listen")]
+    pub listen: SocketAddr,
+    /// How calendar clients and vendors reach it, for links. Left out: `http://` and `listen`.
+    #[serde(default)]
+    pub public_url: Option<String>,
+}
+
+fn listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8080))
+}
+
+impl ServerSection {
+    pub(super) fn read(section: Option<Section<'_>>, faults: &mut Faults) -> Option<Self> {
+        let Some(section) = section else {
+            return Some(Self { listen: listen(), public_url: None });
+        };
+        let spans = section.spans();
+        let read: Self = section.read(faults)?;
+        let wrong = read.public_url.as_deref().and_then(|url| match Url::parse(url) {
+            Err(error) => Some(format!("`{url}` is no URL: {error}")),
+            Ok(url) if !matches!(url.scheme(), "http" | "https") => {
+                Some(format!("scheme `{}` found, expected `https`", url.scheme()))
+            }
+            Ok(url) if url.query().is_some() || url.fragment().is_some() => {
+                Some("holds `?` or `#`; expected scheme, host and path".to_owned())
+            }
+            Ok(_) => None,
+        });
+        match wrong {
+            None => Some(read),
+            Some(wrong) => {
+                let hint = "such as `https://rota.example.com`".to_owned();
+                faults.add(spans.of("public_url"), wrong, Some(hint));
+                None
+            }
+        }
+    }
+
+    /// What links begin with, without a `/` at the end.
+    pub fn base_url(&self) -> String {
+        match &self.public_url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => format!("http://{}", self.listen),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What happened, told once: the only place of this crate that emits metrics and cycle logs.
+//!
+//! No line and no label names a person, a link, a token or a path below a calendar server:
+//! schedules are personal data.
+
+use std::time::Duration;
+
+use engine::port::Store;
+use engine::report::{CycleReport, IngestReport};
+use engine::run::watch::Wait;
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+
+const INGESTS: &str = "rotabridge_ingests_total";
+const CYCLES: &str = "rotabridge_cycles_total";
+const CYCLE_SECONDS: &str = "rotabridge_cycle_duration_seconds";
+const WRITES: &str = "rotabridge_writes_total";
+const REQUESTS: &str = "rotabridge_requests_total";
+const ITEMS: &str = "rotabridge_mirror_items";
+const BACKLOG: &str = "rotabridge_mirror_backlog";
+const QUARANTINED: &str = "rotabridge_mirror_quarantined";
+const SHIFTS: &str = "rotabridge_roster_shifts";
+
+/// Says what the metrics are; once, after the recorder is installed.
+pub fn describe() {
+    describe_counter!(INGESTS, "Readings of a roster's source, by outcome");
+    describe_counter!(CYCLES, "Cycles of a mirror, by outcome");
+    describe_histogram!(CYCLE_SECONDS, "How long a cycle of a mirror took");
+    describe_counter!(WRITES, "Items written into a mirror, by verb");
+    describe_counter!(REQUESTS, "Requests sent for a mirror");
+    describe_gauge!(ITEMS, "Items that are in a mirror, as far as is known");
+    describe_gauge!(BACKLOG, "Writes of a mirror that wait or whose outcome is not known");
+    describe_gauge!(QUARANTINED, "Entities set aside after repeated refusals");
+    describe_gauge!(SHIFTS, "Live shifts of a roster");
+}
+
+/// A roster was read.
+pub fn ingested(report: &IngestReport) {
+    let IngestReport { roster, unread, upserted, deleted, unchanged, notes, skipped, at: _ } =
+        report;
+    let outcome = if *unread { "unchanged" } else { "read" };
+    counter!(INGESTS, "roster" => roster.to_string(), "outcome" => outcome).increment(1);
+    tracing::info!(
+        roster.name = %roster,
+        roster.upserted = upserted,
+        roster.deleted = deleted,
+        roster.unchanged = unchanged,
+        source.notes = notes.len(),
+        source.skipped = skipped.len(),
+        "roster {roster}: {upserted} new or changed, {deleted} deleted, {unchanged} unchanged",
+    );
+    if !skipped.is_empty() {
+        let rows = skipped.len();
+        tracing::warn!(roster.name = %roster, "roster {roster}: {rows} bad rows were left out");
+    }
+}
+
+/// A roster could not be read; `reason` says why without personal data.
+pub fn ingest_failed(roster: &str, outcome: &'static str, reason: &str) {
+    counter!(INGESTS, "roster" => roster.to_owned(), "outcome" => outcome).increment(1);
+    tracing::error!(roster.name = roster, "roster {roster} is not up to date: {reason}");
+}
+
+/// A cycle of a mirror ended.
+pub fn cycled(mirror: &str, report: &CycleReport, outcome: &'static str) {
+    let name = || mirror.to_owned();
+    counter!(CYCLES, "mirror" => name(), "outcome" => outcome).increment(1);
+    let seconds = report.ended_at.duration_since(report.started_at).as_secs_f64();
+    histogram!(CYCLE_SECONDS, "mirror" => name()).record(seconds);
+    let CycleReport { created, updated, deleted, unchanged, failed, requests, .. } = report;
+    for (verb, count) in [("create", created), ("update", updated), ("delete", deleted)] {
+        counter!(WRITES, "mirror" => name(), "verb" => verb).increment(*count);
+    }
+    counter!(REQUESTS, "mirror" => name()).increment(*requests);
+    let line = format!(
+        "mirror {mirror}: {created} created, {updated} updated, {deleted} deleted, {unchanged} \
+         unchanged, {failed} failed"
+    );
+    let duration_ms = (seconds * 1000.0) as u64;
+    if report.is_done() {
+        tracing::info!(mirror.name = mirror, outcome, duration_ms, requests, "{line}");
+    } else {
+        let why = report.problems.first().map_or("", |problem| problem.reason.as_str());
+        tracing::warn!(mirror.name = mirror, outcome, duration_ms, requests, why, "{line}");
+    }
+}
+
+/// A cycle could not be run.
+pub fn cycle_failed(mirror: &str, reason: &str) {
+    counter!(CYCLES, "mirror" => mirror.to_owned(), "outcome" => "failed").increment(1);
+    tracing::error!(mirror.name = mirror, "mirror {mirror} is not up to date: {reason}");
+}
+
+/// A mirror waits before it may send again.
+pub fn waiting(mirror: &str, why: Wait, left: Duration) {
+    let reason = match why {
+        Wait::Throttled => "throttled by the server",
+        Wait::Unavailable => "no answer from the server",
+        Wait::Budget => "own budget is spent",
+    };
+    let seconds = left.as_secs_f64().ceil();
+    tracing::warn!(
+        mirror.name = mirror,
+        wait_ms = left.as_millis() as u64,
+        "mirror {mirror}: {reason}, continues in {seconds} s"
+    );
+}
+
+/// Looks up how much there is, for the gauges. A store that does not answer leaves them.
+pub async fn measure(
+    store: &dyn Store,
+    roster: &domain::RosterName,
+    mirrors: impl IntoIterator<Item = &domain::MirrorName>,
+) {
+    if let Ok(counts) = store.roster_counts(roster).await {
+        gauge!(SHIFTS, "roster" => roster.to_string()).set(counts.shifts as f64);
+    }
+    for mirror in mirrors {
+        if let Ok(counts) = store.mirror_counts(mirror).await {
+            let name = || mirror.to_string();
+            gauge!(ITEMS, "mirror" => name()).set(counts.items as f64);
+            gauge!(BACKLOG, "mirror" => name()).set((counts.planned + counts.in_doubt) as f64);
+            gauge!(QUARANTINED, "mirror" => name()).set(counts.quarantined as f64);
+        }
+    }
+}

@@ -1,0 +1,416 @@
+//! One ingest or one cycle, with all that belongs to it: progress, metrics, the kept report.
+//!
+//! Shared by `sync`, `serve`, `recover`, `purge` and `demo`, so that all of them tell the same.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use domain::{ConnectionName, MirrorName, RosterName};
+use engine::plan::guard::GuardRefusal;
+use engine::port::ReportRow;
+use engine::report::{CycleReport, IngestReport, Problem};
+use engine::run::cycle::{CycleError, CycleOptions, run_cycle};
+use engine::run::gate::GateStatus;
+use engine::run::ingest::IngestError;
+use engine::run::watch::Watcher;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::event;
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+use crate::output::progress::WaitLog;
+use crate::wiring::{MirrorWorks, RosterWorks, Works};
+
+/// How an ingest or a cycle came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Everything is as it should be.
+    Done,
+    /// Some of it is; the next run goes on.
+    Partly,
+    /// None of it is.
+    Failed,
+    /// The guard refused.
+    Refused,
+}
+
+impl Outcome {
+    /// The word for it in metrics and in tables.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Partly => "partly done",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// The exit code for several outcomes: a refusal before all, nothing done only if nothing was.
+pub fn exit_for(outcomes: impl IntoIterator<Item = Outcome>) -> Exit {
+    let outcomes: Vec<Outcome> = outcomes.into_iter().collect();
+    let has = |outcome| outcomes.contains(&outcome);
+    if has(Outcome::Refused) {
+        Exit::Refused
+    } else if has(Outcome::Partly) || (has(Outcome::Failed) && has(Outcome::Done)) {
+        Exit::Partly
+    } else if has(Outcome::Failed) {
+        Exit::Failed
+    } else {
+        Exit::Done
+    }
+}
+
+/// What one ingest did.
+#[derive(Debug)]
+pub struct RosterRun {
+    /// Which roster.
+    pub name: RosterName,
+    /// What it did, or why not.
+    pub result: Result<IngestReport, IngestError>,
+}
+
+impl RosterRun {
+    /// How it came out.
+    pub fn outcome(&self) -> Outcome {
+        match &self.result {
+            Ok(_) => Outcome::Done,
+            Err(IngestError::Guard(_)) => Outcome::Refused,
+            Err(IngestError::Source(_) | IngestError::Store(_)) => Outcome::Failed,
+        }
+    }
+}
+
+/// What one cycle did.
+#[derive(Debug)]
+pub struct MirrorRun {
+    /// Which mirror.
+    pub name: MirrorName,
+    /// Of which roster.
+    pub roster: RosterName,
+    /// What it did, or why not.
+    pub result: Result<CycleReport, CycleError>,
+}
+
+impl MirrorRun {
+    /// How it came out.
+    pub fn outcome(&self) -> Outcome {
+        match &self.result {
+            Err(_) => Outcome::Failed,
+            Ok(report) if report.refused.is_some() => Outcome::Refused,
+            Ok(report) if report.is_done() => Outcome::Done,
+            Ok(report) if achieved_nothing(report) => Outcome::Failed,
+            Ok(_) => Outcome::Partly,
+        }
+    }
+}
+
+/// Nothing was written or found, and no single item is to blame: the whole target is.
+fn achieved_nothing(report: &CycleReport) -> bool {
+    let busy = |problem: &Problem| problem.reason.contains("another process");
+    report.writes() + report.adopted + report.failed == 0 && !report.problems.iter().any(busy)
+}
+
+/// A roster's last ingest as it is kept for `status`, and printed by `sync --json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RosterLine {
+    /// Its name.
+    pub name: RosterName,
+    /// How it came out.
+    pub outcome: Outcome,
+    /// Whether the source said that nothing changed.
+    pub unread: bool,
+    /// New or changed entities.
+    pub upserted: u64,
+    /// Deleted entities.
+    pub deleted: u64,
+    /// Entities that mean the same as before.
+    pub unchanged: u64,
+    /// Decisions that an operator should know of, such as gaps and folds.
+    pub notes: usize,
+    /// Rows left out because the operator chose so.
+    pub skipped: usize,
+    /// Why it failed or was refused.
+    pub error: Option<String>,
+}
+
+impl RosterLine {
+    /// Of one ingest.
+    pub fn of(run: &RosterRun) -> Self {
+        let mut line = Self {
+            name: run.name.clone(),
+            outcome: run.outcome(),
+            unread: false,
+            upserted: 0,
+            deleted: 0,
+            unchanged: 0,
+            notes: 0,
+            skipped: 0,
+            error: None,
+        };
+        match &run.result {
+            Ok(report) => {
+                line.unread = report.unread;
+                line.upserted = report.upserted;
+                line.deleted = report.deleted;
+                line.unchanged = report.unchanged;
+                line.notes = report.notes.len();
+                line.skipped = report.skipped.len();
+            }
+            Err(error) => line.error = Some(error.to_string()),
+        }
+        line
+    }
+}
+
+/// A mirror's last cycle as it is kept for `status`, and printed by `sync --json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MirrorLine {
+    /// Its name.
+    pub name: MirrorName,
+    /// Its roster.
+    pub roster: RosterName,
+    /// How it came out.
+    pub outcome: Outcome,
+    /// Items made.
+    pub created: u64,
+    /// Items replaced.
+    pub updated: u64,
+    /// Items removed.
+    pub deleted: u64,
+    /// Items that were as they should be.
+    pub unchanged: u64,
+    /// Items found as they should be, without having known of them.
+    pub adopted: u64,
+    /// Items refused or postponed.
+    pub failed: u64,
+    /// Items left for later on purpose.
+    pub held: u64,
+    /// Items set aside after repeated refusals.
+    pub quarantined: u64,
+    /// Items seen that are not ours.
+    pub foreign: u64,
+    /// Requests sent.
+    pub requests: u64,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// Whether the mirror was read back.
+    pub read_back: bool,
+    /// When it was last read back to the end.
+    pub read_back_at: Option<Timestamp>,
+    /// Entities that belong to no calendar.
+    pub unmapped: Vec<Unmapped>,
+    /// Problems, the first 100.
+    pub problems: Vec<ProblemLine>,
+    /// Why it failed or was refused.
+    pub error: Option<String>,
+    /// How its connection stood at the end; absent when it was not used.
+    pub breaker: Option<serde_json::Value>,
+}
+
+/// Entities that belong to no calendar, for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unmapped {
+    /// Why.
+    pub reason: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// One thing that went wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProblemLine {
+    /// In which calendar.
+    pub calendar: String,
+    /// With which entity, if with one.
+    pub entity: Option<String>,
+    /// What.
+    pub reason: String,
+}
+
+impl MirrorLine {
+    /// Of one cycle.
+    pub fn of(run: &MirrorRun, read_back: bool, gate: &GateStatus) -> Self {
+        let report = run.result.as_ref().ok().cloned().unwrap_or_default();
+        let done = run.outcome() == Outcome::Done;
+        let unmapped = report.unmapped.into_iter();
+        let error = match &run.result {
+            Err(error) => Some(error.to_string()),
+            Ok(CycleReport { refused, .. }) => refused.as_ref().map(GuardRefusal::to_string),
+        };
+        let duration = report.ended_at.duration_since(report.started_at);
+        Self {
+            name: run.name.clone(),
+            roster: run.roster.clone(),
+            outcome: run.outcome(),
+            created: report.created,
+            updated: report.updated,
+            deleted: report.deleted,
+            unchanged: report.unchanged,
+            adopted: report.adopted,
+            failed: report.failed,
+            held: report.held,
+            quarantined: report.quarantined,
+            foreign: report.foreign,
+            requests: report.requests,
+            duration_ms: duration.as_millis().unsigned_abs() as u64,
+            read_back,
+            read_back_at: (read_back && done).then_some(report.ended_at),
+            unmapped: unmapped.map(|(reason, count)| Unmapped { reason, count }).collect(),
+            problems: report.problems.into_iter().map(ProblemLine::of).collect(),
+            error,
+            breaker: serde_json::to_value(gate).ok(),
+        }
+    }
+}
+
+impl ProblemLine {
+    fn of(problem: Problem) -> Self {
+        let Problem { calendar, key, reason } = problem;
+        let entity = key.map(|key| key.to_string());
+        Self { calendar: calendar.to_string(), entity, reason }
+    }
+}
+
+/// Where the last report of a roster is kept.
+pub fn roster_subject(name: &RosterName) -> String {
+    format!("roster/{name}")
+}
+
+/// Where the last report of a mirror is kept.
+pub fn mirror_subject(name: &MirrorName) -> String {
+    format!("mirror/{name}")
+}
+
+/// Reads one roster's source, and keeps the report.
+pub async fn ingest(
+    works: &Works,
+    roster: &RosterWorks,
+    allow_deletions: Option<u64>,
+) -> RosterRun {
+    let result = match works.ingest(roster) {
+        Ok(ingest) => ingest.run(allow_deletions).await,
+        Err(error) => Err(IngestError::Source(error)),
+    };
+    let run = RosterRun { name: roster.name.clone(), result };
+    match &run.result {
+        Ok(report) => event::ingested(report),
+        Err(error) => {
+            event::ingest_failed(run.name.as_str(), run.outcome().as_str(), &error.to_string());
+        }
+    }
+    keep(works, roster_subject(&run.name), &RosterLine::of(&run)).await;
+    run
+}
+
+/// Runs one cycle of one mirror, and keeps the report.
+pub async fn cycle(
+    works: &Works,
+    mirror: &MirrorWorks,
+    options: CycleOptions,
+    output: &Output,
+) -> MirrorRun {
+    let name = mirror.spec.name.as_str();
+    let clock = Arc::clone(&works.outside.clock);
+    let watcher: Box<dyn Watcher> = match output.bars() {
+        Some(bars) => Box::new(bars.mirror(name, clock)),
+        None => Box::new(WaitLog::new(name, clock)),
+    };
+    let result = run_cycle(&mirror.spec, works.equipment(mirror, watcher.as_ref()), options).await;
+    drop(watcher);
+    let run =
+        MirrorRun { name: mirror.spec.name.clone(), roster: mirror.spec.roster.clone(), result };
+    match &run.result {
+        Ok(report) => event::cycled(name, report, run.outcome().as_str()),
+        Err(error) => event::cycle_failed(name, &error.to_string()),
+    }
+    let mut line = MirrorLine::of(&run, options.read_back, &mirror.gate.status());
+    if line.read_back_at.is_none() {
+        line.read_back_at = last_read_back(works, &run.name).await;
+    }
+    keep(works, mirror_subject(&run.name), &line).await;
+    run
+}
+
+/// Runs a cycle of each of these mirrors: those of one connection one after the other, because
+/// they share its budgets, and different connections at once.
+pub async fn cycles(
+    works: &Works,
+    mirrors: &[&MirrorWorks],
+    options: impl Fn(&MirrorWorks) -> CycleOptions,
+    output: &Output,
+) -> Vec<MirrorRun> {
+    let mut connections: BTreeMap<&ConnectionName, Vec<(usize, &MirrorWorks)>> = BTreeMap::new();
+    for (index, mirror) in mirrors.iter().enumerate() {
+        connections.entry(&mirror.connection).or_default().push((index, mirror));
+    }
+    let options = &options;
+    let lanes = connections.into_values().map(|lane| async move {
+        let mut runs = Vec::with_capacity(lane.len());
+        for (index, mirror) in lane {
+            runs.push((index, cycle(works, mirror, options(mirror), output).await));
+        }
+        runs
+    });
+    let mut runs: Vec<_> =
+        futures_util::future::join_all(lanes).await.into_iter().flatten().collect();
+    runs.sort_by_key(|(index, _)| *index);
+    runs.into_iter().map(|(_, run)| run).collect()
+}
+
+/// When a mirror was last read back to the end, as far as is known.
+pub async fn last_read_back(works: &Works, mirror: &MirrorName) -> Option<Timestamp> {
+    let reports = works.reports().await.ok()?;
+    let body = &reports.get(&mirror_subject(mirror))?.body;
+    serde_json::from_str::<MirrorLine>(body).ok()?.read_back_at
+}
+
+/// Keeps a report for `status`. That it cannot be kept is logged and no failure: the work itself
+/// is done and kept.
+async fn keep(works: &Works, subject: String, line: &impl Serialize) {
+    let Ok(body) = serde_json::to_string(line) else { return };
+    let row = ReportRow { subject, at: works.outside.clock.now(), body };
+    if let Err(error) = works.store.put_report(row).await {
+        tracing::warn!("report not kept: {error}");
+    }
+}
+
+/// Says why a mirror is not as it should be, if it is not.
+pub fn tell(run: &MirrorRun, output: &Output) {
+    let name = &run.name;
+    let report = match &run.result {
+        Ok(report) => report,
+        Err(error) => {
+            let failure = Failure::saying(format!("mirror `{name}` is not up to date: {error}"));
+            return output.failure(&failure);
+        }
+    };
+    if let Some(refusal) = &report.refused {
+        return output.failure(&Failure::refused(refusal, "--allow-deletions"));
+    }
+    for (reason, count) in &report.unmapped {
+        output.say(format!("mirror `{name}`: {count} belong to no calendar: {reason}"));
+    }
+    if run.outcome() == Outcome::Done {
+        return;
+    }
+    let mut reasons: BTreeMap<&str, (u64, &Problem)> = BTreeMap::new();
+    for problem in &report.problems {
+        reasons.entry(&problem.reason).or_insert((0, problem)).0 += 1;
+    }
+    let summary = match run.outcome() {
+        Outcome::Failed => format!("mirror `{name}` could not be brought up to date"),
+        Outcome::Done | Outcome::Partly | Outcome::Refused => {
+            format!("mirror `{name}` is only partly up to date")
+        }
+    };
+    let mut text = summary;
+    for (reason, (count, problem)) in &reasons {
+        let more = if *count > 1 { format!(" (and {} more like it)", count - 1) } else { String::new() };
+        text.push_str(&format!("\n  calendar `{}`: {reason}{more}", problem.calendar));
+    }
+    let hint = "running again goes on where it stopped; `rotabridge doctor` looks at the connection";
+    output.failure(&Failure::saying(text).hint(hint));
+}

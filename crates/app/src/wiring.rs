@@ -1,0 +1,304 @@
+//! Where the parts meet: from a configuration to sources, targets, gates and the store.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use connectors::{ConnectionContext, ConnectionError, employees_file};
+use domain::{ConnectionName, Employee, MirrorName, RosterName, SyncWindow};
+use engine::port::{Clock, Entropy, Source, SourceError, Store, StoreError, Target};
+use engine::run::cycle::{Equipment, MirrorSpec};
+use engine::run::gate::Gate;
+use engine::run::ingest::Ingest;
+use engine::run::lease::Ownership;
+use engine::run::watch::Watcher;
+use secrecy::ExposeSecret;
+
+use crate::config::{Config, ConnectionSection, MirrorSection, RosterSection};
+use crate::failure::{Exit, Failure};
+
+/// The outside of this process.
+#[derive(Clone)]
+pub struct Outside {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+    /// Who we are.
+    pub ownership: Arc<dyn Ownership>,
+}
+
+/// Everything, put together.
+pub struct Works {
+    /// What it was made of.
+    pub config: Config,
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// Time, chance, identity.
+    pub outside: Outside,
+    /// The rosters, in the order of the configuration.
+    pub rosters: Vec<RosterWorks>,
+    /// The mirrors, in the order of the configuration.
+    pub mirrors: Vec<MirrorWorks>,
+}
+
+/// One roster and its source.
+pub struct RosterWorks {
+    /// Its name.
+    pub name: RosterName,
+    /// Where it is read from.
+    pub source: Arc<dyn Source>,
+}
+
+/// One mirror and its target.
+pub struct MirrorWorks {
+    /// What it is.
+    pub spec: MirrorSpec,
+    /// Over which connection.
+    pub connection: ConnectionName,
+    /// Where it is kept.
+    pub target: Arc<dyn Target>,
+    /// The way there, shared by all mirrors of the connection.
+    pub gate: Arc<Gate>,
+}
+
+/// How the store is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// It may be made and written.
+    Write,
+    /// Nothing is made: where there is none, an empty one in memory stands in.
+    Look,
+}
+
+/// Opens the store that the configuration names.
+///
+/// # Errors
+/// When it cannot be opened, or has another version.
+pub async fn open_store(config: &Config, opening: Opening) -> Result<Arc<dyn Store>, Failure> {
+    let url = config.store.connect_url(&config.base).map_err(|error| wrong("[store]", &error))?;
+    let url = url.expose_secret();
+    if opening == Opening::Look && store::version(url).await? == 0 {
+        return Ok(store::open("sqlite::memory:").await?);
+    }
+    Ok(store::open(url).await?)
+}
+
+fn wrong(subject: &str, error: &ConnectionError) -> Failure {
+    let failure = Failure::usage(format!("{subject}: {error}"));
+    match error {
+        ConnectionError::File { .. } => {
+            failure.hint("paths are relative to the folder of the configuration")
+        }
+        ConnectionError::Key { .. } | ConnectionError::Role { .. } => failure,
+    }
+}
+
+impl Works {
+    /// Puts everything together; reads secrets, connects to nothing but the store.
+    ///
+    /// # Errors
+    /// When a secret or file cannot be read or the store cannot be opened.
+    pub async fn build(
+        config: Config,
+        outside: Outside,
+        opening: Opening,
+    ) -> Result<Self, Failure> {
+        let store = open_store(&config, opening).await?;
+        Self::over(config, outside, store)
+    }
+
+    /// Puts everything together over a store that is open already.
+    ///
+    /// # Errors
+    /// When a secret or file cannot be read.
+    pub fn over(
+        config: Config,
+        outside: Outside,
+        store: Arc<dyn Store>,
+    ) -> Result<Self, Failure> {
+        let mut rosters = Vec::new();
+        for section in &config.rosters {
+            let connection = find(&config, &section.source)?;
+            let source = connection
+                .config
+                .source(&context(connection, &config, &outside))
+                .map_err(|error| wrong(&format!("connection `{}`", connection.name), &error))?;
+            rosters.push(RosterWorks { name: section.name.clone(), source });
+        }
+        let mut mirrors = Vec::new();
+        let mut gates: BTreeMap<ConnectionName, Arc<Gate>> = BTreeMap::new();
+        for section in &config.mirrors {
+            mirrors.push(mirror(section, &config, &outside, &mut gates)?);
+        }
+        Ok(Self { config, store, outside, rosters, mirrors })
+    }
+
+    /// The section of a roster.
+    ///
+    /// # Errors
+    /// When there is none of this name.
+    pub fn section(&self, name: &RosterName) -> Result<&RosterSection, Failure> {
+        self.config.roster(name).ok_or_else(|| {
+            let known: Vec<&str> = self.rosters.iter().map(|it| it.name.as_str()).collect();
+            unknown("roster", name.as_str(), &known)
+        })
+    }
+
+    /// A roster by the name that was given on the command line.
+    ///
+    /// # Errors
+    /// When there is none of this name.
+    pub fn roster(&self, name: &str) -> Result<&RosterWorks, Failure> {
+        let known: Vec<&str> = self.rosters.iter().map(|it| it.name.as_str()).collect();
+        let found = self.rosters.iter().find(|it| it.name.as_str() == name);
+        found.ok_or_else(|| unknown("roster", name, &known))
+    }
+
+    /// A mirror by the name that was given on the command line.
+    ///
+    /// # Errors
+    /// When there is none of this name.
+    pub fn mirror(&self, name: &str) -> Result<&MirrorWorks, Failure> {
+        let known: Vec<&str> = self.mirrors.iter().map(|it| it.spec.name.as_str()).collect();
+        let found = self.mirrors.iter().find(|it| it.spec.name.as_str() == name);
+        found.ok_or_else(|| unknown("mirror", name, &known))
+    }
+
+    /// The mirrors of one roster.
+    pub fn mirrors_of(&self, roster: &RosterName) -> impl Iterator<Item = &MirrorWorks> {
+        self.mirrors.iter().filter(move |it| it.spec.roster == *roster)
+    }
+
+    /// What the operator's own file says of people; nobody where there is no file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is wrong.
+    pub fn described(&self, roster: &RosterName) -> Result<Vec<Employee>, SourceError> {
+        let section = self.config.roster(roster);
+        let Some(file) = section.and_then(|it| it.employees_file.as_ref()) else {
+            return Ok(Vec::new());
+        };
+        let place = file.display().to_string();
+        let bytes = std::fs::read(self.config.base.join(file)).map_err(|error| {
+            SourceError::Unreadable { place: place.clone(), detail: error.to_string() }
+        })?;
+        employees_file::read(&place, bytes)
+    }
+
+    /// An ingest of a roster, ready to run.
+    ///
+    /// # Errors
+    /// When the employees file cannot be read or is wrong.
+    pub fn ingest<'a>(&'a self, roster: &'a RosterWorks) -> Result<Ingest<'a>, SourceError> {
+        let section = self.config.roster(&roster.name);
+        let window = self.read_window(&roster.name);
+        Ok(Ingest {
+            roster: &roster.name,
+            source: roster.source.as_ref(),
+            store: self.store.as_ref(),
+            clock: self.outside.clock.as_ref(),
+            window: SyncWindow::around(self.outside.clock.now(), window.0, window.1),
+            employees: self.described(&roster.name)?,
+            guard: section.map(|it| it.guard.policy()).unwrap_or_default(),
+        })
+    }
+
+    /// How far a roster is read: as far as it or any of its mirrors looks.
+    fn read_window(&self, roster: &RosterName) -> (std::time::Duration, std::time::Duration) {
+        let own = self.config.roster(roster).map(|it| it.window).unwrap_or_default();
+        self.mirrors_of(roster).fold((own.past.0, own.future.0), |(past, future), mirror| {
+            (past.max(mirror.spec.past), future.max(mirror.spec.future))
+        })
+    }
+
+    /// What a mirror is run with.
+    pub fn equipment<'a>(
+        &'a self,
+        mirror: &'a MirrorWorks,
+        watcher: &'a dyn Watcher,
+    ) -> Equipment<'a> {
+        Equipment {
+            store: self.store.as_ref(),
+            target: mirror.target.as_ref(),
+            gate: &mirror.gate,
+            clock: self.outside.clock.as_ref(),
+            ownership: self.outside.ownership.as_ref(),
+            watcher,
+        }
+    }
+
+    /// The name of a mirror, for those who keep them.
+    pub fn mirror_names<'a>(
+        &'a self,
+        roster: &'a RosterName,
+    ) -> impl Iterator<Item = &'a MirrorName> {
+        self.mirrors_of(roster).map(|it| &it.spec.name)
+    }
+
+    /// When something was last reported of a subject.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn reports(&self) -> Result<BTreeMap<String, engine::port::ReportRow>, StoreError> {
+        let reports = self.store.reports().await?;
+        Ok(reports.into_iter().map(|it| (it.subject.clone(), it)).collect())
+    }
+}
+
+fn unknown(what: &str, name: &str, known: &[&str]) -> Failure {
+    let failure = Failure { exit: Exit::Usage, ..Failure::saying(format!("there is no {what} `{name}`")) };
+    match crate::config::nearest(name, known) {
+        Some(nearest) => failure.hint(format!("did you mean `{nearest}`?")),
+        None => failure.hint(format!("the configuration has {}", crate::config::list(known))),
+    }
+}
+
+fn find<'a>(config: &'a Config, name: &ConnectionName) -> Result<&'a ConnectionSection, Failure> {
+    // The configuration was checked; this only keeps the compiler company.
+    config
+        .connection(name)
+        .ok_or_else(|| Failure::usage(format!("there is no connection named `{name}`")))
+}
+
+fn context(
+    connection: &ConnectionSection,
+    config: &Config,
+    outside: &Outside,
+) -> ConnectionContext {
+    ConnectionContext {
+        name: connection.name.clone(),
+        base: config.base.clone(),
+        clock: Arc::clone(&outside.clock),
+    }
+}
+
+fn mirror(
+    section: &MirrorSection,
+    config: &Config,
+    outside: &Outside,
+    gates: &mut BTreeMap<ConnectionName, Arc<Gate>>,
+) -> Result<MirrorWorks, Failure> {
+    let connection = find(config, &section.connection)?;
+    let target = connection
+        .config
+        .target(&context(connection, config, outside), &section.name, section.config.as_ref())
+        .map_err(|error| wrong(&format!("connection `{}`", connection.name), &error))?;
+    let gate = gates.entry(connection.name.clone()).or_insert_with(|| {
+        let (clock, entropy) = (Arc::clone(&outside.clock), Arc::clone(&outside.entropy));
+        Arc::new(Gate::new(clock, entropy, target.capabilities()))
+    });
+    let roster = config.roster(&section.roster);
+    let window = section.window.or(roster.map(|it| it.window)).unwrap_or_default();
+    let time_zone = roster.map_or("UTC", |it| it.time_zone.as_str());
+    let spec = MirrorSpec {
+        name: section.name.clone(),
+        roster: section.roster.clone(),
+        profile: section.profile(time_zone),
+        target_profile: section.config.profile(),
+        guard: section.guard.policy(),
+        past: window.past.0,
+        future: window.future.0,
+    };
+    let gate = Arc::clone(gate);
+    Ok(MirrorWorks { spec, connection: connection.name.clone(), target, gate })
+}
