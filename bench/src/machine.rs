@@ -11,7 +11,7 @@ pub fn describe(scratch: &Path) -> String {
         let line = cpu.lines().find(|line| line.starts_with(name));
         line.and_then(|line| line.split_once(": ")).map_or("?", |(_, value)| value).to_owned()
     };
-    let cores = cpu.lines().filter(|line| line.starts_with("processor")).count();
+    let cores = cores();
     let memory = read("/proc/meminfo");
     let kib: f64 = memory
         .lines()
@@ -28,6 +28,11 @@ pub fn describe(scratch: &Path) -> String {
         if is_memory(scratch) { "memory" } else { "disk" },
         read("/proc/loadavg").split(' ').next().unwrap_or_default(),
     )
+}
+
+/// Processors that may be used.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// Whether files there are kept in memory only.

@@ -10,17 +10,22 @@ use std::process::ExitCode;
 
 use report::{Report, Row, Trouble};
 
+mod caldav;
 mod child;
 mod feed;
 mod http;
 mod ical_write;
 mod machine;
 mod measure;
+mod memory;
 mod plan;
+mod product;
 mod report;
 mod results;
 mod sample;
+mod stub;
 mod tools;
+mod vdirsyncer;
 
 /// What all benchmarks get.
 #[derive(Debug, Clone)]
@@ -38,7 +43,7 @@ struct Bench {
     run: fn(&Setting) -> Result<Report, Trouble>,
 }
 
-const BENCHES: [Bench; 3] = [
+const BENCHES: [Bench; 5] = [
     Bench {
         name: "ical_write",
         about: "iCalendar written, beside calcard writing the same calendar.",
@@ -56,6 +61,18 @@ const BENCHES: [Bench; 3] = [
         about: "A feed of 200 events served, beside nginx with the same bytes in a file.",
         by_hand: false,
         run: feed::run,
+    },
+    Bench {
+        name: "caldav",
+        about: "10,000 shifts kept in an in-memory CalDAV server, beside vdirsyncer.",
+        by_hand: false,
+        run: caldav::run,
+    },
+    Bench {
+        name: "memory",
+        about: "Memory of a process that syncs 25,000 shifts.",
+        by_hand: false,
+        run: memory::run,
     },
 ];
 
@@ -87,6 +104,7 @@ fn be_child(arguments: &[String]) -> Result<(), Trouble> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["plan"] => plan::be_the_child(),
+        ["stub", ref calendars @ ..] => stub::be_the_child(calendars),
         ["feed-server", place] => feed::be_the_child(place),
         _ => Err(Trouble::failed("not a child that is known")),
     }
