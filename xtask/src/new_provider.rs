@@ -40,9 +40,7 @@ fn is_module_name(name: &str) -> bool {
 
 fn next_steps(name: &str) -> [String; 5] {
     [
-        format!(
-            "add `{name}` to {CONNECTORS}/registry.rs and `mod {name};` to {CONNECTORS}/lib.rs"
-        ),
+        format!("add `{name}` to the list in {CONNECTORS}/registry.rs"),
         "fill wire, map, classify, client, provider: the compiler says what is missing".to_owned(),
         format!("write the vendor's player, crates/simulators/src/{name}/, from its own pages"),
         format!("cargo xtask test -- {name}"),

@@ -8,14 +8,19 @@
 //!
 //! Deliberately not here: databases, serving HTTP, deciding what to write or when to repeat.
 
-pub mod caldav;
 pub mod descriptor;
 pub mod employees_file;
 pub mod registry;
-pub mod roster_file;
 pub mod secret;
 mod table;
 pub mod transport;
+
+macro_rules! modules {
+    ($($folder:ident),* $(,)?) => {
+        $(pub mod $folder;)*
+    };
+}
+registry::providers!(modules);
 
 pub use descriptor::{
     ConnectionConfig, ConnectionContext, ConnectionError, Descriptor, MirrorConfig,

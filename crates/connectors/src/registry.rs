@@ -1,19 +1,28 @@
-//! The list of providers: one line each.
+//! The list of providers: one line each, and nothing else to edit.
 
 use crate::Descriptor;
 
-/// Declares the provider folders; the list *is* the registry.
+/// Gives the list of provider folders to another macro; this list *is* the registry.
+///
+/// The crate root declares a module for each of them, and [`PROVIDERS`] takes their descriptors.
 macro_rules! providers {
+    ($with:ident) => {
+        $with! {
+            caldav,
+            roster_file,
+        }
+    };
+}
+pub(crate) use providers;
+
+macro_rules! descriptors {
     ($($folder:ident),* $(,)?) => {
-        /// Every provider that this build knows, in alphabetical order.
-        pub const PROVIDERS: &[&Descriptor] = &[$(&crate::$folder::DESCRIPTOR),*];
+        &[$(&crate::$folder::DESCRIPTOR),*]
     };
 }
 
-providers! {
-    caldav,
-    roster_file,
-}
+/// Every provider that this build knows, in alphabetical order.
+pub const PROVIDERS: &[&Descriptor] = providers!(descriptors);
 
 /// The provider of this kind.
 #[must_use]

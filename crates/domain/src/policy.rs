@@ -34,7 +34,7 @@ pub enum PrivacyTier {
     /// Everything.
     #[default]
     Full,
-    /// The title and the time; no activities, notes or group.
+    /// The title as it is configured, and the time; no list of activities, no notes.
     Title,
     /// The time only, titled "Busy".
     Busy,

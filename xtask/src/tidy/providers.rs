@@ -70,11 +70,11 @@ fn all_folders(tree: &Tree) -> BTreeSet<String> {
         .collect()
 }
 
-/// Reads the names between the braces of `providers! { … }`.
+/// Reads the names between the braces of `$with! { … }`.
 fn registered(tree: &Tree) -> BTreeSet<String> {
     let list = tree
         .get(REGISTRY)
-        .and_then(|file| file.text.split("\nproviders!").nth(1))
+        .and_then(|file| file.text.split("$with! {").nth(1))
         .and_then(|rest| rest.split('}').next())
         .unwrap_or_default();
     list.split(|c: char| !c.is_alphanumeric() && c != '_')
@@ -178,7 +178,7 @@ mod tests {
             .map(|name| (format!("{CONNECTORS}acme/{name}"), "//! x\n".to_owned()))
             .collect();
         files.push((format!("{CONNECTORS}acme/mod.rs"), header.to_owned()));
-        let list = "//! x\nproviders! {\n    acme,\n    zeta,\n}\n";
+        let list = "//! x\n$with! {\n    acme,\n    zeta,\n}\n";
         files.push((REGISTRY.to_owned(), list.to_owned()));
         files
     }
