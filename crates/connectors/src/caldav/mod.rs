@@ -13,13 +13,13 @@
 //! - an item is ours by its `X-ROTABRIDGE-ORIGIN`, or, from servers that drop it, by its `UID`.
 //!
 //! Quirks, each handled where it is met:
-//! - sync-collection is missing (GMX, posteo, robur), or cuts its answer short with 507 (RFC 6578
-//!   §3.6): then `PROPFIND` with `Depth: 1` lists in full;
+//! - sync-collection is missing (GMX, posteo, robur), or its answer is cut short with 507
+//!   (RFC 6578 §3.6): then `PROPFIND` with `Depth: 1` lists in full;
 //! - a bad delta token is told by 403, 412, 500 and others, or is accepted silently (DAViCal,
 //!   SOGo, Stalwart, purelymail): only a listing without a token, now and then, finds what was
 //!   missed;
-//! - etags are absent after PUT (servers that rewrite), weak (GMX) or encoded (Bedework): they count
-//!   as none, and a look gives the strong one;
+//! - etags are absent after PUT (servers that rewrite), weak (GMX) or encoded (Bedework): they
+//!   count as none, and a look gives the strong one;
 //! - SOGo and Zimbra ignore `If-None-Match: *`. The deterministic name makes that harmless for
 //!   us: what would be overwritten is our own item.
 //!
