@@ -62,7 +62,8 @@ impl fmt::Display for EntityKind {
 /// A word that names no kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{found}` is not a kind of entity; expected one of employee, open_shift, schedule_group, shift, time_off, time_off_reason"
+    "`{found}` is not a kind of entity; expected one of employee, open_shift, \
+     schedule_group, shift, time_off, time_off_reason"
 )]
 pub struct UnknownKind {
     /// What was found.

@@ -373,7 +373,8 @@ mod tests {
             let names: Vec<_> = jiff::tz::db().available().collect();
             let zone = zone(names[index % names.len()].as_str());
             let first = date(1970, 1, 1).checked_add(jiff::Span::new().days(day)).unwrap();
-            let (second, third) = (first.tomorrow().unwrap(), first.tomorrow().unwrap().tomorrow().unwrap());
+            let second = first.tomorrow().unwrap();
+            let third = second.tomorrow().unwrap();
             let days = (
                 days_to_interval(first, second, &zone),
                 days_to_interval(second, third, &zone),

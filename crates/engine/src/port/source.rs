@@ -115,11 +115,18 @@ pub enum SourceError {
         detail: String,
     },
     /// Rows are wrong, and the operator did not choose to skip them: nothing was taken.
-    #[error("{} bad {} in `{}`; nothing was taken from it", faults.len() + more, if faults.len() + more == 1 { "row" } else { "rows" }, faults.first().map_or("", |fault| fault.place.as_str()))]
+    #[error("{}", bad_rows(faults, *more))]
     BadRows {
         /// The first of them, at most [`domain::limits::BAD_ROWS_REPORTED_MAX`].
         faults: Vec<FieldFault>,
         /// How many more there are.
         more: usize,
     },
+}
+
+fn bad_rows(faults: &[FieldFault], more: usize) -> String {
+    let count = faults.len() + more;
+    let rows = if count == 1 { "row" } else { "rows" };
+    let place = faults.first().map_or("", |fault| fault.place.as_str());
+    format!("{count} bad {rows} in `{place}`; nothing was taken from it")
 }

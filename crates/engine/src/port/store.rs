@@ -46,7 +46,8 @@ pub enum StoreError {
     },
     /// Somebody else changed the roster in between: read again and try again.
     #[error(
-        "roster `{roster}` was changed by somebody else meanwhile (change {found}, expected {expected})"
+        "roster `{roster}` was changed by somebody else meanwhile \
+         (change {found}, expected {expected})"
     )]
     Superseded {
         /// Which roster.

@@ -201,7 +201,8 @@ mod tests {
     proptest! {
         #[test]
         fn never_more_in_any_period_than_the_rate_and_one_burst(
-            requests in 1u32..20, seconds in 1u64..10, gaps in prop::collection::vec(0i64..400, 1..200),
+            requests in 1u32..20, seconds in 1u64..10,
+            gaps in prop::collection::vec(0i64..400, 1..200),
         ) {
             let mut quota = quota(None, Some((f64::from(requests), seconds)));
             let (mut now, mut sent) = (0, Vec::new());
