@@ -141,16 +141,17 @@ impl MemoryTarget {
 
     /// A person puts an item of their own there, over whatever was there.
     pub fn put_foreign(&self, calendar: &CalendarKey, id: &RemoteId, body: &str) {
+        let (content, origin, revision, etag) = (None, None, None, ETag(String::new()));
+        let body = body.to_owned();
+        self.put(calendar, id, KeptItem { etag, content, origin, revision, body });
+    }
+
+    /// A person puts this item there, over whatever was there: say, a copy of another one. It
+    /// gets an etag of its own.
+    pub fn put(&self, calendar: &CalendarKey, id: &RemoteId, item: KeptItem) {
         let mut calendars = self.lock();
         let calendar = calendars.entry(calendar.clone()).or_default();
-        let body = body.to_owned();
-        calendar.put(id.clone(), |etag| KeptItem {
-            etag,
-            content: None,
-            origin: None,
-            revision: None,
-            body,
-        });
+        calendar.put(id.clone(), |etag| KeptItem { etag, ..item });
     }
 
     /// A person changes an item; whether it was there.

@@ -1,0 +1,268 @@
+//! What calendars must hold, worked out from the truth on a path of its own: nothing here calls
+//! the engine's mapping or its planner.
+
+use std::collections::BTreeMap;
+
+use domain::policy::PrivacyTier;
+use domain::{
+    CalendarEvent, CalendarKey, EntityId, EntityKey, EntityKind, EventSpan, MirrorName, ShowAs,
+    UtcInterval, Visibility,
+};
+use engine::port::Content;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use testkit::memory_target::MemoryTarget;
+
+use crate::truth::{Absent, Person, Truth, Work, absence_id, shift_id};
+
+/// How far back mirrors look, in hours.
+pub const PAST_HOURS: i64 = 7 * 24;
+/// How far ahead mirrors look, in hours.
+pub const FUTURE_HOURS: i64 = 12 * 24;
+
+/// Decides what must be.
+pub struct Oracle<'a> {
+    /// What is true.
+    pub truth: &'a Truth,
+    /// How much is shown.
+    pub privacy: PrivacyTier,
+    /// Whether the server drops labels.
+    pub rewrites: bool,
+    /// Which mirror.
+    pub mirror: &'a MirrorName,
+    /// When.
+    pub now: Timestamp,
+    /// Whether ids are the source's own.
+    pub native_ids: bool,
+}
+
+/// One item that must be there.
+#[derive(Debug, Clone, PartialEq)]
+struct Expected {
+    key: EntityKey,
+    calendar: CalendarKey,
+    event: CalendarEvent,
+}
+
+/// One item that is there and is ours.
+struct Found {
+    key: EntityKey,
+    calendar: CalendarKey,
+    event: Option<CalendarEvent>,
+}
+
+/// How far a target is from what it must be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// What must be there and is not, or looks different.
+    pub missing: Vec<String>,
+    /// What is there and must not be.
+    pub surplus: Vec<String>,
+    /// Writes that put it right, if ids are native.
+    pub writes: u64,
+}
+
+impl Difference {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.missing.is_empty() && self.surplus.is_empty()
+    }
+}
+
+fn zoned(day: jiff::civil::Date, hour: i8, minute: i8, zone: &str) -> Timestamp {
+    let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
+    let local = day.at(hour, minute, 0, 0).to_zoned(zone);
+    local.map_or(Timestamp::UNIX_EPOCH, |it| it.timestamp())
+}
+
+fn clock(at: Timestamp) -> String {
+    let minutes = at.as_second().rem_euclid(86_400) / 60;
+    format!("{:02}:{:02}", minutes / 60, minutes % 60)
+}
+
+impl Oracle<'_> {
+    /// Start and end of the window: whole hours around now.
+    fn window(&self) -> (Timestamp, Timestamp) {
+        let second = self.now.as_second();
+        let hour = Timestamp::from_second(second - second.rem_euclid(3600)).unwrap_or(self.now);
+        let at = |hours| hour + SignedDuration::from_hours(hours);
+        (at(-PAST_HOURS), at(FUTURE_HOURS))
+    }
+
+    fn in_window(&self, from: Timestamp, to: Timestamp) -> bool {
+        let (start, end) = self.window();
+        from < end && to > start
+    }
+
+    fn expected(&self) -> Vec<Expected> {
+        let mut expected = Vec::new();
+        for (number, work) in &self.truth.shifts {
+            let start = zoned(work.day, work.hour, 30, work.zone);
+            let end = start + SignedDuration::from_mins(work.minutes);
+            let Ok(interval) = UtcInterval::new(start, end) else { continue };
+            if self.in_window(start, end) {
+                let event = self.show_work(work, interval);
+                self.expect(&mut expected, EntityKind::Shift, shift_id(*number), &work.who, event);
+            }
+        }
+        for (number, absent) in &self.truth.absences {
+            let (from, to, span) = when_absent(absent);
+            if let Some(span) = span.filter(|_| self.in_window(from, to)) {
+                let event = self.show_absence(absent, span);
+                let id = absence_id(*number);
+                self.expect(&mut expected, EntityKind::TimeOff, id, &absent.who, event);
+            }
+        }
+        expected
+    }
+
+    fn expect(
+        &self,
+        expected: &mut Vec<Expected>,
+        kind: EntityKind,
+        id: String,
+        who: &str,
+        mut event: CalendarEvent,
+    ) {
+        if self.rewrites {
+            event.categories.clear();
+        }
+        let person = self.truth.people.get(who);
+        let calendar = person.and_then(calendar_of);
+        if let (Some(calendar), Ok(id)) = (calendar, EntityId::new(id)) {
+            expected.push(Expected { key: EntityKey { kind, id }, calendar, event });
+        }
+    }
+
+    fn show_work(&self, work: &Work, interval: UtcInterval) -> CalendarEvent {
+        let full = self.privacy == PrivacyTier::Full;
+        let group = work.group.as_ref().map(|id| self.truth.groups.get(id).unwrap_or(id));
+        let title = match group {
+            Some(group) => format!("{} – {group}", work.label),
+            None => work.label.to_owned(),
+        };
+        let mut lines = Vec::new();
+        if work.with_break && work.minutes >= 150 {
+            let from = interval.start() + SignedDuration::from_mins(120);
+            let to = from + SignedDuration::from_mins(30);
+            lines.push(format!("{}–{} Break (unpaid)", clock(from), clock(to)));
+        }
+        lines.extend(work.notes.clone());
+        CalendarEvent {
+            summary: if self.privacy == PrivacyTier::Busy { "Busy".into() } else { title },
+            description: (full && !lines.is_empty()).then(|| lines.join("\n")),
+            location: None,
+            categories: if full { vec![work.label.to_owned()] } else { Vec::new() },
+            span: EventSpan::Timed(interval),
+            show_as: ShowAs::Busy,
+            visibility: Visibility::Default,
+        }
+    }
+
+    fn show_absence(&self, absent: &Absent, span: EventSpan) -> CalendarEvent {
+        let reason = absent.reason.as_ref().and_then(|id| self.truth.reasons.get(id));
+        let (summary, description, show_as) = match self.privacy {
+            PrivacyTier::Full => {
+                let reason = reason.cloned().unwrap_or_else(|| "Time off".into());
+                (reason, absent.notes.clone(), ShowAs::OutOfOffice)
+            }
+            PrivacyTier::Title => ("Time off".into(), None, ShowAs::OutOfOffice),
+            PrivacyTier::Busy => ("Busy".into(), None, ShowAs::Busy),
+        };
+        CalendarEvent {
+            summary,
+            description,
+            location: None,
+            categories: Vec::new(),
+            span,
+            show_as,
+            visibility: Visibility::Default,
+        }
+    }
+
+    fn found(&self, target: &MemoryTarget) -> Vec<Found> {
+        let mut found = Vec::new();
+        target.for_each(|calendar, _, item| {
+            let Some(origin) = item.origin.as_ref().filter(|it| it.mirror == *self.mirror) else {
+                return;
+            };
+            let event = match &item.content {
+                Some(Content::Event(event)) => Some(event.clone()),
+                Some(Content::Entity(_)) | None => None,
+            };
+            found.push(Found { key: origin.key.clone(), calendar: calendar.clone(), event });
+        });
+        found
+    }
+
+    /// Whether an item shows something that was over before the window: left alone.
+    fn is_history(&self, event: Option<&CalendarEvent>) -> bool {
+        let (start, _) = self.window();
+        match event.map(|event| event.span) {
+            Some(EventSpan::Timed(interval)) => interval.end() <= start,
+            // Days end up to 14 hours apart, depending on where they are.
+            Some(EventSpan::AllDay { end, .. }) => {
+                zoned(end, 0, 0, "UTC") <= start + SignedDuration::from_hours(14)
+            }
+            None => false,
+        }
+    }
+
+    /// Holds a target against what must be.
+    #[must_use]
+    pub fn compare(&self, target: &MemoryTarget) -> Difference {
+        let mut difference = Difference::default();
+        let mut there: BTreeMap<String, Vec<Found>> = BTreeMap::new();
+        for found in self.found(target) {
+            there.entry(self.address(&found.key, &found.calendar)).or_default().push(found);
+        }
+        for expected in self.expected() {
+            let Expected { key, calendar, event } = expected;
+            let like = there.entry(self.address(&key, &calendar)).or_default();
+            let exact = like.iter().position(|it| it.event.as_ref() == Some(&event));
+            let place = exact.or_else(|| {
+                like.first().filter(|_| self.native_ids).map(|_| 0)
+            });
+            let found = place.map(|place| like.remove(place));
+            if found.as_ref().is_none_or(|it| it.event.as_ref() != Some(&event)) {
+                difference.writes += 1;
+                let seen = found.and_then(|it| it.event);
+                let line = format!("{key} in {calendar}: expected {event:?}, found {seen:?}");
+                difference.missing.push(line);
+            }
+        }
+        for found in there.into_values().flatten() {
+            if !self.is_history(found.event.as_ref()) {
+                difference.writes += 1;
+                let Found { key, calendar, event } = found;
+                difference.surplus.push(format!("{key} in {calendar}: {event:?}"));
+            }
+        }
+        difference
+    }
+
+    /// Where items are compared: by entity where its id is known, else by calendar.
+    fn address(&self, key: &EntityKey, calendar: &CalendarKey) -> String {
+        if self.native_ids { format!("{calendar} {key}") } else { calendar.to_string() }
+    }
+}
+
+/// The calendar of a person.
+#[must_use]
+pub fn calendar_of(person: &Person) -> Option<CalendarKey> {
+    let email = person.email.as_ref()?;
+    CalendarKey::new(format!("{email}/shifts")).ok()
+}
+
+fn when_absent(absent: &Absent) -> (Timestamp, Timestamp, Option<EventSpan>) {
+    let Absent { first, days, zone, .. } = absent;
+    if *days == 0 {
+        let from = zoned(*first, 13, 30, zone);
+        let to = from + SignedDuration::from_hours(2);
+        return (from, to, UtcInterval::new(from, to).ok().map(EventSpan::Timed));
+    }
+    let end = absent.end();
+    let (from, to) = (zoned(*first, 0, 0, zone), zoned(end, 0, 0, zone));
+    (from, to, Some(EventSpan::AllDay { first: *first, end }))
+}

@@ -1,0 +1,257 @@
+//! The store as one process sees it: it takes a moment, it fails now and then, and other
+//! processes get in between.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::{CalendarKey, EmployeeId, EntityKey, EntityKind, MirrorName, RosterName, SyncWindow};
+use engine::port::{
+    AuditEntry, CalendarState, ChangeSeq, CommitReceipt, Cursor, Epoch, FeedId, FeedKey, FeedLink,
+    FeedStore, FoundEntity, IdentityHint, IngestCommit, IngestReceipt, IntentState, LeaseDomain,
+    LeaseGrant, LedgerCommit, LedgerRow, LedgerWrite, MirrorCounts, ReportRow, RosterCounts,
+    RosterEntry, RosterIndexRow, Scope, SourceState, Store, StoreError, Subject,
+};
+use jiff::Timestamp;
+use testkit::memory_store::MemoryStore;
+use testkit::seeded_entropy::SeededEntropy;
+
+use crate::Sabotage;
+use crate::executor::give_way;
+use crate::faults::Faults;
+
+/// The store as one process sees it.
+pub struct ShakyStore {
+    /// What it really holds.
+    pub inner: Arc<MemoryStore>,
+    /// What goes wrong.
+    pub faults: Faults,
+    /// What is broken on purpose.
+    pub sabotage: Option<Sabotage>,
+    /// When.
+    pub chance: SeededEntropy,
+}
+
+fn broken(operation: &'static str) -> StoreError {
+    StoreError::Failed { operation, detail: "the connection to the database broke".into() }
+}
+
+impl ShakyStore {
+    async fn begin(&self, operation: &'static str) -> Result<(), StoreError> {
+        give_way().await;
+        if self.chance.below(1000) < self.faults.store_before {
+            return Err(broken(operation));
+        }
+        Ok(())
+    }
+
+    async fn end<T>(
+        &self,
+        operation: &'static str,
+        result: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        give_way().await;
+        if self.chance.below(1000) < self.faults.store_after {
+            return Err(broken(operation));
+        }
+        result
+    }
+}
+
+/// One operation: an await point, perhaps a failure, the operation, and both again.
+macro_rules! pass {
+    ($self:ident, $operation:literal, $call:expr) => {{
+        $self.begin($operation).await?;
+        let result = $call.await;
+        $self.end($operation, result).await
+    }};
+}
+
+#[async_trait]
+impl Store for ShakyStore {
+    async fn roster_index(
+        &self,
+        roster: &RosterName,
+    ) -> Result<(ChangeSeq, Vec<RosterIndexRow>), StoreError> {
+        pass!(self, "read the roster", self.inner.roster_index(roster))
+    }
+
+    async fn roster_entries(
+        &self,
+        roster: &RosterName,
+        keys: &[EntityKey],
+    ) -> Result<Vec<RosterEntry>, StoreError> {
+        pass!(self, "read entities", self.inner.roster_entries(roster, keys))
+    }
+
+    async fn employee_entries(
+        &self,
+        roster: &RosterName,
+        employee: &EmployeeId,
+        window: &SyncWindow,
+    ) -> Result<Vec<RosterEntry>, StoreError> {
+        pass!(self, "read entities", self.inner.employee_entries(roster, employee, window))
+    }
+
+    async fn entries_of_kind(
+        &self,
+        roster: &RosterName,
+        kind: EntityKind,
+    ) -> Result<Vec<RosterEntry>, StoreError> {
+        pass!(self, "read entities", self.inner.entries_of_kind(roster, kind))
+    }
+
+    async fn source_state(&self, roster: &RosterName) -> Result<SourceState, StoreError> {
+        pass!(self, "read the source's state", self.inner.source_state(roster))
+    }
+
+    async fn commit_ingest(
+        &self,
+        roster: &RosterName,
+        mut commit: IngestCommit,
+    ) -> Result<IngestReceipt, StoreError> {
+        if self.sabotage == Some(Sabotage::ForgetTombstones) {
+            commit.tombstones.clear();
+        }
+        pass!(self, "commit an ingest", self.inner.commit_ingest(roster, commit))
+    }
+
+    async fn identity_hints(&self, roster: &RosterName) -> Result<Vec<IdentityHint>, StoreError> {
+        pass!(self, "read hints", self.inner.identity_hints(roster))
+    }
+
+    async fn add_identity_hints(
+        &self,
+        roster: &RosterName,
+        hints: &[IdentityHint],
+    ) -> Result<(), StoreError> {
+        pass!(self, "add hints", self.inner.add_identity_hints(roster, hints))
+    }
+
+    async fn find_entities(&self, id: &str) -> Result<Vec<FoundEntity>, StoreError> {
+        pass!(self, "find entities", self.inner.find_entities(id))
+    }
+
+    async fn roster_counts(&self, roster: &RosterName) -> Result<RosterCounts, StoreError> {
+        pass!(self, "count", self.inner.roster_counts(roster))
+    }
+
+    async fn subjects(
+        &self,
+        mirror: &MirrorName,
+        roster: &RosterName,
+        kinds: &[EntityKind],
+        scope: &Scope,
+        after: Option<&EntityKey>,
+        limit: usize,
+    ) -> Result<Vec<Subject>, StoreError> {
+        let found = self.inner.subjects(mirror, roster, kinds, scope, after, limit);
+        pass!(self, "read subjects", found)
+    }
+
+    async fn ledger_of_calendar(
+        &self,
+        mirror: &MirrorName,
+        calendar: &CalendarKey,
+    ) -> Result<Vec<LedgerRow>, StoreError> {
+        pass!(self, "read the ledger", self.inner.ledger_of_calendar(mirror, calendar))
+    }
+
+    async fn commit_ledger(
+        &self,
+        mirror: &MirrorName,
+        mut commit: LedgerCommit,
+    ) -> Result<CommitReceipt, StoreError> {
+        if self.sabotage == Some(Sabotage::SendBeforeDurable) {
+            let sent = |write: &LedgerWrite| match write {
+                LedgerWrite::Put(row) => {
+                    row.intent.as_ref().is_some_and(|it| it.state == IntentState::Sent)
+                }
+                LedgerWrite::Remove { .. } => false,
+            };
+            commit.writes.retain(|write| !sent(write));
+        }
+        pass!(self, "commit to the ledger", self.inner.commit_ledger(mirror, commit))
+    }
+
+    async fn calendar_states(&self, mirror: &MirrorName) -> Result<Vec<CalendarState>, StoreError> {
+        pass!(self, "read calendars", self.inner.calendar_states(mirror))
+    }
+
+    async fn cursor(&self, mirror: &MirrorName) -> Result<Cursor, StoreError> {
+        pass!(self, "read the cursor", self.inner.cursor(mirror))
+    }
+
+    async fn mirror_counts(&self, mirror: &MirrorName) -> Result<MirrorCounts, StoreError> {
+        pass!(self, "count", self.inner.mirror_counts(mirror))
+    }
+
+    async fn history(&self, key: &EntityKey) -> Result<Vec<AuditEntry>, StoreError> {
+        pass!(self, "read the history", self.inner.history(key))
+    }
+
+    async fn acquire_leases(
+        &self,
+        domains: &[LeaseDomain],
+        owner: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<LeaseGrant>, StoreError> {
+        pass!(self, "take leases", self.inner.acquire_leases(domains, owner, now, until))
+    }
+
+    async fn take_over_lease(
+        &self,
+        domain: &LeaseDomain,
+        from: &str,
+        epoch: Epoch,
+        owner: &str,
+        until: Timestamp,
+    ) -> Result<LeaseGrant, StoreError> {
+        let taken = self.inner.take_over_lease(domain, from, epoch, owner, until);
+        pass!(self, "take over a lease", taken)
+    }
+
+    async fn release_leases(&self, leases: &[(LeaseDomain, Epoch)]) -> Result<(), StoreError> {
+        pass!(self, "give leases back", self.inner.release_leases(leases))
+    }
+
+    async fn put_report(&self, report: ReportRow) -> Result<(), StoreError> {
+        self.inner.put_report(report).await
+    }
+
+    async fn reports(&self) -> Result<Vec<ReportRow>, StoreError> {
+        self.inner.reports().await
+    }
+}
+
+/// Feeds are not part of the simulation.
+#[async_trait]
+impl FeedStore for ShakyStore {
+    async fn add_feed_link(&self, link: FeedLink) -> Result<(), StoreError> {
+        self.inner.add_feed_link(link).await
+    }
+
+    async fn feed_link_by_token(&self, hash: &[u8; 32]) -> Result<Option<FeedLink>, StoreError> {
+        self.inner.feed_link_by_token(hash).await
+    }
+
+    async fn feed_links(&self) -> Result<Vec<FeedLink>, StoreError> {
+        self.inner.feed_links().await
+    }
+
+    async fn revoke_feed_link(&self, id: &FeedId, at: Timestamp) -> Result<bool, StoreError> {
+        self.inner.revoke_feed_link(id, at).await
+    }
+
+    async fn feed_keys(&self, now: Timestamp) -> Result<Vec<FeedKey>, StoreError> {
+        self.inner.feed_keys(now).await
+    }
+
+    async fn rotate_feed_key(
+        &self,
+        key: FeedKey,
+        former_retire_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.inner.rotate_feed_key(key, former_retire_at).await
+    }
+}

@@ -1,0 +1,372 @@
+//! One world: the schedule changes, things go wrong, then everything becomes quiet, and the
+//! oracle looks.
+
+use std::sync::Arc;
+
+use domain::CalendarKey;
+use engine::port::Clock;
+use engine::run::cycle::MirrorSpec;
+use jiff::SignedDuration;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use testkit::manual_clock::ManualClock;
+use testkit::memory_store::MemoryStore;
+use testkit::memory_target::MemoryTarget;
+use testkit::ownership::{NamedOwner, Obituaries};
+use testkit::seeded_entropy::SeededEntropy;
+
+use crate::executor::{Deliveries, Ending, Executor, Roughness};
+use crate::faults::Faults;
+use crate::oracle::{Difference, Oracle, calendar_of};
+use crate::people::People;
+use crate::process::{Job, Parts, Process, mirror_of};
+use crate::script::Script;
+use crate::setup::Setup;
+use crate::shaky_store::ShakyStore;
+use crate::source::{Lie, ScriptedSource};
+use crate::trace::Trace;
+use crate::wire::Wire;
+use crate::{Outcome, Sabotage};
+
+/// Syncs after which a quiet world must have converged.
+const QUIET_SYNCS_MAX: u32 = 8;
+/// Changes of the schedule between two syncs.
+const CHANGES_MAX: u64 = 7;
+
+/// A world under way.
+pub struct World {
+    setup: Setup,
+    seed: u64,
+    chance: SeededEntropy,
+    clock: ManualClock,
+    trace: Trace,
+    executor: Executor,
+    wire: Arc<Wire>,
+    store: Arc<MemoryStore>,
+    source: Arc<ScriptedSource>,
+    spec: MirrorSpec,
+    script: Script,
+    people: People,
+    obituaries: Obituaries,
+    processes: Vec<Arc<Process>>,
+    started: u64,
+    quiet: bool,
+    calendars: Vec<CalendarKey>,
+}
+
+/// Independent sequences of chance from one seed.
+fn stream(seed: u64, number: u64) -> SeededEntropy {
+    let mixed = SeededEntropy::new(seed.wrapping_mul(0x2545_f491_4f6c_dd1d).wrapping_add(number));
+    SeededEntropy::new(mixed.next())
+}
+
+impl World {
+    /// The world of `seed`, at its beginning.
+    #[must_use]
+    pub fn new(seed: u64, sabotage: Option<Sabotage>) -> Self {
+        let setup = Setup::draw(&stream(seed, 1));
+        let begins: Date = setup.begins.parse().unwrap_or(Date::ZERO);
+        let noon = begins.at(12, 0, 0, 0).to_zoned(TimeZone::UTC).map(|it| it.timestamp());
+        let clock = ManualClock::new(noon.unwrap_or(jiff::Timestamp::UNIX_EPOCH));
+        let trace = Trace::new(clock.clone());
+        let deliveries = Deliveries::default();
+        let spec = mirror_of(&testkit::builders::roster(), setup.privacy);
+        let wire = Arc::new(Wire::new(
+            (MemoryTarget::new(setup.habits.clone()), spec.name.clone()),
+            (clock.clone(), trace.clone()),
+            (stream(seed, 2), deliveries.clone()),
+            setup.late,
+            sabotage,
+        ));
+        let script = Script::begin(&setup, begins, stream(seed, 3));
+        let source = ScriptedSource::new(setup.source, script.truth.clone());
+        trace.line(format_args!("seed {seed}: {setup:?}"));
+        let store = Arc::new(MemoryStore::new());
+        wire.set_store(&store);
+        Self {
+            executor: Executor::new(clock.clone(), stream(seed, 4), deliveries),
+            people: People::new(stream(seed, 5)),
+            chance: stream(seed, 6),
+            obituaries: Obituaries::default(),
+            processes: Vec::new(),
+            started: 0,
+            quiet: false,
+            calendars: Vec::new(),
+            setup,
+            seed,
+            clock,
+            trace,
+            wire,
+            store,
+            source,
+            spec,
+            script,
+        }
+    }
+
+    /// Lets the world happen.
+    #[must_use]
+    pub fn run(mut self) -> Outcome {
+        self.publish();
+        self.wire.set_faults(self.setup.faults);
+        for index in 0..self.setup.replicas {
+            self.restart(index);
+        }
+        for round in 0..self.setup.rounds {
+            self.trace.line(format_args!("round {round}"));
+            self.round(round);
+            if self.trace.is_broken() {
+                return self.end();
+            }
+        }
+        self.become_quiet();
+        self.end()
+    }
+
+    fn end(self) -> Outcome {
+        self.people.check(&self.wire);
+        let (trace, violations) = self.trace.take();
+        Outcome { seed: self.seed, violations, trace, writes: self.wire.writes() }
+    }
+
+    /// The source says what is true; whose calendars are whose becomes known to the oracle.
+    fn publish(&mut self) {
+        self.source.set_truth(&self.script.truth);
+        for (id, person) in &self.script.truth.people {
+            if let Some(calendar) = calendar_of(person)
+                && !self.calendars.contains(&calendar)
+            {
+                self.wire.set_owner(calendar.clone(), id);
+                self.calendars.push(calendar);
+            }
+        }
+    }
+
+    /// Starts a process in the place of one that is gone.
+    fn restart(&mut self, index: usize) {
+        self.started += 1;
+        let name = format!("process{index}-{}", self.started);
+        if let Some(gone) = self.processes.get(index)
+            && (self.setup.deaths_known || self.chance.chance(30))
+        {
+            self.obituaries.add(gone.name.clone());
+        }
+        let faults = if self.quiet { Faults::default() } else { self.setup.faults };
+        let store = ShakyStore {
+            inner: Arc::clone(&self.store),
+            faults,
+            sabotage: self.wire.sabotage,
+            chance: stream(self.seed, 1000 + self.started),
+        };
+        let parts = Parts {
+            owner: NamedOwner::new(name.clone(), self.obituaries.clone()),
+            name,
+            wire: Arc::clone(&self.wire),
+            store,
+            source: Arc::clone(&self.source),
+            spec: self.spec.clone(),
+            alone: self.setup.replicas == 1,
+        };
+        let process = Process::start(parts, stream(self.seed, 2000 + self.started));
+        if index < self.processes.len() {
+            self.processes[index] = process;
+        } else {
+            self.processes.push(process);
+        }
+    }
+
+    fn round(&mut self, round: u64) {
+        if self.setup.store_lost && round + 1 == self.setup.rounds {
+            self.lose_store();
+            return;
+        }
+        if round > 0 {
+            for _ in 0..self.chance.below(CHANGES_MAX) {
+                let told = self.script.change();
+                self.trace.line(format_args!("script: {told}"));
+            }
+            self.publish();
+        }
+        self.people_act();
+        if self.setup.lies && round > 0 && self.chance.chance(50) {
+            let lies = [Lie::Emptied, Lie::Halved, Lie::Unreachable];
+            let lie = lies[self.chance.below(3) as usize];
+            self.trace.line(format_args!("the source is {lie:?}"));
+            self.source.set_lie(lie);
+        }
+        let expected = self.setup.is_undisturbed().then(|| self.difference());
+        let before = self.wire.writes();
+        let read_back = self.chance.chance(15);
+        for _ in 0..=self.chance.below(2) {
+            self.sync(Job::Sync { read_back }, self.setup.roughness);
+        }
+        self.source.set_lie(Lie::Honest);
+        if let Some(expected) = expected {
+            self.check_economy(&expected, self.wire.writes() - before);
+        }
+        self.time_passes();
+    }
+
+    fn people_act(&mut self) {
+        if !self.setup.people_act {
+            return;
+        }
+        for _ in 0..self.chance.below(4) {
+            let told = self.people.act(&self.wire, &self.script.truth, &self.calendars);
+            self.trace.line(told);
+        }
+    }
+
+    fn time_passes(&mut self) {
+        let seconds = match self.chance.below(4) {
+            0 => self.chance.below(10),
+            1 => self.chance.below(120),
+            2 => self.chance.below(7200),
+            _ => self.chance.below(3 * 86_400),
+        };
+        let until = self.clock.now() + SignedDuration::from_secs(seconds as i64);
+        self.executor.settle(until);
+    }
+
+    /// One job for each process; who dies is replaced.
+    fn sync(&mut self, job: Job, roughness: Roughness) -> bool {
+        let mut activities: Vec<futures_util::future::LocalBoxFuture<'static, ()>> = Vec::new();
+        for process in &self.processes {
+            activities.push(Box::pin(Arc::clone(process).work(job)));
+        }
+        let endings = match self.executor.run(activities, roughness) {
+            Ok(endings) => endings,
+            Err(stuck) => {
+                self.trace.violation("0 (goes on)", stuck);
+                return false;
+            }
+        };
+        let mut all_done = true;
+        for (index, ending) in endings.into_iter().enumerate() {
+            let done = self.processes[index].take_outcome();
+            all_done &= done && ending == Ending::Finished;
+            if ending == Ending::Crashed {
+                self.trace.line(format_args!("{} crashes", self.processes[index].name));
+                self.restart(index);
+            }
+        }
+        all_done
+    }
+
+    fn oracle(&self) -> Oracle<'_> {
+        Oracle {
+            truth: &self.script.truth,
+            privacy: self.setup.privacy,
+            rewrites: self.setup.habits.rewrites,
+            mirror: &self.spec.name,
+            now: self.clock.now(),
+            native_ids: self.setup.source.native_ids,
+        }
+    }
+
+    fn difference(&self) -> Difference {
+        self.oracle().compare(&self.wire.target)
+    }
+
+    fn check_converged(&self, when: &str) {
+        let Difference { missing, surplus, writes: _ } = self.difference();
+        for line in missing {
+            self.trace.violation("1 (converges)", format_args!("{when}, not there: {line}"));
+        }
+        for line in surplus {
+            self.trace.violation("1 (converges)", format_args!("{when}, too much: {line}"));
+        }
+    }
+
+    /// Promise 4: as many writes as changes, where nothing went wrong.
+    fn check_economy(&self, expected: &Difference, writes: u64) {
+        if writes != expected.writes {
+            let changes = expected.writes;
+            self.trace.violation("4 (writes)", format_args!("{writes} for {changes} changes"));
+        }
+        self.check_converged("after an undisturbed cycle");
+    }
+
+    fn wait(&mut self, seconds: i64) {
+        let until = self.clock.now() + SignedDuration::from_secs(seconds);
+        self.executor.settle(until);
+    }
+
+    /// Nothing goes wrong any more.
+    fn calm(&mut self) {
+        self.quiet = true;
+        self.wire.set_faults(Faults::default());
+        for index in 0..self.processes.len() {
+            self.restart(index);
+        }
+        self.wait(60);
+    }
+
+    /// Syncs until there is nothing more to do; whether it came to that.
+    fn converge(&mut self, read_back: bool) -> bool {
+        for _ in 0..QUIET_SYNCS_MAX {
+            let before = self.wire.writes();
+            let done = self.sync(Job::Sync { read_back }, Roughness::default());
+            self.wait(40);
+            if done && self.wire.writes() == before {
+                return true;
+            }
+            if self.trace.is_broken() {
+                return false;
+            }
+        }
+        false
+    }
+
+    fn become_quiet(&mut self) {
+        self.trace.line("quiet");
+        self.calm();
+        let tangled = self.setup.people_act || self.setup.late || self.setup.store_lost;
+        if !self.converge(false) && !tangled {
+            self.trace.violation("1 (converges)", "there is always more to do");
+        }
+        if !tangled {
+            self.check_converged("after quiet cycles");
+        }
+        if !self.converge(true) {
+            self.trace.violation("1 (converges)", "reading back always finds more to do");
+        }
+        self.check_converged("after reading back");
+        let before = self.wire.writes();
+        self.sync(Job::Sync { read_back: false }, Roughness::default());
+        self.wait(40);
+        self.sync(Job::Sync { read_back: true }, Roughness::default());
+        let echo = self.wire.writes() - before;
+        if echo > 0 {
+            self.trace.violation("4 (no echo)", format_args!("{echo} writes for nothing"));
+        }
+    }
+
+    /// The disk breaks, after everything was in agreement.
+    fn lose_store(&mut self) {
+        self.calm();
+        self.converge(false);
+        self.check_converged("before the store is lost");
+        self.trace.line("the store is lost");
+        self.store = Arc::new(MemoryStore::new());
+        self.wire.set_store(&self.store);
+        self.restart(0);
+        for _ in 0..self.chance.below(3) {
+            let told = self.script.change_lightly();
+            self.trace.line(format_args!("script: {told}"));
+        }
+        self.publish();
+        let unchanged = self.difference().is_none();
+        if !self.sync(Job::Recover, Roughness::default()) {
+            self.trace.violation("2 (recover)", "it does not come to an end");
+        }
+        self.wait(40);
+        let before = self.wire.writes();
+        self.sync(Job::Sync { read_back: false }, Roughness::default());
+        let writes = self.wire.writes() - before;
+        if unchanged && writes > 0 {
+            let told = format_args!("{writes} writes after recovering an unchanged roster");
+            self.trace.violation("2 (recover)", told);
+        }
+    }
+}
