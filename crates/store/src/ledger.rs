@@ -1,0 +1,144 @@
+//! Reading what the store keeps of mirrors; [`commit`] changes it.
+
+pub(crate) mod commit;
+pub(crate) mod row;
+
+use domain::{CalendarKey, EntityKey, Fingerprint, MirrorName};
+use engine::port::{
+    CalendarState, ChangeSeq, Cursor, DeltaToken, IntentState, LedgerRow, MirrorCounts,
+};
+
+use self::row::{decode_row, row_record, state_word};
+use crate::backend::{Arg, Backend, Session};
+use crate::fault::Fault;
+use crate::packed::records;
+use crate::roster::{key_rows, key_texts};
+use crate::sql::{Sql, gathered, over_rows};
+
+/// Ledger rows gathered into one text: about 600 KB.
+const READ_ROWS: usize = 2000;
+/// Rows written by one statement; a group commit is smaller.
+pub(crate) const WRITE_ROWS: usize = 1000;
+
+fn decode_rows(page: &str, rows: &mut Vec<LedgerRow>) -> Result<(), Fault> {
+    for mut fields in records(page) {
+        rows.push(decode_row(&mut fields)?);
+    }
+    Ok(())
+}
+
+pub(crate) async fn of_calendar(
+    backend: &Backend,
+    mirror: &MirrorName,
+    calendar: &CalendarKey,
+) -> Result<Vec<LedgerRow>, Fault> {
+    const PAGE: Sql = Sql::same(gathered!(concat!(
+        "SELECT ",
+        row_record!(),
+        " AS record FROM ledger WHERE mirror = $1 AND calendar = $2",
+        " AND (kind, id) > ($3, $4) ORDER BY kind, id LIMIT $5"
+    )));
+    let mut session = backend.snapshot().await?;
+    let mut rows: Vec<LedgerRow> = Vec::new();
+    loop {
+        let before = rows.len();
+        let (kind, id) = rows.last().map_or(("", ""), |row| key_texts(&row.key));
+        let args = [
+            Arg::Text(mirror.as_str()),
+            Arg::Text(calendar.as_str()),
+            Arg::Text(kind),
+            Arg::Text(id),
+            Arg::Int(READ_ROWS as i64),
+        ];
+        let page = session.packed(PAGE, &args).await?;
+        decode_rows(&page, &mut rows)?;
+        if rows.len() - before < READ_ROWS {
+            return Ok(rows);
+        }
+    }
+}
+
+/// The rows of these keys in one mirror, in no particular order.
+pub(crate) async fn of_keys(
+    session: &mut Session,
+    mirror: &MirrorName,
+    keys: &[EntityKey],
+) -> Result<Vec<LedgerRow>, Fault> {
+    const BY_KEY: Sql = over_rows!(
+        concat!("SELECT string_agg(", row_record!(), ", '\u{1e}') FROM"),
+        "CROSS JOIN ledger WHERE ledger.mirror = $2 AND ledger.kind = (given.value ->> 0) \
+         AND ledger.id = (given.value ->> 1)"
+    );
+    let mut rows = Vec::with_capacity(keys.len());
+    for keys in keys.chunks(READ_ROWS) {
+        let given = key_rows(keys)?;
+        let args = [Arg::Text(&given), Arg::Text(mirror.as_str())];
+        decode_rows(&session.packed(BY_KEY, &args).await?, &mut rows)?;
+    }
+    Ok(rows)
+}
+
+pub(crate) async fn calendar_states(
+    backend: &Backend,
+    mirror: &MirrorName,
+) -> Result<Vec<CalendarState>, Fault> {
+    const STATES: Sql = Sql::same(
+        "SELECT calendar, read_at, token FROM calendar WHERE mirror = $1 ORDER BY calendar",
+    );
+    let mut session = backend.reader().await?;
+    let rows = session.cells(STATES, &[Arg::Text(mirror.as_str())]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(CalendarState {
+                calendar: row.id(0, "calendar", CalendarKey::new)?,
+                read_at: row.maybe_instant(1)?,
+                token: row.maybe_text(2)?.map(DeltaToken),
+            })
+        })
+        .collect()
+}
+
+pub(crate) async fn cursor(backend: &Backend, mirror: &MirrorName) -> Result<Cursor, Fault> {
+    const CURSOR: Sql = Sql::same("SELECT seq, window_end, profile FROM mirror WHERE name = $1");
+    let mut session = backend.reader().await?;
+    let rows = session.cells(CURSOR, &[Arg::Text(mirror.as_str())]).await?;
+    let Some(row) = rows.first() else {
+        return Ok(Cursor::default());
+    };
+    Ok(Cursor {
+        seq: ChangeSeq(row.int(0)?),
+        window_end: row.maybe_instant(1)?,
+        profile: row.maybe_array(2)?.map(Fingerprint::from_bytes),
+    })
+}
+
+pub(crate) async fn counts(backend: &Backend, mirror: &MirrorName) -> Result<MirrorCounts, Fault> {
+    // Settled rows have an item; they are many, and so they are only counted, in the small index
+    // by calendar. The others are few.
+    const COUNTS: Sql = Sql::same(
+        "SELECT (SELECT count(*) FROM ledger WHERE mirror = $1), \
+         count(CASE WHEN remote IS NULL THEN 1 END), \
+         count(CASE WHEN intent_state = $2 THEN 1 END), \
+         count(CASE WHEN intent_state = $3 THEN 1 END), \
+         count(quarantined_at), \
+         (SELECT count(*) FROM calendar WHERE mirror = $1) \
+         FROM ledger WHERE mirror = $1 AND unsettled = 1",
+    );
+    let args = [
+        Arg::Text(mirror.as_str()),
+        Arg::Text(state_word(IntentState::Planned)),
+        Arg::Text(state_word(IntentState::Sent)),
+    ];
+    let rows = backend.reader().await?.cells(COUNTS, &args).await?;
+    let Some(row) = rows.first() else {
+        return Ok(MirrorCounts::default());
+    };
+    let count = |column| row.int(column).map(i64::unsigned_abs);
+    Ok(MirrorCounts {
+        items: count(0)? - count(1)?,
+        planned: count(2)?,
+        in_doubt: count(3)?,
+        quarantined: count(4)?,
+        calendars: count(5)?,
+    })
+}

@@ -1,0 +1,219 @@
+//! Carrying out one ledger commit in one transaction, fenced by leases.
+
+use std::collections::{BTreeSet, HashSet};
+
+use domain::{CalendarKey, EntityKey, MirrorName};
+use engine::port::{
+    AuditEntry, CalendarState, CommitReceipt, Cursor, Fenced, LeaseDomain, LedgerCommit, LedgerRow,
+    LedgerWrite,
+};
+use jiff::Timestamp;
+
+use super::row::encode_row;
+use crate::backend::{Arg, Backend, Session, transact};
+use crate::fault::Fault;
+use crate::packed;
+use crate::report::add_audit;
+use crate::sql::{Sql, over_rows};
+
+pub(crate) async fn commit(
+    backend: &Backend,
+    mirror: &MirrorName,
+    commit: &LedgerCommit,
+) -> Result<CommitReceipt, Fault> {
+    transact!(backend, |session| carry_out(session, mirror, commit))
+}
+
+async fn carry_out(
+    session: &mut Session,
+    mirror: &MirrorName,
+    commit: &LedgerCommit,
+) -> Result<CommitReceipt, Fault> {
+    let LedgerCommit { fences, renew_until, writes, calendars, cursor, audit } = commit;
+    let ours = renew(session, mirror, fences, *renew_until).await?;
+    let mut fenced = BTreeSet::new();
+    let mut admit = |calendar: &CalendarKey| {
+        let admitted = ours.contains(calendar);
+        if !admitted && !fenced.contains(calendar) {
+            fenced.insert(calendar.clone());
+        }
+        admitted
+    };
+    for fence in fences {
+        admit(&fence.calendar);
+    }
+    let (puts, removals) = last_writes(writes, &mut admit);
+    let calendars: Vec<_> = calendars.iter().filter(|state| admit(&state.calendar)).collect();
+    let audit: Vec<&AuditEntry> =
+        audit.iter().filter(|it| !fenced.contains(&it.calendar)).collect();
+
+    enter_mirror(session, mirror).await?;
+    put_rows(session, mirror, &puts).await?;
+    remove_rows(session, mirror, &removals).await?;
+    put_calendars(session, mirror, &calendars).await?;
+    if let Some(cursor) = cursor {
+        put_cursor(session, mirror, cursor).await?;
+    }
+    add_audit(session, &audit).await?;
+    Ok(CommitReceipt { fenced })
+}
+
+/// The calendars whose lease still has the epoch given. Their leases are locked until the end of
+/// the transaction, so that a take-over waits for it, and renewed.
+async fn renew(
+    session: &mut Session,
+    mirror: &MirrorName,
+    fences: &[Fenced],
+    until: Option<Timestamp>,
+) -> Result<HashSet<CalendarKey>, Fault> {
+    // A lease that was given back has no owner, and nobody writes under its epoch any more.
+    const RENEW: Sql = over_rows!(
+        "UPDATE lease SET until = coalesce($2, until) FROM",
+        "WHERE lease.domain = (given.value ->> 0) \
+         AND lease.epoch = CAST(given.value ->> 1 AS BIGINT) AND lease.owner <> '' \
+         RETURNING lease.domain"
+    );
+    if fences.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let domain = |fence: &Fenced| LeaseDomain::calendar(mirror, &fence.calendar).0;
+    let rows: BTreeSet<_> = fences.iter().map(|it| (domain(it), it.epoch.0)).collect();
+    let rows = packed::rows(&Vec::from_iter(rows))?;
+    let until = Arg::MaybeInt(until.map(Timestamp::as_millisecond));
+    let renewed = session.cells(RENEW, &[Arg::Text(&rows), until]).await?;
+    let renewed: HashSet<_> = renewed.iter().map(|row| row.text(0)).collect::<Result<_, _>>()?;
+    Ok(fences
+        .iter()
+        .filter(|it| renewed.contains(&domain(it)))
+        .map(|it| it.calendar.clone())
+        .collect())
+}
+
+type Place<'c> = (&'c CalendarKey, &'c EntityKey);
+
+/// What is left when the last write to each row counts, without those that are not admitted.
+fn last_writes<'c>(
+    writes: &'c [LedgerWrite],
+    admit: &mut impl FnMut(&CalendarKey) -> bool,
+) -> (Vec<&'c LedgerRow>, Vec<Place<'c>>) {
+    let (mut puts, mut removals) = (Vec::with_capacity(writes.len()), Vec::new());
+    let mut seen: HashSet<Place<'c>> = HashSet::with_capacity(writes.len());
+    for write in writes.iter().rev() {
+        let place = match write {
+            LedgerWrite::Put(row) => (&row.calendar, &row.key),
+            LedgerWrite::Remove { calendar, key } => (calendar, key),
+        };
+        if !admit(place.0) || !seen.insert(place) {
+            continue;
+        }
+        match write {
+            LedgerWrite::Put(row) => puts.push(row),
+            LedgerWrite::Remove { .. } => removals.push(place),
+        }
+    }
+    // In the order of their keys, as they mostly came: that is cheaper to insert.
+    puts.reverse();
+    (puts, removals)
+}
+
+/// Makes the mirror known, so that `explain` finds its rows.
+async fn enter_mirror(session: &mut Session, mirror: &MirrorName) -> Result<(), Fault> {
+    const ENTER: Sql =
+        Sql::same("INSERT INTO mirror (name, seq) VALUES ($1, 0) ON CONFLICT (name) DO NOTHING");
+    session.run(ENTER, &[Arg::Text(mirror.as_str())]).await?;
+    Ok(())
+}
+
+async fn put_rows(
+    session: &mut Session,
+    mirror: &MirrorName,
+    puts: &[&LedgerRow],
+) -> Result<(), Fault> {
+    const PUT: Sql = over_rows!(
+        "INSERT INTO ledger (mirror, kind, id, calendar, unsettled, intent_state, \
+         quarantined_at, employee, ends_at, changed_at, generation, remote, intent, trouble) \
+         SELECT $2, given.value ->> 0, given.value ->> 1, given.value ->> 2, \
+         CAST(given.value ->> 3 AS BIGINT), given.value ->> 4, \
+         CAST(given.value ->> 5 AS BIGINT), given.value ->> 6, \
+         CAST(given.value ->> 7 AS BIGINT), CAST(given.value ->> 8 AS BIGINT), \
+         CAST(given.value ->> 9 AS BIGINT), given.value ->> 10, given.value ->> 11, \
+         given.value ->> 12 FROM",
+        "WHERE true ON CONFLICT (mirror, kind, id, calendar) DO UPDATE SET \
+         unsettled = excluded.unsettled, intent_state = excluded.intent_state, \
+         quarantined_at = excluded.quarantined_at, employee = excluded.employee, \
+         ends_at = excluded.ends_at, changed_at = excluded.changed_at, \
+         generation = excluded.generation, remote = excluded.remote, intent = excluded.intent, \
+         trouble = excluded.trouble"
+    );
+    for puts in puts.chunks(super::WRITE_ROWS) {
+        let rows: Vec<_> = puts.iter().map(|row| encode_row(row)).collect::<Result<_, _>>()?;
+        let rows = packed::rows(&rows)?;
+        let args = [Arg::Text(&rows), Arg::Text(mirror.as_str())];
+        session.run(PUT, &args).await?;
+    }
+    Ok(())
+}
+
+async fn remove_rows(
+    session: &mut Session,
+    mirror: &MirrorName,
+    removals: &[Place<'_>],
+) -> Result<(), Fault> {
+    // `|| ''` keeps SQLite from the index by calendar, where it would look at too many.
+    const REMOVE: Sql = over_rows!(
+        "DELETE FROM ledger WHERE mirror = $2 AND (kind, id, calendar || '') IN \
+         (SELECT given.value ->> 0, given.value ->> 1, given.value ->> 2 FROM",
+        ")"
+    );
+    for removals in removals.chunks(super::WRITE_ROWS) {
+        let rows: Vec<_> = removals
+            .iter()
+            .map(|(calendar, key)| (key.kind.as_str(), key.id.as_str(), calendar.as_str()))
+            .collect();
+        let rows = packed::rows(&rows)?;
+        let args = [Arg::Text(&rows), Arg::Text(mirror.as_str())];
+        session.run(REMOVE, &args).await?;
+    }
+    Ok(())
+}
+
+async fn put_calendars(
+    session: &mut Session,
+    mirror: &MirrorName,
+    calendars: &[&CalendarState],
+) -> Result<(), Fault> {
+    const PUT: Sql = Sql::same(
+        "INSERT INTO calendar (mirror, calendar, read_at, token) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (mirror, calendar) DO UPDATE SET read_at = excluded.read_at, \
+         token = excluded.token",
+    );
+    for state in calendars {
+        let CalendarState { calendar, read_at, token } = state;
+        let args = [
+            Arg::Text(mirror.as_str()),
+            Arg::Text(calendar.as_str()),
+            Arg::MaybeInt(read_at.map(Timestamp::as_millisecond)),
+            Arg::MaybeText(token.as_ref().map(|token| token.0.as_str())),
+        ];
+        session.run(PUT, &args).await?;
+    }
+    Ok(())
+}
+
+async fn put_cursor(
+    session: &mut Session,
+    mirror: &MirrorName,
+    cursor: &Cursor,
+) -> Result<(), Fault> {
+    const PUT: Sql =
+        Sql::same("UPDATE mirror SET seq = $2, window_end = $3, profile = $4 WHERE name = $1");
+    let Cursor { seq, window_end, profile } = cursor;
+    let args = [
+        Arg::Text(mirror.as_str()),
+        Arg::Int(seq.0),
+        Arg::MaybeInt(window_end.map(Timestamp::as_millisecond)),
+        Arg::MaybeBlob(profile.as_ref().map(|it| it.as_bytes().as_slice())),
+    ];
+    session.run(PUT, &args).await?;
+    Ok(())
+}

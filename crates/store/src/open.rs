@@ -1,0 +1,226 @@
+//! From a URL to connections with the right schema.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use engine::port::StoreError;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Connection, PgConnection, SqliteConnection};
+
+use crate::backend::Backend;
+use crate::fault::Fault;
+use crate::migration::{self, SCHEMA_VERSION};
+
+const OPEN: &str = "open the database";
+
+/// How long a writer waits for another process before it gives up.
+const LOCK_WAIT: Duration = Duration::from_secs(15);
+/// How long an operation waits for a connection, on either database.
+const CONNECTION_WAIT: Duration = Duration::from_secs(30);
+/// Readers of one SQLite file: each has a thread and a page cache of its own.
+const SQLITE_READERS_MAX: u32 = 3;
+/// Connections of one replica to PostgreSQL; its default allows 100 in all.
+const POSTGRES_CONNECTIONS_MAX: u32 = 5;
+/// Page cache of one SQLite connection, in KiB (negative, as the pragma wants it).
+const SQLITE_CACHE_KIB: &str = "-4000";
+
+/// Where a store is, with how to connect to it.
+pub(crate) enum Place {
+    Sqlite(SqliteConnectOptions),
+    /// Each connection would have a database of its own, so there is only one.
+    SqliteMemory(SqliteConnectOptions),
+    Postgres(PgConnectOptions),
+}
+
+impl Place {
+    /// Reads a URL. Errors never repeat it: it may hold a password.
+    pub fn parse(url: &str) -> Result<Self, Fault> {
+        let scheme = url.split(':').next().unwrap_or_default();
+        match scheme {
+            "sqlite" => {
+                let options = SqliteConnectOptions::from_str(url)?
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(SqliteSynchronous::Full)
+                    .foreign_keys(true)
+                    .busy_timeout(LOCK_WAIT)
+                    .pragma("cache_size", SQLITE_CACHE_KIB)
+                    .pragma("temp_store", "memory")
+                    .disable_statement_logging();
+                Ok(if url.contains(":memory:") {
+                    Self::SqliteMemory(options)
+                } else {
+                    Self::Sqlite(options)
+                })
+            }
+            "postgres" | "postgresql" => {
+                let options = PgConnectOptions::from_str(url)?
+                    .application_name("rotabridge")
+                    .disable_statement_logging();
+                Ok(Self::Postgres(options))
+            }
+            _ => Err(Fault::failed(OPEN, "the URL begins with neither `sqlite:` nor `postgres:`")),
+        }
+    }
+
+    /// The schema version that is there; 0 when there is none. Makes nothing.
+    pub async fn version(&self) -> Result<i64, Fault> {
+        match self {
+            Self::Sqlite(options) if !options.get_filename().exists() => Ok(0),
+            Self::SqliteMemory(_) => Ok(0),
+            Self::Sqlite(options) => {
+                let mut connection = SqliteConnection::connect_with(options).await?;
+                let version = migration::sqlite_version(&mut connection).await?;
+                connection.close().await?;
+                Ok(version)
+            }
+            Self::Postgres(options) => {
+                let mut connection = PgConnection::connect_with(options).await?;
+                let version = migration::postgres_version(&mut connection).await?;
+                connection.close().await?;
+                Ok(version)
+            }
+        }
+    }
+
+    /// Brings the schema to this program's version, making the database file if it is missing.
+    /// The version that was there before.
+    pub async fn migrate(&self) -> Result<i64, Fault> {
+        match self {
+            Self::Sqlite(options) | Self::SqliteMemory(options) => {
+                let options = options.clone().create_if_missing(true);
+                let mut connection = SqliteConnection::connect_with(&options).await?;
+                let before = migration::migrate_sqlite(&mut connection).await?;
+                connection.close().await?;
+                Ok(before)
+            }
+            Self::Postgres(options) => {
+                let mut connection = PgConnection::connect_with(options).await?;
+                let before = migration::migrate_postgres(&mut connection).await?;
+                connection.close().await?;
+                Ok(before)
+            }
+        }
+    }
+
+    /// Connects. An empty database gets the schema; another version of it is refused.
+    pub async fn open(self) -> Result<Backend, Fault> {
+        match self {
+            Self::Sqlite(options) => {
+                let options = options.create_if_missing(true);
+                let writer = sqlite_pool(1).connect_with(options.clone()).await?;
+                prepare_sqlite(&writer).await?;
+                let readers = options.pragma("query_only", "on");
+                let readers = sqlite_pool(SQLITE_READERS_MAX).connect_lazy_with(readers);
+                Ok(Backend::Sqlite { writer, readers })
+            }
+            Self::SqliteMemory(options) => {
+                let only = sqlite_pool(1).connect_with(options).await?;
+                prepare_sqlite(&only).await?;
+                Ok(Backend::Sqlite { writer: only.clone(), readers: only })
+            }
+            Self::Postgres(options) => {
+                // Not through the pool, which tries again for as long as it may wait.
+                let mut connection = PgConnection::connect_with(&options).await?;
+                match migration::postgres_version(&mut connection).await? {
+                    0 => drop(migration::migrate_postgres(&mut connection).await?),
+                    found => expect_version(found)?,
+                }
+                connection.close().await?;
+                let pool = PgPoolOptions::new()
+                    .max_connections(POSTGRES_CONNECTIONS_MAX)
+                    .acquire_timeout(CONNECTION_WAIT);
+                Ok(Backend::Postgres(pool.connect_lazy_with(options)))
+            }
+        }
+    }
+}
+
+fn sqlite_pool(connections: u32) -> SqlitePoolOptions {
+    // A file does not go away by itself: no connection is closed, and none is tested before use.
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(CONNECTION_WAIT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+}
+
+async fn prepare_sqlite(pool: &SqlitePool) -> Result<(), Fault> {
+    let mut connection = pool.acquire().await?;
+    match migration::sqlite_version(&mut connection).await? {
+        0 => drop(migration::migrate_sqlite(&mut connection).await?),
+        found => expect_version(found)?,
+    }
+    Ok(())
+}
+
+fn expect_version(found: i64) -> Result<(), Fault> {
+    if found == SCHEMA_VERSION {
+        return Ok(());
+    }
+    Err(StoreError::Version { found, expected: SCHEMA_VERSION }.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{EntityId, EntityKey, EntityKind, Fingerprinter, RosterName};
+    use engine::port::IdentityHint;
+
+    use super::*;
+
+    /// A store in a file of its own, opened with changed options.
+    async fn backend(
+        folder: &tempfile::TempDir,
+        change: fn(SqliteConnectOptions) -> SqliteConnectOptions,
+    ) -> Backend {
+        let url = format!("sqlite://{}", folder.path().join("store.db").display());
+        let Place::Sqlite(options) = Place::parse(&url).unwrap() else {
+            panic!("expected a file");
+        };
+        Place::Sqlite(change(options)).open().await.unwrap()
+    }
+
+    async fn add_hints(backend: &Backend, count: usize) -> Result<usize, StoreError> {
+        let roster = RosterName::new("ward").unwrap();
+        let hint = |number: usize| IdentityHint {
+            key: EntityKey {
+                kind: EntityKind::Shift,
+                id: EntityId::new(format!("shift-{number}")).unwrap(),
+            },
+            fingerprint: Fingerprinter::new("test").finish(),
+        };
+        let hints: Vec<_> = (0..count).map(hint).collect();
+        let adding = crate::roster::add_hints(backend, &roster, &hints).await;
+        adding.map_err(|fault| fault.during("add identity hints"))?;
+        let hints = crate::roster::hints(backend, &roster).await;
+        Ok(hints.map_err(|fault| fault.during("read"))?.len())
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_said_plainly_and_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let backend = backend(&folder, |options| options.pragma("max_page_count", "64")).await;
+        assert_eq!(add_hints(&backend, 1).await.unwrap(), 1);
+        let error = add_hints(&backend, 9999).await.unwrap_err().to_string();
+        assert_eq!(error, "store cannot add identity hints: the disk is full");
+        assert_eq!(add_hints(&backend, 2).await.unwrap(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_file_locked_by_another_process_is_said_plainly() {
+        let folder = tempfile::tempdir().unwrap();
+        let brief = |options: SqliteConnectOptions| options.busy_timeout(Duration::from_millis(9));
+        let (ours, theirs) = (backend(&folder, brief).await, backend(&folder, brief).await);
+        let lock = theirs.writer().await.unwrap();
+        let error = add_hints(&ours, 1).await.unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "store cannot add identity hints: the database file is locked by another process \
+             for too long"
+        );
+        drop(lock);
+    }
+}

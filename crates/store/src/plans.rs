@@ -1,0 +1,210 @@
+//! How SQLite carries out every statement: none walks over a table that grows.
+//!
+//! Calls every method of the port once, and asks SQLite for the plan of each statement that was
+//! used. A walk over rosters, mirrors or the rows that a caller gave is fine.
+
+use std::time::Duration;
+
+use domain::{
+    CalendarKey, Employee, EmployeeId, Entity, EntityKey, EntityKind, MirrorName, RosterName,
+    SyncWindow,
+};
+use engine::port::{
+    AuditEntry, AuditVerb, CalendarState, ChangeSeq, Cursor, Epoch, FeedId, FeedKey, FeedLink,
+    FeedStore, Fenced, IdentityHint, IngestCommit, LeaseDomain, LedgerCommit, LedgerRow,
+    LedgerWrite, ReportRow, Scope, SourceRef, SourceState, Store, StoreError, Upsert,
+};
+use jiff::Timestamp;
+use sqlx::{AssertSqlSafe, Row};
+
+use crate::backend::Backend;
+use crate::open::Place;
+use crate::sql::used;
+use crate::store::SqlStore;
+
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+fn roster() -> RosterName {
+    RosterName::new("ward").unwrap()
+}
+
+fn mirror() -> MirrorName {
+    MirrorName::new("ward-caldav").unwrap()
+}
+
+fn ada() -> (EmployeeId, EntityKey, CalendarKey) {
+    let employee = EmployeeId::new("ada-1815").unwrap();
+    let key = Entity::Employee(Employee::unnamed(employee.clone())).key();
+    (employee, key, CalendarKey::new("ada").unwrap())
+}
+
+async fn use_roster(store: &dyn Store) -> Result<(), StoreError> {
+    let (employee, key, _) = ada();
+    let entity = Entity::Employee(Employee::unnamed(employee.clone()));
+    let fingerprint = entity.fingerprint();
+    let commit = IngestCommit {
+        upserts: vec![Upsert { entity, fingerprint, twin: None, at: SourceRef("a:1".into()) }],
+        tombstones: vec![key.clone()],
+        state: SourceState::default(),
+        at: NOW,
+        expected: ChangeSeq(0),
+        drop_hints: true,
+    };
+    let hint = IdentityHint { key: key.clone(), fingerprint };
+    let window = SyncWindow::around(NOW, Duration::ZERO, Duration::from_secs(9));
+    store.commit_ingest(&roster(), commit).await?;
+    store.add_identity_hints(&roster(), &[hint]).await?;
+    store.identity_hints(&roster()).await?;
+    store.roster_index(&roster()).await?;
+    store.roster_entries(&roster(), &[key]).await?;
+    store.employee_entries(&roster(), &employee, &window).await?;
+    store.entries_of_kind(&roster(), EntityKind::Employee).await?;
+    store.source_state(&roster()).await?;
+    store.find_entities("ada-18").await?;
+    store.roster_counts(&roster()).await?;
+    Ok(())
+}
+
+async fn use_ledger(store: &dyn Store) -> Result<(), StoreError> {
+    let (_, key, calendar) = ada();
+    let row = LedgerRow {
+        key: key.clone(),
+        calendar: calendar.clone(),
+        employee: None,
+        generation: 0,
+        remote: None,
+        intent: None,
+        trouble: None,
+        ends_at: None,
+        changed_at: NOW,
+    };
+    let removal = LedgerWrite::Remove {
+        calendar: calendar.clone(),
+        key: EntityKey { kind: EntityKind::Shift, ..key.clone() },
+    };
+    let domain = LeaseDomain::calendar(&mirror(), &calendar);
+    let domains = [domain.clone()];
+    store.acquire_leases(&domains, "me", NOW, NOW).await?;
+    let commit = LedgerCommit {
+        fences: vec![Fenced { calendar: calendar.clone(), epoch: Epoch(1) }],
+        renew_until: Some(NOW),
+        writes: vec![LedgerWrite::Put(row), removal],
+        calendars: vec![CalendarState { calendar: calendar.clone(), read_at: None, token: None }],
+        cursor: Some(Cursor::default()),
+        audit: vec![AuditEntry {
+            at: NOW,
+            mirror: mirror(),
+            calendar: calendar.clone(),
+            key: key.clone(),
+            verb: AuditVerb::Created,
+            version: 1,
+            detail: String::new(),
+        }],
+    };
+    store.commit_ledger(&mirror(), commit).await?;
+    store.ledger_of_calendar(&mirror(), &calendar).await?;
+    store.calendar_states(&mirror()).await?;
+    store.cursor(&mirror()).await?;
+    store.mirror_counts(&mirror()).await?;
+    store.history(&key).await?;
+    store.take_over_lease(&domain, "you", Epoch(7), "me", NOW).await?;
+    store.release_leases(&[(domain, Epoch(1))]).await
+}
+
+async fn use_subjects(store: &dyn Store) -> Result<(), StoreError> {
+    let (_, key, _) = ada();
+    let window = SyncWindow::around(NOW, Duration::ZERO, Duration::from_secs(9));
+    let changed = Scope::Changed { since: ChangeSeq(0), entered_from: NOW, entered_until: NOW };
+    for scope in [changed, Scope::All { window }, Scope::Keys(vec![key])] {
+        store.subjects(&mirror(), &roster(), &EntityKind::ALL, &scope, None, 9).await?;
+    }
+    Ok(())
+}
+
+async fn use_feeds(store: &dyn Store) -> Result<(), StoreError> {
+    let (employee, ..) = ada();
+    let link = FeedLink {
+        id: FeedId("1".into()),
+        token_hash: [1; 32],
+        roster: roster(),
+        employee,
+        created_at: NOW,
+        revoked_at: None,
+    };
+    let key = FeedKey { id: "1".into(), secret: [1; 32], created_at: NOW, retires_at: None };
+    let report = ReportRow { subject: "roster/ward".into(), at: NOW, body: "{}".into() };
+    store.add_feed_link(link).await?;
+    store.feed_link_by_token(&[1; 32]).await?;
+    store.revoke_feed_link(&FeedId("1".into()), NOW).await?;
+    store.rotate_feed_key(key, NOW).await?;
+    store.feed_keys(NOW).await?;
+    store.put_report(report).await?;
+    FeedStore::feed_links(store).await?;
+    store.reports().await.map(drop)
+}
+
+#[tokio::test]
+async fn no_statement_walks_over_a_table_that_grows() {
+    // In memory there is one connection: the plans are those of the process that made the store.
+    let backend = Place::parse("sqlite::memory:").unwrap().open().await;
+    let backend = backend.unwrap();
+    let store = SqlStore::new(backend.clone());
+    use_roster(&store).await.unwrap();
+    use_ledger(&store).await.unwrap();
+    use_subjects(&store).await.unwrap();
+    use_feeds(&store).await.unwrap();
+
+    let Backend::Sqlite { writer, .. } = backend else {
+        panic!("expected SQLite");
+    };
+    let statements = used::all();
+    assert!(statements.len() > 35, "only {} were used", statements.len());
+    let mut walks = Vec::new();
+    for statement in statements {
+        let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+        for step in sqlx::query(explain).fetch_all(&writer).await.unwrap() {
+            let step: String = step.get(3);
+            if walks_too_far(&step) {
+                walks.push(format!("{step}\n    in {statement}"));
+            }
+        }
+    }
+    assert!(walks.is_empty(), "{}", walks.join("\n"));
+}
+
+/// Whether a step of a plan looks at rows in proportion to the whole store.
+fn walks_too_far(step: &str) -> bool {
+    /// What a caller gave or an inner query found, and what is asked for as a whole.
+    const SHORT: [&str; 9] = [
+        "given",
+        "records",
+        "due",
+        "branch",
+        "roster",
+        "mirror",
+        "report",
+        "feed_link",
+        "feed_key",
+    ];
+    let table = step.split(' ').nth(1).unwrap_or_default();
+    if step.starts_with("SCAN ") {
+        return !SHORT.contains(&table);
+    }
+    // Only by roster or mirror means all of it: fine in an index that is made to be counted.
+    let whole = step.ends_with("(roster=?)") || step.ends_with("(mirror=?)");
+    let counted = step.contains(" COVERING INDEX ") || step.contains(" ledger_unsettled ");
+    whole && !counted && ["entity", "thing", "ledger"].contains(&table)
+}
+
+#[test]
+fn a_walk_is_recognised() {
+    for step in [
+        "SCAN entity",
+        "SCAN ledger USING INDEX ledger_by_calendar",
+        "SEARCH entity USING PRIMARY KEY (roster=?)",
+        "SEARCH thing USING INDEX entity_by_employee (roster=?)",
+    ] {
+        assert!(walks_too_far(step), "{step}");
+    }
+    assert!(!walks_too_far("SEARCH entity USING PRIMARY KEY (roster=? AND kind=? AND id>?)"));
+}

@@ -1,0 +1,223 @@
+//! The port, method by method: says what was being done when something fails, and nothing else.
+
+use async_trait::async_trait;
+use domain::{CalendarKey, EmployeeId, EntityKey, EntityKind, MirrorName, RosterName, SyncWindow};
+use engine::port::{
+    AuditEntry, CalendarState, ChangeSeq, CommitReceipt, Cursor, Epoch, FeedId, FeedKey, FeedLink,
+    FeedStore, FoundEntity, IdentityHint, IngestCommit, IngestReceipt, LeaseDomain, LeaseGrant,
+    LedgerCommit, LedgerRow, MirrorCounts, ReportRow, RosterCounts, RosterEntry, RosterIndexRow,
+    Scope, SourceState, Store, StoreError, Subject,
+};
+use jiff::Timestamp;
+
+use crate::backend::Backend;
+use crate::lease::{Claim, TakeOver};
+use crate::subjects::Question;
+use crate::{feed, lease, ledger, report, roster, subjects};
+
+/// The store on SQLite or PostgreSQL.
+#[derive(Debug)]
+pub(crate) struct SqlStore {
+    backend: Backend,
+}
+
+impl SqlStore {
+    pub fn new(backend: Backend) -> Self {
+        Self { backend }
+    }
+}
+
+/// Awaits `$work` and says what it was.
+macro_rules! doing {
+    ($operation:literal, $work:expr) => {
+        $work.await.map_err(|fault| fault.during($operation))
+    };
+}
+
+#[async_trait]
+impl FeedStore for SqlStore {
+    async fn add_feed_link(&self, link: FeedLink) -> Result<(), StoreError> {
+        doing!("add a feed link", feed::add_link(&self.backend, &link))
+    }
+
+    async fn feed_link_by_token(&self, hash: &[u8; 32]) -> Result<Option<FeedLink>, StoreError> {
+        doing!("find a feed link", feed::link_by_token(&self.backend, hash))
+    }
+
+    async fn feed_links(&self) -> Result<Vec<FeedLink>, StoreError> {
+        doing!("list feed links", feed::links(&self.backend))
+    }
+
+    async fn revoke_feed_link(&self, id: &FeedId, at: Timestamp) -> Result<bool, StoreError> {
+        doing!("revoke a feed link", feed::revoke(&self.backend, id, at))
+    }
+
+    async fn feed_keys(&self, now: Timestamp) -> Result<Vec<FeedKey>, StoreError> {
+        doing!("list feed keys", feed::keys(&self.backend, now))
+    }
+
+    async fn rotate_feed_key(
+        &self,
+        key: FeedKey,
+        former_retire_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        doing!("rotate the feed key", feed::rotate(&self.backend, &key, former_retire_at))
+    }
+}
+
+#[async_trait]
+impl Store for SqlStore {
+    async fn roster_index(
+        &self,
+        roster: &RosterName,
+    ) -> Result<(ChangeSeq, Vec<RosterIndexRow>), StoreError> {
+        doing!("read the roster", roster::index(&self.backend, roster))
+    }
+
+    async fn roster_entries(
+        &self,
+        roster: &RosterName,
+        keys: &[EntityKey],
+    ) -> Result<Vec<RosterEntry>, StoreError> {
+        let reading = async {
+            let mut session = self.backend.snapshot().await?;
+            roster::entries(&mut session, roster, keys).await
+        };
+        doing!("read entities", reading)
+    }
+
+    async fn employee_entries(
+        &self,
+        roster: &RosterName,
+        employee: &EmployeeId,
+        window: &SyncWindow,
+    ) -> Result<Vec<RosterEntry>, StoreError> {
+        doing!(
+            "read an employee's entities",
+            roster::of_employee(&self.backend, roster, employee, window)
+        )
+    }
+
+    async fn entries_of_kind(
+        &self,
+        roster: &RosterName,
+        kind: EntityKind,
+    ) -> Result<Vec<RosterEntry>, StoreError> {
+        doing!("read entities of a kind", roster::of_kind(&self.backend, roster, kind))
+    }
+
+    async fn source_state(&self, roster: &RosterName) -> Result<SourceState, StoreError> {
+        doing!("read the source's state", roster::source_state(&self.backend, roster))
+    }
+
+    async fn commit_ingest(
+        &self,
+        roster: &RosterName,
+        commit: IngestCommit,
+    ) -> Result<IngestReceipt, StoreError> {
+        doing!("commit an ingest", roster::ingest::commit(&self.backend, roster, &commit))
+    }
+
+    async fn identity_hints(&self, roster: &RosterName) -> Result<Vec<IdentityHint>, StoreError> {
+        doing!("read identity hints", roster::hints(&self.backend, roster))
+    }
+
+    async fn add_identity_hints(
+        &self,
+        roster: &RosterName,
+        hints: &[IdentityHint],
+    ) -> Result<(), StoreError> {
+        doing!("add identity hints", roster::add_hints(&self.backend, roster, hints))
+    }
+
+    async fn find_entities(&self, id: &str) -> Result<Vec<FoundEntity>, StoreError> {
+        doing!("find an entity", roster::find::entities(&self.backend, id))
+    }
+
+    async fn roster_counts(&self, roster: &RosterName) -> Result<RosterCounts, StoreError> {
+        doing!("count the roster", roster::counts(&self.backend, roster))
+    }
+
+    async fn subjects(
+        &self,
+        mirror: &MirrorName,
+        roster: &RosterName,
+        kinds: &[EntityKind],
+        scope: &Scope,
+        after: Option<&EntityKey>,
+        limit: usize,
+    ) -> Result<Vec<Subject>, StoreError> {
+        let question = Question { mirror, roster, kinds, after, limit };
+        doing!("read what is to be planned", subjects::subjects(&self.backend, question, scope))
+    }
+
+    async fn ledger_of_calendar(
+        &self,
+        mirror: &MirrorName,
+        calendar: &CalendarKey,
+    ) -> Result<Vec<LedgerRow>, StoreError> {
+        doing!(
+            "read the ledger of a calendar",
+            ledger::of_calendar(&self.backend, mirror, calendar)
+        )
+    }
+
+    async fn commit_ledger(
+        &self,
+        mirror: &MirrorName,
+        commit: LedgerCommit,
+    ) -> Result<CommitReceipt, StoreError> {
+        doing!("commit to the ledger", ledger::commit::commit(&self.backend, mirror, &commit))
+    }
+
+    async fn calendar_states(&self, mirror: &MirrorName) -> Result<Vec<CalendarState>, StoreError> {
+        doing!("read the states of calendars", ledger::calendar_states(&self.backend, mirror))
+    }
+
+    async fn cursor(&self, mirror: &MirrorName) -> Result<Cursor, StoreError> {
+        doing!("read the cursor", ledger::cursor(&self.backend, mirror))
+    }
+
+    async fn mirror_counts(&self, mirror: &MirrorName) -> Result<MirrorCounts, StoreError> {
+        doing!("count the ledger", ledger::counts(&self.backend, mirror))
+    }
+
+    async fn history(&self, key: &EntityKey) -> Result<Vec<AuditEntry>, StoreError> {
+        doing!("read the audit", report::history(&self.backend, key))
+    }
+
+    async fn acquire_leases(
+        &self,
+        domains: &[LeaseDomain],
+        owner: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<LeaseGrant>, StoreError> {
+        let claim = Claim { owner, now, until };
+        doing!("acquire leases", lease::acquire(&self.backend, domains, claim))
+    }
+
+    async fn take_over_lease(
+        &self,
+        domain: &LeaseDomain,
+        from: &str,
+        epoch: Epoch,
+        owner: &str,
+        until: Timestamp,
+    ) -> Result<LeaseGrant, StoreError> {
+        let wish = TakeOver { from, epoch, owner, until };
+        doing!("take over a lease", lease::take_over(&self.backend, domain, wish))
+    }
+
+    async fn release_leases(&self, leases: &[(LeaseDomain, Epoch)]) -> Result<(), StoreError> {
+        doing!("release leases", lease::release(&self.backend, leases))
+    }
+
+    async fn put_report(&self, report: ReportRow) -> Result<(), StoreError> {
+        doing!("keep a report", report::put_report(&self.backend, &report))
+    }
+
+    async fn reports(&self) -> Result<Vec<ReportRow>, StoreError> {
+        doing!("read the reports", report::reports(&self.backend))
+    }
+}

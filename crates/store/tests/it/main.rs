@@ -1,0 +1,7 @@
+//! The store on real databases.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod conformance;
+mod databases;
+mod durability;
+mod opening;
