@@ -259,6 +259,9 @@ impl Connection {
     /// Whether it can take a request now. Reads what came in while it was idle: an end there is
     /// the other side's farewell.
     async fn ready(&mut self, deadline: Instant) -> bool {
+        // What came in is only known to a socket after the run time has asked the system, which
+        // it does between turns; without this an end that is long there could still be missed.
+        tokio::task::yield_now().await;
         let Self { sender, driver } = self;
         let ready = tokio::time::timeout_at(deadline, drive(driver, sender.ready())).await;
         matches!(ready, Ok(Ok(())))
