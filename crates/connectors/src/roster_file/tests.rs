@@ -194,7 +194,8 @@ fn rows_that_differ_in_a_mapped_column_only_have_ids_of_their_own() {
 #[test]
 fn employees_groups_and_reasons_become_entities() {
     let more = r#"columns = { employee = "who", activity = "what", date = "day", start = "from",
-        end = "to", group = "team", type = "type", reason = "why", name = "name", email = "mail" }"#;
+        end = "to", group = "team", type = "type", reason = "why", name = "name",
+        email = "mail" }"#;
     let text = "who,what,day,from,to,team,type,why,name,mail\n\
         7,Late,2026-10-05,14:30,22:30,Support,,,Åsa Öberg,\n\
         7,Late,2026-10-06,14:30,22:30,Support,shift,,,asa@example.com\n\

@@ -12,6 +12,9 @@ use super::{Absence, AbsenceSpan, ContactCentre, Hours, OpenShift, REST_MIN, Shi
 /// Shifts that are tried before a change is given up for another kind.
 const TRIES: usize = 40;
 
+/// Makes one kind of change to one of the shifts given, if it can.
+type Kind = fn(&mut ContactCentre, &[usize], &mut Chance, u64) -> Option<Change>;
+
 /// One change of the schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
@@ -68,8 +71,7 @@ impl ContactCentre {
         if coming.is_empty() {
             return (next, Change::Nothing);
         }
-        let kinds: [fn(&mut Self, &[usize], &mut Chance, u64) -> Option<Change>; 3] =
-            [Self::swap, Self::shove, Self::sick];
+        let kinds: [Kind; 3] = [ContactCentre::swap, ContactCentre::shove, ContactCentre::sick];
         let first = chance.below(10) % 3;
         for turn in 0..3 {
             let kind = kinds[(first + turn) % 3];

@@ -166,10 +166,12 @@ impl<'r> Times<'r> {
             return Ok(instant);
         }
         let zone = zone.ok_or_else(|| self.no_zone(self.end))?;
-        let started = zone.to_datetime(start);
         // What the operator wrote counts, not what a gap made of it: 02:30 that became 03:30
         // still comes before 03:00 of the same day.
-        let started = decisions.start_local.unwrap_or(started);
+        let started = match decisions.start_local {
+            Some(local) => local,
+            None => zone.to_datetime(start),
+        };
         let overflow = || RowFault::cell(self.end.cell, "is after the last day that there is");
         let next = |day: Date| day.tomorrow().map_err(|_| overflow());
         let local = match moment {

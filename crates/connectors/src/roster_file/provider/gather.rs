@@ -51,9 +51,10 @@ pub(in crate::roster_file) fn gather(
 ) -> Result<Gathered, SourceError> {
     let tables = Tables::open(files, config)?;
     let mut gather = Gather::new(&tables, rules, window, config.columns.kind.is_some());
-    let bytes: usize = files.iter().map(|(_, text)| text.len()).sum();
-    // A line has about 60 bytes; reserving once keeps the peak low.
-    gather.entities.reserve(bytes / 60);
+    // Reserved once: growing step by step would hold everything twice for a moment.
+    let lines = |text: &str| text.bytes().filter(|byte| *byte == b'\n').count();
+    let lines = files.iter().map(|(_, text)| lines(text)).sum();
+    gather.entities.reserve(lines);
     let mut record = Record::default();
     for (file, (table, layout)) in (0..).zip(&tables.list) {
         let mut scanner = table.scanner();
@@ -61,7 +62,7 @@ pub(in crate::roster_file) fn gather(
             if read.is_ok() && table.is_blank(&record) {
                 continue;
             }
-            let spot = Spot { file, line: record.line, start: record.start };
+            let spot = Spot::of(file, &record);
             let line = Line { table, layout, record: &record, spot };
             let taken = read.and_then(|()| gather.take(&line));
             if let Err(fault) = taken {
@@ -130,9 +131,10 @@ struct Gather<'a> {
     people: People,
     entities: Vec<SourceEntity>,
     parts: Vec<PendingPart>,
-    records: HashMap<Fingerprint, Spot>,
     natives: HashMap<(EntityKind, EntityId), Parent>,
-    ordinals: HashMap<Fingerprint, u32>,
+    alike: HashMap<Fingerprint, Alike>,
+    /// Whole records that may be repeated: those of parts, and those that look alike.
+    records: HashMap<Fingerprint, Spot>,
     bad: Remarks,
     notes: Remarks,
 }
@@ -152,9 +154,9 @@ impl<'a> Gather<'a> {
             people: People::default(),
             entities: Vec::new(),
             parts: Vec::new(),
-            records: HashMap::new(),
             natives: HashMap::new(),
-            ordinals: HashMap::new(),
+            alike: HashMap::new(),
+            records: HashMap::new(),
             bad: Remarks::default(),
             notes: Remarks::default(),
         }
@@ -171,51 +173,34 @@ impl<'a> Gather<'a> {
         }
         let row = line.layout.row(table, record);
         let mapped = map::read(&row, self.rules)?;
-        let says_something = !matches!(mapped.meaning, Meaning::Nothing);
-        if says_something && self.repeats(line) {
-            return Ok(());
-        }
         let mut employee = None;
         if let Some(person) = &mapped.person {
             let (id, note) = self.people.employee(person, || line.source_ref())?;
             employee = Some(id);
             self.note(note, line);
         }
-        self.note(mapped.note, line);
         let group = match mapped.group {
             Some(group) => Some(self.people.group(group, || line.source_ref())?),
             None => None,
         };
-        match (mapped.meaning, employee) {
-            (Meaning::Nothing, _) | (Meaning::Shift(_) | Meaning::TimeOff(_), None) => Ok(()),
-            (Meaning::Shift(work), Some(employee)) => self.shift(line, work, employee, group),
-            (Meaning::OpenShift(work, slots), _) => self.open_shift(line, work, slots, group),
-            (Meaning::TimeOff(absence), Some(employee)) => self.time_off(line, absence, employee),
-            (Meaning::Activity(part), employee) => {
-                self.parts.push(PendingPart::new(part, employee, line.spot));
-                Ok(())
+        let first = match (mapped.meaning, employee) {
+            (Meaning::Nothing, _) | (Meaning::Shift(_) | Meaning::TimeOff(_), None) => None,
+            (Meaning::Shift(work), Some(employee)) => self.shift(line, work, employee, group)?,
+            (Meaning::OpenShift(work, slots), _) => self.open_shift(line, work, slots, group)?,
+            (Meaning::TimeOff(absence), Some(employee)) => {
+                self.time_off(line, absence, employee)?
+            }
+            (Meaning::Activity(part), employee) => self.part(line, part, employee),
+        };
+        match first {
+            None => self.note(mapped.note, line),
+            Some(Repeats(first)) => {
+                let first = self.tables.source_ref(first);
+                let message = format!("repeats {} in every column; both count as one", first.0);
+                self.note(Some(RowFault::row(message)), line);
             }
         }
-    }
-
-    /// Whether the record says in every column what an earlier one said.
-    fn repeats(&mut self, line: &Line<'_>) -> bool {
-        let whole = line.layout.whole(line.table, line.record);
-        match self.records.entry(whole) {
-            Entry::Vacant(entry) => {
-                entry.insert(line.spot);
-                false
-            }
-            Entry::Occupied(entry) => {
-                let first = self.tables.source_ref(*entry.get());
-                let fault = RowFault::row(format!(
-                    "repeats {} in every column; both count as one",
-                    first.0
-                ));
-                self.note(Some(fault), line);
-                true
-            }
-        }
+        Ok(())
     }
 
     fn note(&mut self, note: Option<RowFault>, line: &Line<'_>) {
@@ -230,11 +215,14 @@ impl<'a> Gather<'a> {
         work: Work<'_>,
         employee: EmployeeId,
         group: Option<ScheduleGroupId>,
-    ) -> Result<(), RowFault> {
+    ) -> Result<Option<Repeats>, RowFault> {
         let Work { id, label, when, notes } = work;
         let start = when.interval.start();
         let seed = Seed(EntityKind::Shift, Some(&employee), when.day, Some(start), label);
-        let (id, identity) = self.identity(line, id, &seed, |text| ShiftId::new(text))?;
+        let (id, identity) = match self.identity(line, id, &seed, |text| ShiftId::new(text))? {
+            Identified::New(id, identity) => (id, identity),
+            Identified::Known(first) => return Ok(Some(first)),
+        };
         let shift = Shift {
             id,
             employee,
@@ -246,7 +234,7 @@ impl<'a> Gather<'a> {
             notes,
         };
         self.put(line, Entity::Shift(shift), identity);
-        Ok(())
+        Ok(None)
     }
 
     fn open_shift(
@@ -255,11 +243,14 @@ impl<'a> Gather<'a> {
         work: Work<'_>,
         open_slots: u32,
         group: Option<ScheduleGroupId>,
-    ) -> Result<(), RowFault> {
+    ) -> Result<Option<Repeats>, RowFault> {
         let Work { id, label, when, notes } = work;
         let start = when.interval.start();
         let seed = Seed(EntityKind::OpenShift, None, when.day, Some(start), label);
-        let (id, identity) = self.identity(line, id, &seed, |text| OpenShiftId::new(text))?;
+        let (id, identity) = match self.identity(line, id, &seed, |text| OpenShiftId::new(text))? {
+            Identified::New(id, identity) => (id, identity),
+            Identified::Known(first) => return Ok(Some(first)),
+        };
         let open_shift = OpenShift {
             id,
             group,
@@ -271,7 +262,7 @@ impl<'a> Gather<'a> {
             notes,
         };
         self.put(line, Entity::OpenShift(open_shift), identity);
-        Ok(())
+        Ok(None)
     }
 
     fn time_off(
@@ -279,7 +270,7 @@ impl<'a> Gather<'a> {
         line: &Line<'_>,
         absence: map::Absence<'_>,
         employee: EmployeeId,
-    ) -> Result<(), RowFault> {
+    ) -> Result<Option<Repeats>, RowFault> {
         let map::Absence { id, reason, span, notes } = absence;
         let label = reason.map_or("", |reason| reason.value.as_ref());
         let (day, start) = match &span {
@@ -289,55 +280,127 @@ impl<'a> Gather<'a> {
             }
         };
         let seed = Seed(EntityKind::TimeOff, Some(&employee), day, start, label);
-        let (id, identity) = self.identity(line, id, &seed, |text| TimeOffId::new(text))?;
+        let (id, identity) = match self.identity(line, id, &seed, |text| TimeOffId::new(text))? {
+            Identified::New(id, identity) => (id, identity),
+            Identified::Known(first) => return Ok(Some(first)),
+        };
         let reason = match reason {
             Some(reason) => Some(self.people.reason(reason, || line.source_ref())?),
             None => None,
         };
         let time_off = TimeOff { id, employee, reason, span, notes };
         self.put(line, Entity::TimeOff(time_off), identity);
-        Ok(())
+        Ok(None)
     }
 
-    /// The id of a record's entity, and where it comes from.
-    ///
-    /// A provisional id is a hash of what is least likely to change, and counts those that are
-    /// equal in that; the ingest pairs it with an id given earlier.
+    fn part(
+        &mut self,
+        line: &Line<'_>,
+        part: map::Part<'_>,
+        employee: Option<EmployeeId>,
+    ) -> Option<Repeats> {
+        let first = self.repeats(line);
+        if first.is_none() {
+            self.parts.push(PendingPart::new(part, employee, line.spot));
+        }
+        first
+    }
+
+    /// The record that said in every column what this one says; remembers this one otherwise.
+    fn repeats(&mut self, line: &Line<'_>) -> Option<Repeats> {
+        match self.records.entry(line.layout.whole(line.table, line.record)) {
+            Entry::Vacant(entry) => {
+                entry.insert(line.spot);
+                None
+            }
+            Entry::Occupied(entry) => Some(Repeats(*entry.get())),
+        }
+    }
+
+    /// The id of a record's entity, and where it comes from; or that the record is a repetition.
     fn identity<I>(
         &mut self,
         line: &Line<'_>,
         id: Option<&Field<'_>>,
         seed: &Seed<'_>,
         make: fn(&str) -> Result<I, IdError>,
-    ) -> Result<(I, Identity), RowFault>
+    ) -> Result<Identified<I>, RowFault>
     where
         EntityId: for<'i> From<&'i I>,
     {
-        let Some(field) = id else {
-            let twin = line.layout.twin(line.table, line.record);
-            let base = seed.print(&twin, 0);
-            let ordinal = self.ordinals.entry(base).or_default();
-            let print = match *ordinal {
-                0 => base,
-                count => seed.print(&twin, count),
-            };
-            *ordinal += 1;
-            let id = make(&hex(&print)).map_err(|error| RowFault::row(error.to_string()))?;
-            return Ok((id, Identity::Assigned { twin }));
-        };
+        match id {
+            Some(field) => self.native(line, field, seed.0, make),
+            None => self.assigned(line, seed, make),
+        }
+    }
+
+    fn native<I>(
+        &mut self,
+        line: &Line<'_>,
+        field: &Field<'_>,
+        kind: EntityKind,
+        make: fn(&str) -> Result<I, IdError>,
+    ) -> Result<Identified<I>, RowFault>
+    where
+        EntityId: for<'i> From<&'i I>,
+    {
         let id = make(&field.value).map_err(|error| bad_id(field, &error))?;
-        match self.natives.entry((seed.0, EntityId::from(&id))) {
+        let parent = Parent { index: self.entities.len(), spot: line.spot };
+        let first = match self.natives.entry((kind, EntityId::from(&id))) {
             Entry::Vacant(entry) => {
-                entry.insert(Parent { index: self.entities.len(), spot: line.spot });
-                Ok((id, Identity::Native))
+                entry.insert(parent);
+                return Ok(Identified::New(id, Identity::Native));
+            }
+            Entry::Occupied(entry) => entry.get().spot,
+        };
+        if self.tables.whole(first) == Some(line.layout.whole(line.table, line.record)) {
+            return Ok(Identified::Known(Repeats(first)));
+        }
+        let first = self.tables.source_ref(first);
+        let message = format!("id `{}` stands already at {}", field.value, first.0);
+        Err(RowFault::cell(field.cell, message)
+            .hint("ids must be unique over all files; two rows of one id are one too many"))
+    }
+
+    /// A provisional id is a hash of what is least likely to change, and counts those that are
+    /// equal in that; the ingest pairs it with an id given earlier.
+    fn assigned<I>(
+        &mut self,
+        line: &Line<'_>,
+        seed: &Seed<'_>,
+        make: fn(&str) -> Result<I, IdError>,
+    ) -> Result<Identified<I>, RowFault> {
+        let twin = line.layout.twin(line.table, line.record);
+        let base = seed.print(&twin, 0);
+        let ordinal = match self.alike.entry(base) {
+            Entry::Vacant(entry) => {
+                entry.insert(Alike { first: line.spot, count: 1 });
+                0
             }
             Entry::Occupied(entry) => {
-                let first = self.tables.source_ref(entry.get().spot);
-                let message = format!("id `{}` stands already at {}", field.value, first.0);
-                Err(RowFault::cell(field.cell, message)
-                    .hint("ids must be unique over all files; two rows of one id are one too many"))
+                // Only now is it worth comparing whole records; the first one of its kind was
+                // not looked at, because most have no second.
+                let Alike { first, count } = *entry.get();
+                if count == 1
+                    && let Some(whole) = self.tables.whole(first)
+                {
+                    self.records.insert(whole, first);
+                }
+                if let Some(first) = self.repeats(line) {
+                    return Ok(Identified::Known(first));
+                }
+                if let Some(alike) = self.alike.get_mut(&base) {
+                    alike.count += 1;
+                }
+                count
             }
-        }
+        };
+        let print = match ordinal {
+            0 => base,
+            count => seed.print(&twin, count),
+        };
+        let id = make(&hex(&print)).map_err(|error| RowFault::row(error.to_string()))?;
+        Ok(Identified::New(id, Identity::Assigned { twin }))
     }
 
     /// Keeps an entity, if the window admits it or parts of it may still come.
@@ -373,6 +436,21 @@ impl<'a> Gather<'a> {
             unmapped: self.tables.unmapped(),
         })
     }
+}
+
+/// Records that would get the same provisional id.
+struct Alike {
+    first: Spot,
+    count: u32,
+}
+
+/// The record that an earlier one says the same as, in every column.
+struct Repeats(Spot);
+
+/// What is known of a record's identity.
+enum Identified<I> {
+    New(I, Identity),
+    Known(Repeats),
 }
 
 /// What a provisional id is made of: kind, employee, day, start and label.

@@ -1,5 +1,6 @@
 //! All files of one reading, opened: headers found, columns matched.
 
+use domain::Fingerprint;
 use domain::limits::BAD_ROWS_REPORTED_MAX;
 use engine::port::{FieldFault, SourceError, SourceRef};
 
@@ -13,9 +14,20 @@ pub(super) struct Spot {
     /// Which file, in order.
     pub file: u32,
     /// Its first line.
-    pub line: u64,
-    /// Its first byte.
-    pub start: usize,
+    pub line: u32,
+    /// Its first byte: no file is as large as this can count.
+    pub start: u32,
+}
+
+impl Spot {
+    /// Where `record` of the file with this number stands.
+    pub fn of(file: u32, record: &Record) -> Self {
+        Self {
+            file,
+            line: u32::try_from(record.line).unwrap_or(u32::MAX),
+            start: u32::try_from(record.start).unwrap_or(u32::MAX),
+        }
+    }
 }
 
 /// The files that have a header, in order.
@@ -59,21 +71,34 @@ impl<'t> Tables<'t> {
 
     /// Names a record.
     pub fn source_ref(&self, spot: Spot) -> SourceRef {
-        let place = self.table(spot).map_or("", |table| table.place);
+        let file = usize::try_from(spot.file).ok();
+        let table = file.and_then(|file| self.list.get(file));
+        let place = table.map_or("", |(table, _)| table.place);
         SourceRef(format!("{place}:{}", spot.line))
     }
 
     /// Points into a record that was read before.
     pub fn locate(&self, fault: RowFault, spot: Spot) -> FieldFault {
-        let mut record = Record::default();
-        match self.table(spot) {
-            Some(table) => {
-                // It was read once, so it can be read again; what that says is known already.
-                let _ = table.scanner_at(spot.start, spot.line).read(&mut record);
-                table.locate(fault, &record)
-            }
-            None => fault.locate("", "", &record, None),
+        match self.again(spot) {
+            Some((table, _, record)) => table.locate(fault, &record),
+            None => fault.locate("", "", &Record::default(), None),
         }
+    }
+
+    /// The hash of a whole record that was read before.
+    pub fn whole(&self, spot: Spot) -> Option<Fingerprint> {
+        let (table, layout, record) = self.again(spot)?;
+        Some(layout.whole(table, &record))
+    }
+
+    /// Reads a record once more.
+    fn again(&self, spot: Spot) -> Option<(&Table<'t>, &Layout, Record)> {
+        let (table, layout) = self.list.get(usize::try_from(spot.file).ok()?)?;
+        let mut record = Record::default();
+        let start = usize::try_from(spot.start).ok()?;
+        let mut scanner = table.scanner_at(start, u64::from(spot.line));
+        let read = scanner.read(&mut record)?;
+        read.ok().map(|()| (table, layout, record))
     }
 
     /// The columns that nothing is mapped to, over all files.
@@ -87,10 +112,5 @@ impl<'t> Tables<'t> {
         names.sort();
         names.dedup();
         names
-    }
-
-    fn table(&self, spot: Spot) -> Option<&Table<'t>> {
-        let file = usize::try_from(spot.file).ok()?;
-        self.list.get(file).map(|(table, _)| table)
     }
 }
