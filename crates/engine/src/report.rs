@@ -34,6 +34,8 @@ pub struct CycleReport {
     pub requests: u64,
     /// Calendars that were drained.
     pub calendars: u64,
+    /// Calendars that another process was draining, so that they were left to it.
+    pub busy: u64,
     /// Items seen that are not ours (only when mirrors were read back).
     pub foreign: u64,
     /// Whether everything that was to be done was tried.

@@ -124,7 +124,12 @@ pub fn desired(subject: &Subject, projected: Option<&Projected>, window: &SyncWi
         }
         (Placement::Unmapped(reason), fingerprint) => {
             // Where it is already, it is kept true: a lost address is no reason to lose a shift.
-            let there = subject.ledger.iter().find(|row| row.remote.is_some());
+            // Not so where it is another employee's by now.
+            let theirs = entry.entity.employee();
+            let there = subject
+                .ledger
+                .iter()
+                .find(|row| row.remote.is_some() && row.employee.as_ref() == theirs);
             match (there, fingerprint) {
                 (Some(row), Some(fingerprint)) => (row.calendar.clone(), *fingerprint),
                 (Some(_) | None, _) => {

@@ -436,6 +436,7 @@ async fn drain_calendars(
             let leased = lease(store, clock, ownership, &cycling.spec.name, batch).await?;
             for calendar in leased.held {
                 report.complete = false;
+                report.busy += 1;
                 report.problem(calendar, "being drained by another process".into());
             }
             for (calendar, epoch) in leased.granted {

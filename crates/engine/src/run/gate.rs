@@ -86,10 +86,17 @@ impl Gate {
         entropy: Arc<dyn Entropy>,
         capabilities: &Capabilities,
     ) -> Self {
+        // A vendor may throttle what it never declared a budget for.
+        let mut declared = capabilities.quotas.clone();
+        for scope in [QuotaScope::Connection, QuotaScope::Calendar] {
+            if declared.iter().all(|it| it.scope != scope) {
+                declared.push(QuotaDeclaration { scope, concurrency: None, rate: None });
+            }
+        }
         Self {
             clock,
             entropy,
-            declared: capabilities.quotas.clone(),
+            declared,
             state: Mutex::default(),
             changed: Notify::new(),
         }
