@@ -1,0 +1,3 @@
+//! The binary from outside: what a user sees of it.
+
+mod servers;
