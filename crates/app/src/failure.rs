@@ -124,10 +124,9 @@ impl Failure {
 pub fn guard_message(refusal: &GuardRefusal) -> String {
     let GuardRefusal { subject, count } = refusal;
     let (deletions, present) = (thousands(count.deletions), thousands(count.present));
-    let name = subject.split_once(' ').map_or_else(
-        || subject.clone(),
-        |(kind, name)| format!("{kind} `{name}`"),
-    );
+    let name = subject
+        .split_once(' ')
+        .map_or_else(|| subject.clone(), |(kind, name)| format!("{kind} `{name}`"));
     format!("{name} would lose {deletions} of {present} items at once; nothing was deleted")
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use domain::{ConnectionName, MirrorName, RosterName};
 use engine::plan::guard::GuardRefusal;
-use engine::port::ReportRow;
+use engine::port::{ReportRow, StoreError};
 use engine::report::{CycleReport, IngestReport, Problem};
 use engine::run::cycle::{CycleError, CycleOptions, run_cycle};
 use engine::run::gate::GateStatus;
@@ -21,6 +21,11 @@ use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use crate::output::progress::WaitLog;
 use crate::wiring::{MirrorWorks, RosterWorks, Works};
+
+/// Problems that are told; the rest are counted.
+const PROBLEMS_TOLD_MAX: usize = 5;
+/// Readings tried when another process changes the roster at the same moment.
+const INGESTS_MAX: u32 = 3;
 
 /// How an ingest or a cycle came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,12 +54,14 @@ impl Outcome {
 }
 
 /// The exit code for several outcomes: a refusal before all, nothing done only if nothing was.
-pub fn exit_for(outcomes: impl IntoIterator<Item = Outcome>) -> Exit {
-    let outcomes: Vec<Outcome> = outcomes.into_iter().collect();
-    let has = |outcome| outcomes.contains(&outcome);
+/// That a roster was read counts as something done only where there is no mirror to show it.
+pub fn exit_for(rosters: &[Outcome], mirrors: &[Outcome]) -> Exit {
+    let has = |outcome| rosters.contains(&outcome) || mirrors.contains(&outcome);
+    let shown = if mirrors.is_empty() { rosters } else { mirrors };
+    let done = shown.contains(&Outcome::Done);
     if has(Outcome::Refused) {
         Exit::Refused
-    } else if has(Outcome::Partly) || (has(Outcome::Failed) && has(Outcome::Done)) {
+    } else if has(Outcome::Partly) || (has(Outcome::Failed) && done) {
         Exit::Partly
     } else if has(Outcome::Failed) {
         Exit::Failed
@@ -206,8 +213,8 @@ pub struct MirrorLine {
     pub problems: Vec<ProblemLine>,
     /// Why it failed or was refused.
     pub error: Option<String>,
-    /// How its connection stood at the end; absent when it was not used.
-    pub breaker: Option<serde_json::Value>,
+    /// How its connection stood at the end: the breaker, and until when a budget is closed.
+    pub gate: Option<serde_json::Value>,
 }
 
 /// Entities that belong to no calendar, for one reason.
@@ -232,7 +239,7 @@ pub struct ProblemLine {
 
 impl MirrorLine {
     /// Of one cycle.
-    pub fn of(run: &MirrorRun, read_back: bool, gate: &GateStatus) -> Self {
+    pub fn of(run: &MirrorRun, read_back: bool, gate: Option<&GateStatus>) -> Self {
         let report = run.result.as_ref().ok().cloned().unwrap_or_default();
         let done = run.outcome() == Outcome::Done;
         let unmapped = report.unmapped.into_iter();
@@ -261,7 +268,7 @@ impl MirrorLine {
             unmapped: unmapped.map(|(reason, count)| Unmapped { reason, count }).collect(),
             problems: report.problems.into_iter().map(ProblemLine::of).collect(),
             error,
-            breaker: serde_json::to_value(gate).ok(),
+            gate: gate.and_then(|gate| serde_json::to_value(gate).ok()),
         }
     }
 }
@@ -290,9 +297,17 @@ pub async fn ingest(
     roster: &RosterWorks,
     allow_deletions: Option<u64>,
 ) -> RosterRun {
-    let result = match works.ingest(roster) {
-        Ok(ingest) => ingest.run(allow_deletions).await,
-        Err(error) => Err(IngestError::Source(error)),
+    let mut tries = 0;
+    let result = loop {
+        tries += 1;
+        let result = match works.ingest(roster) {
+            Ok(ingest) => ingest.run(allow_deletions).await,
+            Err(error) => Err(IngestError::Source(error)),
+        };
+        match result {
+            Err(IngestError::Store(StoreError::Superseded { .. })) if tries < INGESTS_MAX => {}
+            other => break other,
+        }
     };
     let run = RosterRun { name: roster.name.clone(), result };
     match &run.result {
@@ -326,7 +341,7 @@ pub async fn cycle(
         Ok(report) => event::cycled(name, report, run.outcome().as_str()),
         Err(error) => event::cycle_failed(name, &error.to_string()),
     }
-    let mut line = MirrorLine::of(&run, options.read_back, &mirror.gate.status());
+    let mut line = MirrorLine::of(&run, options.read_back, Some(&mirror.gate.status()));
     if line.read_back_at.is_none() {
         line.read_back_at = last_read_back(works, &run.name).await;
     }
@@ -396,10 +411,6 @@ pub fn tell(run: &MirrorRun, output: &Output) {
     if run.outcome() == Outcome::Done {
         return;
     }
-    let mut reasons: BTreeMap<&str, (u64, &Problem)> = BTreeMap::new();
-    for problem in &report.problems {
-        reasons.entry(&problem.reason).or_insert((0, problem)).0 += 1;
-    }
     let summary = match run.outcome() {
         Outcome::Failed => format!("mirror `{name}` could not be brought up to date"),
         Outcome::Done | Outcome::Partly | Outcome::Refused => {
@@ -407,10 +418,19 @@ pub fn tell(run: &MirrorRun, output: &Output) {
         }
     };
     let mut text = summary;
-    for (reason, (count, problem)) in &reasons {
-        let more = if *count > 1 { format!(" (and {} more like it)", count - 1) } else { String::new() };
-        text.push_str(&format!("\n  calendar `{}`: {reason}{more}", problem.calendar));
+    for Problem { calendar, key, reason } in report.problems.iter().take(PROBLEMS_TOLD_MAX) {
+        match key {
+            Some(key) => text.push_str(&format!("\n  {key} in `{calendar}`: {reason}")),
+            None => text.push_str(&format!("\n  calendar `{calendar}`: {reason}")),
+        }
     }
-    let hint = "running again goes on where it stopped; `rotabridge doctor` looks at the connection";
-    output.failure(&Failure::saying(text).hint(hint));
+    if report.problems.len() > PROBLEMS_TOLD_MAX {
+        let more = report.problems.len() - PROBLEMS_TOLD_MAX;
+        text.push_str(&format!("\n  … and {more} more; `--json` names them"));
+    }
+    let hint =
+        "running again goes on where it stopped; `rotabridge doctor` looks at the connection";
+    output.failure(
+        &Failure { exit: exit_for(&[], &[run.outcome()]), ..Failure::saying(text) }.hint(hint),
+    );
 }

@@ -13,7 +13,7 @@ use engine::run::lease::Ownership;
 use engine::run::watch::Watcher;
 use secrecy::ExposeSecret;
 
-use crate::config::{Config, ConnectionSection, MirrorSection, RosterSection};
+use crate::config::{Config, ConnectionSection, MirrorSection};
 use crate::failure::{Exit, Failure};
 
 /// The outside of this process.
@@ -111,11 +111,7 @@ impl Works {
     ///
     /// # Errors
     /// When a secret or file cannot be read.
-    pub fn over(
-        config: Config,
-        outside: Outside,
-        store: Arc<dyn Store>,
-    ) -> Result<Self, Failure> {
+    pub fn over(config: Config, outside: Outside, store: Arc<dyn Store>) -> Result<Self, Failure> {
         let mut rosters = Vec::new();
         for section in &config.rosters {
             let connection = find(&config, &section.source)?;
@@ -131,17 +127,6 @@ impl Works {
             mirrors.push(mirror(section, &config, &outside, &mut gates)?);
         }
         Ok(Self { config, store, outside, rosters, mirrors })
-    }
-
-    /// The section of a roster.
-    ///
-    /// # Errors
-    /// When there is none of this name.
-    pub fn section(&self, name: &RosterName) -> Result<&RosterSection, Failure> {
-        self.config.roster(name).ok_or_else(|| {
-            let known: Vec<&str> = self.rosters.iter().map(|it| it.name.as_str()).collect();
-            unknown("roster", name.as_str(), &known)
-        })
     }
 
     /// A roster by the name that was given on the command line.
@@ -246,7 +231,8 @@ impl Works {
 }
 
 fn unknown(what: &str, name: &str, known: &[&str]) -> Failure {
-    let failure = Failure { exit: Exit::Usage, ..Failure::saying(format!("there is no {what} `{name}`")) };
+    let failure =
+        Failure { exit: Exit::Usage, ..Failure::saying(format!("there is no {what} `{name}`")) };
     match crate::config::nearest(name, known) {
         Some(nearest) => failure.hint(format!("did you mean `{nearest}`?")),
         None => failure.hint(format!("the configuration has {}", crate::config::list(known))),

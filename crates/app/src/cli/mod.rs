@@ -1,5 +1,17 @@
 //! The command line: one file per command.
 
+mod config;
+mod demo;
+mod doctor;
+mod explain;
+mod feed;
+mod init;
+mod migrate;
+mod plan;
+mod purge;
+mod recover;
+mod serve;
+mod status;
 mod sync;
 
 use std::path::PathBuf;
@@ -36,8 +48,32 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show the whole product on a generated contact centre; needs no configuration
+    Demo(demo::Arguments),
+    /// Write a commented configuration after a few questions
+    Init(init::Arguments),
+    /// Check the configuration, print its schema, or print all of it
+    Config(config::Arguments),
+    /// Connect to everything and say what is wrong; writes nothing
+    Doctor(doctor::Arguments),
+    /// Show what `sync` would do and why; changes nothing
+    Plan(plan::Arguments),
     /// Read the roster and bring the mirrors into agreement, once
     Sync(sync::Arguments),
+    /// Do so for ever, and serve feeds, health and metrics
+    Serve(serve::Arguments),
+    /// Say how things stand, per roster and mirror
+    Status(status::Arguments),
+    /// Tell the whole story of one shift
+    Explain(explain::Arguments),
+    /// Give out subscription links, list them, take them back
+    Feed(feed::Arguments),
+    /// Rebuild a lost ledger from what is in a mirror, without duplicates
+    Recover(recover::Arguments),
+    /// Remove everything Rotabridge wrote into a mirror, and nothing else
+    Purge(purge::Arguments),
+    /// Bring the store to this version
+    Migrate(migrate::Arguments),
 }
 
 /// What every command gets.
@@ -61,7 +97,19 @@ impl Command {
     /// Why it could not be.
     pub async fn run(self, session: &Session) -> Result<Exit, Failure> {
         match self {
+            Self::Demo(arguments) => demo::run(arguments, session).await,
+            Self::Init(arguments) => init::run(arguments, session),
+            Self::Config(arguments) => config::run(&arguments, session),
+            Self::Doctor(arguments) => doctor::run(&arguments, session).await,
+            Self::Plan(arguments) => plan::run(arguments, session).await,
             Self::Sync(arguments) => sync::run(arguments, session).await,
+            Self::Serve(arguments) => serve::run(arguments, session).await,
+            Self::Status(arguments) => status::run(&arguments, session).await,
+            Self::Explain(arguments) => explain::run(&arguments, session).await,
+            Self::Feed(arguments) => feed::run(arguments, session).await,
+            Self::Recover(arguments) => recover::run(arguments, session).await,
+            Self::Purge(arguments) => purge::run(arguments, session).await,
+            Self::Migrate(arguments) => migrate::run(&arguments, session).await,
         }
     }
 
@@ -69,7 +117,20 @@ impl Command {
     /// terminal talks by itself.
     pub fn log_level(&self) -> &'static str {
         match self {
-            Self::Sync(_) => "error,rotabridge=off",
+            Self::Serve(_) => "info",
+            // They say the same at the terminal, in other words.
+            Self::Demo(_)
+            | Self::Init(_)
+            | Self::Config(_)
+            | Self::Doctor(_)
+            | Self::Plan(_)
+            | Self::Sync(_)
+            | Self::Status(_)
+            | Self::Explain(_)
+            | Self::Feed(_)
+            | Self::Recover(_)
+            | Self::Purge(_)
+            | Self::Migrate(_) => "error,rotabridge::event=off",
         }
     }
 }

@@ -69,15 +69,17 @@ pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failur
         ..CycleOptions::default()
     };
     let mirror_runs = runs::cycles(&works, &mirrors, |_| options, output).await;
-    let lines = mirrors.iter().zip(&mirror_runs).map(|(mirror, run)| {
-        MirrorLine::of(run, arguments.full, &mirror.gate.status())
-    });
+    let lines = mirrors
+        .iter()
+        .zip(&mirror_runs)
+        .map(|(mirror, run)| MirrorLine::of(run, arguments.full, Some(&mirror.gate.status())));
     let lines: Vec<MirrorLine> = lines.collect();
     for run in &mirror_runs {
         runs::tell(run, output);
     }
-    let outcomes = roster_runs.iter().map(|(_, outcome)| *outcome);
-    let exit = runs::exit_for(outcomes.chain(mirror_runs.iter().map(MirrorRun::outcome)));
+    let roster_outcomes: Vec<Outcome> = roster_runs.iter().map(|(_, outcome)| *outcome).collect();
+    let outcomes: Vec<Outcome> = mirror_runs.iter().map(MirrorRun::outcome).collect();
+    let exit = runs::exit_for(&roster_outcomes, &outcomes);
     if arguments.json {
         let rosters = roster_runs.into_iter().map(|(line, _)| line).collect();
         output.json(&Report { rosters, mirrors: lines })?;

@@ -13,14 +13,18 @@ const UNITS: [(char, u64); 5] =
 const SECONDS_MAX: u64 = 100 * 366 * 86_400;
 
 /// A length of time; a day has 24 hours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String")]
 pub struct Length(pub Duration);
 
 /// A text that is no duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{found}` is no duration; expected a number and a unit, like `90s`, `15m`, `24h`, `7d` or `8w`")]
+#[error(
+    "`{found}` is no duration; expected a number and a unit, like `90s`, `15m`, `24h`, `7d` or `8w`"
+)]
 pub struct LengthError {
     found: String,
 }

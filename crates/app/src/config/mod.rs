@@ -20,6 +20,7 @@ mod window;
 use std::path::{Path, PathBuf};
 
 pub use connection::ConnectionSection;
+pub use duration::Length;
 pub use feeds::{FeedsSection, LinkStyle};
 pub use mirror::MirrorSection;
 pub use reader::{ConfigError, list, nearest};
@@ -27,7 +28,6 @@ pub use roster::RosterSection;
 pub use schema::schema;
 pub use server::ServerSection;
 pub use store::StoreSection;
-pub use window::Window;
 
 use reader::{Faults, Tables};
 

@@ -157,9 +157,7 @@ fn sections<'t>(
     value: Spanned<DeValue<'t>>,
 ) -> Result<Vec<Section<'t>>, &'static str> {
     match value.into_inner() {
-        DeValue::Array(array) => {
-            array.into_iter().map(|it| Section::of(at.clone(), it)).collect()
-        }
+        DeValue::Array(array) => array.into_iter().map(|it| Section::of(at.clone(), it)).collect(),
         other => Err(article(&other)),
     }
 }

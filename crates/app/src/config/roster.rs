@@ -106,15 +106,6 @@ impl RosterSection {
         }
         let source = source.filter(|_| clean)?;
         let poll_interval = poll_interval.0;
-        Some(Self {
-            name,
-            source,
-            poll_interval,
-            window,
-            employees_file,
-            time_zone,
-            guard,
-            spans,
-        })
+        Some(Self { name, source, poll_interval, window, employees_file, time_zone, guard, spans })
     }
 }

@@ -133,7 +133,8 @@ impl Watcher for WaitLog {
         let Event::Waiting { until, why } = event else { return };
         let until = until.as_millisecond();
         let left = until - self.clock.now().as_millisecond();
-        if left >= WAIT_TOLD_MIN_MS && self.told_until_ms.fetch_max(until, Ordering::Relaxed) < until
+        if left >= WAIT_TOLD_MIN_MS
+            && self.told_until_ms.fetch_max(until, Ordering::Relaxed) < until
         {
             crate::event::waiting(&self.mirror, *why, Duration::from_millis(left.unsigned_abs()));
         }

@@ -1,0 +1,193 @@
+//! `rotabridge doctor`: connects to everything, writes nothing, says what is wrong.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use connectors::{ConnectionContext, ConnectionError};
+use engine::port::{Finding, FindingLevel};
+use secrecy::ExposeSecret;
+
+use super::Session;
+use super::plan::survey;
+use crate::config::Config;
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+use crate::wiring::{Opening, Works};
+
+/// The flags of `doctor`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Data for programs
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// When the configuration is wrong. What else is wrong is a finding, and exit code 1.
+pub async fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
+    let config = session.config()?;
+    let mut findings = vec![store_finding(&config).await];
+    findings.extend(connection_findings(&config, session).await);
+    let sound = findings.iter().all(|it| it.level != FindingLevel::Error);
+    if sound {
+        let works = Works::build(config, session.outside(), Opening::Look).await?;
+        findings.extend(mapping_findings(&works).await);
+    }
+    let worst = findings.iter().map(|it| it.level).max().unwrap_or(FindingLevel::Good);
+    if arguments.json {
+        session.output.json(&serde_json::json!({ "worst": worst, "findings": findings }))?;
+    } else {
+        print(&findings, worst, &session.output)?;
+    }
+    Ok(match worst {
+        FindingLevel::Good | FindingLevel::Warning => Exit::Done,
+        FindingLevel::Error => Exit::Failed,
+    })
+}
+
+fn finding(level: FindingLevel, subject: impl Into<String>, message: impl Into<String>) -> Finding {
+    Finding { level, subject: subject.into(), message: message.into(), hint: None }
+}
+
+async fn store_finding(config: &Config) -> Finding {
+    let found = match config.store.connect_url(&config.base) {
+        Ok(url) => store::version(url.expose_secret()).await.map_err(Failure::from),
+        Err(error) => Err(Failure::because(error)),
+    };
+    let needed = store::SCHEMA_VERSION;
+    match found {
+        Ok(0) => {
+            finding(FindingLevel::Good, "store", "is not there yet; the first `sync` makes it")
+        }
+        Ok(version) if version == needed => {
+            finding(FindingLevel::Good, "store", format!("has version {version}"))
+        }
+        Ok(found) => {
+            let failure =
+                Failure::from(engine::port::StoreError::Version { found, expected: needed });
+            let message = failure.error.to_string();
+            let hint = failure.hint;
+            Finding { hint, ..finding(FindingLevel::Error, "store", message) }
+        }
+        Err(failure) => {
+            let message = failure.error.to_string();
+            let hint = failure.hint;
+            Finding { hint, ..finding(FindingLevel::Error, "store", message) }
+        }
+    }
+}
+
+async fn connection_findings(config: &Config, session: &Session) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for connection in &config.connections {
+        let subject = format!("connection {}", connection.name);
+        let context = ConnectionContext {
+            name: connection.name.clone(),
+            base: config.base.clone(),
+            clock: session.outside().clock,
+        };
+        let broken = |error: &ConnectionError| {
+            let hint = "paths are relative to the folder of the configuration".to_owned();
+            let message = error.to_string();
+            Finding { hint: Some(hint), ..finding(FindingLevel::Error, subject.clone(), message) }
+        };
+        let is_source = config.rosters.iter().any(|it| it.source == connection.name);
+        if is_source {
+            match connection.config.source(&context) {
+                Ok(source) => findings.extend(source.check().await),
+                Err(error) => findings.push(broken(&error)),
+            }
+        }
+        let mut mirrors =
+            config.mirrors.iter().filter(|it| it.connection == connection.name).peekable();
+        if !is_source && mirrors.peek().is_none() {
+            let message = "is used by no roster and no mirror";
+            findings.push(finding(FindingLevel::Warning, subject.clone(), message));
+        }
+        for mirror in mirrors {
+            match connection.config.target(&context, &mirror.name, mirror.config.as_ref()) {
+                Ok(target) => findings.extend(target.check().await),
+                Err(error) => findings.push(broken(&error)),
+            }
+        }
+    }
+    // Two mirrors over one connection say the same of it twice.
+    let mut unique: Vec<Finding> = Vec::with_capacity(findings.len());
+    for finding in findings {
+        if !unique.contains(&finding) {
+            unique.push(finding);
+        }
+    }
+    unique
+}
+
+/// Who and what belongs to no calendar.
+async fn mapping_findings(works: &Works) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for roster in &works.rosters {
+        let prepared = match works.ingest(roster) {
+            Ok(ingest) => ingest.prepare().await.map_err(Failure::from),
+            Err(error) => Err(error.into()),
+        };
+        let subject = format!("roster {}", roster.name);
+        let overlay = match prepared {
+            Ok(prepared) => prepared.overlay(),
+            Err(failure) => {
+                let message = failure.error.to_string();
+                let hint = failure.hint;
+                findings.push(Finding { hint, ..finding(FindingLevel::Error, subject, message) });
+                continue;
+            }
+        };
+        for mirror in works.mirrors_of(&roster.name) {
+            let subject = format!("mirror {}", mirror.spec.name);
+            match survey(works, mirror, &overlay).await {
+                Ok((survey, _)) => findings.extend(unmapped(&subject, &survey.unmapped)),
+                Err(failure) => {
+                    findings.push(finding(FindingLevel::Error, subject, failure.error.to_string()))
+                }
+            }
+        }
+    }
+    findings
+}
+
+fn unmapped(subject: &str, reasons: &BTreeMap<String, u64>) -> Vec<Finding> {
+    if reasons.is_empty() {
+        return vec![finding(FindingLevel::Good, subject, "everything belongs to a calendar")];
+    }
+    let hint = "an `employees_file` completes what the source does not say";
+    reasons
+        .iter()
+        .map(|(reason, count)| Finding {
+            hint: Some(hint.to_owned()),
+            ..finding(
+                FindingLevel::Warning,
+                subject,
+                format!("{count} belong to no calendar: {reason}"),
+            )
+        })
+        .collect()
+}
+
+fn print(findings: &[Finding], worst: FindingLevel, output: &Output) -> Result<(), Failure> {
+    for Finding { level, subject, message, hint } in findings {
+        let mark = match level {
+            FindingLevel::Good => console::style("good   ").green(),
+            FindingLevel::Warning => console::style("warning").yellow(),
+            FindingLevel::Error => console::style("error  ").red().bold(),
+        };
+        output.data(format!("{mark}  {subject}: {message}"))?;
+        if let Some(hint) = hint.as_ref().filter(|_| *level != FindingLevel::Good) {
+            output.data(format!("         hint: {hint}"))?;
+        }
+    }
+    output.say(match worst {
+        FindingLevel::Good => "everything is as it should be",
+        FindingLevel::Warning => "everything works; somebody should look at the warnings",
+        FindingLevel::Error => "something does not work",
+    });
+    Ok(())
+}

@@ -1,0 +1,228 @@
+//! `rotabridge serve`: polls, mirrors, and serves feeds, health and metrics, until it is told to
+//! stop.
+//!
+//! One loop per roster: read the source, run a cycle of each of its mirrors, wait. A round that
+//! did not succeed is tried again sooner. SIGTERM and SIGINT let a round that is under way end,
+//! for a while; one that is cut off goes on where it stopped in the next process.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use domain::RosterName;
+use engine::run::cycle::CycleOptions;
+use jiff::Timestamp;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use server::{ServerParts, ServerState};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::Session;
+use crate::config::RosterSection;
+use crate::event;
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+use crate::runs::{self, MirrorRun, Outcome};
+use crate::wiring::{MirrorWorks, Opening, RosterWorks, Works};
+
+/// The flags of `serve`: none; what it does is in the configuration.
+#[derive(Debug, Args)]
+pub struct Arguments {}
+
+/// How long a round may go on after the signal to stop.
+const GRACE: Duration = Duration::from_secs(20);
+/// First wait after a round that did not succeed; doubled each time, up to the poll interval.
+const RETRY_FIRST: Duration = Duration::from_secs(15);
+/// Share of a wait by which it is shorter or longer by chance, so that many do not poll at once.
+const JITTER: f64 = 0.1;
+
+/// Runs it.
+///
+/// # Errors
+/// When it cannot start: the configuration, the store, the address.
+pub async fn run(_arguments: Arguments, session: &Session) -> Result<Exit, Failure> {
+    let metrics = metrics()?;
+    let works = session.works(Opening::Write).await?;
+    let listen = works.config.server.listen;
+    let listener = listen_on(listen).await?;
+    let state = Arc::new(server_state(&works, Some(metrics)));
+    let (stop, stopping) = watch::channel(false);
+    let address = listener.local_addr().map_err(Failure::because)?;
+    tracing::info!(
+        server.listen = %address,
+        rosters = works.rosters.len(),
+        mirrors = works.mirrors.len(),
+        "serving on http://{address}"
+    );
+    let output = &session.output;
+    let keeping =
+        works.rosters.iter().map(|roster| keep(&works, roster, &state, &stopping, output));
+    let keeping = futures_util::future::join_all(keeping);
+    // A task of its own: planning a large roster must not keep feeds waiting.
+    let serving =
+        tokio::spawn(server::serve(listener, Arc::clone(&state), stopped(stopping.clone())));
+    let signals = async {
+        let told = told_to_stop().await;
+        tracing::info!("stopping");
+        // Whoever waits for it may be gone already.
+        let _ = stop.send(true);
+        told
+    };
+    let (_, served, told) = tokio::join!(keeping, serving, signals);
+    served.map_err(Failure::because)?;
+    told?;
+    tracing::info!("stopped");
+    Ok(Exit::Done)
+}
+
+/// Completes when somebody sends SIGTERM or SIGINT.
+///
+/// # Errors
+/// When the system lets nobody listen for signals.
+pub async fn told_to_stop() -> Result<(), Failure> {
+    let mut terminated = signal(SignalKind::terminate()).map_err(Failure::because)?;
+    let mut interrupted = signal(SignalKind::interrupt()).map_err(Failure::because)?;
+    tokio::select! {
+        _ = terminated.recv() => {}
+        _ = interrupted.recv() => {}
+    }
+    Ok(())
+}
+
+fn metrics() -> Result<PrometheusHandle, Failure> {
+    let handle = PrometheusBuilder::new().install_recorder().map_err(Failure::because)?;
+    event::describe();
+    Ok(handle)
+}
+
+/// Listens on an address.
+///
+/// # Errors
+/// When it is taken, or not one of this machine.
+pub async fn listen_on(address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure::saying(format!("cannot listen on {address}: {error}"))
+            .hint("another process may have it; `[server] listen` names the address")
+    })
+}
+
+/// What serves the feeds of every roster.
+pub fn server_state(works: &Works, metrics: Option<PrometheusHandle>) -> ServerState {
+    let feeds = &works.config.feeds;
+    let options = |roster: &RosterSection| (roster.name.clone(), feeds.options(roster));
+    ServerState::new(ServerParts {
+        store: Arc::clone(&works.store),
+        clock: Arc::clone(&works.outside.clock),
+        entropy: Arc::clone(&works.outside.entropy),
+        feeds: works.config.rosters.iter().map(options).collect(),
+        metrics,
+    })
+}
+
+/// Completes when it is time to stop.
+async fn stopped(mut stopping: watch::Receiver<bool>) {
+    // The sender is gone only when the process ends.
+    let _ = stopping.wait_for(|stop| *stop).await;
+}
+
+/// Keeps one roster and its mirrors until it is time to stop.
+async fn keep(
+    works: &Works,
+    roster: &RosterWorks,
+    state: &ServerState,
+    stopping: &watch::Receiver<bool>,
+    output: &Output,
+) {
+    let poll = works.config.roster(&roster.name).map_or(RETRY_FIRST, |it| it.poll_interval);
+    let mut failures: u32 = 0;
+    loop {
+        let mut round = std::pin::pin!(round(works, roster, state, output));
+        let outcome = tokio::select! {
+            biased;
+            outcome = &mut round => outcome,
+            () = stopped(stopping.clone()) => {
+                // What is cut off here goes on in the next process.
+                let _ = tokio::time::timeout(GRACE, round).await;
+                return;
+            }
+        };
+        failures = if outcome == Outcome::Done { 0 } else { failures.saturating_add(1) };
+        let wait = jittered(wait_after(failures, poll), works.outside.entropy.fraction());
+        let clock = &works.outside.clock;
+        let until = clock.now().saturating_add(wait).unwrap_or(Timestamp::MAX);
+        tokio::select! {
+            () = clock.sleep_until(until) => {}
+            () = stopped(stopping.clone()) => return,
+        }
+    }
+}
+
+/// One reading, and a cycle of each mirror; also when the reading failed, because a mirror may
+/// have something left to do.
+async fn round(
+    works: &Works,
+    roster: &RosterWorks,
+    state: &ServerState,
+    output: &Output,
+) -> Outcome {
+    let ingest = runs::ingest(works, roster, None).await;
+    if let Ok(counts) = works.store.roster_counts(&roster.name).await {
+        state.feeds().roster_changed(&roster.name, counts.seq);
+    }
+    let mirrors: Vec<&MirrorWorks> = works.mirrors_of(&roster.name).collect();
+    let due = read_back_due(works, &roster.name).await;
+    let options = |mirror: &MirrorWorks| CycleOptions {
+        read_back: due.get(mirror.spec.name.as_str()).copied().unwrap_or(false),
+        ..CycleOptions::default()
+    };
+    let runs = runs::cycles(works, &mirrors, options, output).await;
+    event::measure(works.store.as_ref(), &roster.name, works.mirror_names(&roster.name)).await;
+    let mut outcomes = runs.iter().map(MirrorRun::outcome).chain([ingest.outcome()]);
+    outcomes.find(|outcome| *outcome != Outcome::Done).unwrap_or(Outcome::Done)
+}
+
+/// Which mirrors were not read back for as long as their configuration allows.
+async fn read_back_due(works: &Works, roster: &RosterName) -> BTreeMap<String, bool> {
+    let now = works.outside.clock.now();
+    let mut due = BTreeMap::new();
+    for mirror in works.config.mirrors.iter().filter(|it| it.roster == *roster) {
+        let last = runs::last_read_back(works, &mirror.name).await;
+        let interval = mirror.full_interval;
+        // A mirror that never was is read by its first cycle anyway.
+        let is_due = last.is_none_or(|at| now.duration_since(at).unsigned_abs() >= interval);
+        due.insert(mirror.name.to_string(), is_due);
+    }
+    due
+}
+
+fn wait_after(failures: u32, poll: Duration) -> Duration {
+    match failures.checked_sub(1) {
+        None => poll,
+        Some(doublings) => {
+            RETRY_FIRST.saturating_mul(1u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(poll)
+        }
+    }
+}
+
+fn jittered(wait: Duration, fraction: f64) -> Duration {
+    wait.mul_f64(1.0 + JITTER * (2.0 * fraction - 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failed_rounds_are_tried_again_sooner_and_never_later_than_polls() {
+        let poll = Duration::from_secs(900);
+        assert_eq!(wait_after(0, poll), poll);
+        let seconds: Vec<u64> = (1..9).map(|it| wait_after(it, poll).as_secs()).collect();
+        assert_eq!(seconds, [15, 30, 60, 120, 240, 480, 900, 900]);
+        assert_eq!(wait_after(u32::MAX, poll), poll);
+        assert_eq!(wait_after(3, Duration::from_secs(5)), Duration::from_secs(5));
+        assert_eq!(jittered(poll, 0.5), poll);
+        assert!(jittered(poll, 0.0) < poll && jittered(poll, 0.999) > poll);
+    }
+}

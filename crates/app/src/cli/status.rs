@@ -1,0 +1,146 @@
+//! `rotabridge status`: per roster and mirror, how things stand.
+
+use clap::Args;
+use engine::port::{ChangeSeq, MirrorCounts, RosterCounts, Store};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::Session;
+use crate::config::Config;
+use crate::failure::{Exit, Failure, thousands};
+use crate::output::{Output, Table, time};
+use crate::runs::{MirrorLine, RosterLine, mirror_subject, roster_subject};
+use crate::wiring::{Opening, open_store};
+
+/// The flags of `status`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Data for programs
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `status --json` prints.
+#[derive(Debug, Serialize)]
+struct Status {
+    rosters: Vec<RosterStatus>,
+    mirrors: Vec<MirrorStatus>,
+}
+
+/// One roster.
+#[derive(Debug, Serialize)]
+struct RosterStatus {
+    name: String,
+    /// When the source was last read, well or not.
+    read_at: Option<Timestamp>,
+    /// How that came out.
+    last: Option<RosterLine>,
+    #[serde(flatten)]
+    counts: RosterCounts,
+}
+
+/// One mirror.
+#[derive(Debug, Serialize)]
+struct MirrorStatus {
+    name: String,
+    roster: String,
+    /// When its last cycle ended, well or not.
+    cycled_at: Option<Timestamp>,
+    /// How that came out.
+    last: Option<MirrorLine>,
+    #[serde(flatten)]
+    counts: MirrorCounts,
+    /// Writes that wait, or whose outcome is not known.
+    backlog: u64,
+    /// Changes of the roster that no complete cycle has looked at yet.
+    lag_changes: i64,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// When the store fails.
+pub async fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
+    let config = session.config()?;
+    let store = open_store(&config, Opening::Look).await?;
+    let status = gather(&config, store.as_ref()).await?;
+    if arguments.json {
+        session.output.json(&status)?;
+    } else {
+        print(&status, session.clock.now(), &session.output)?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn gather(config: &Config, store: &dyn Store) -> Result<Status, Failure> {
+    let reports = store.reports().await?;
+    let report = |subject: String| reports.iter().find(|report| report.subject == subject);
+    let mut status = Status { rosters: Vec::new(), mirrors: Vec::new() };
+    for section in &config.rosters {
+        let report = report(roster_subject(&section.name));
+        status.rosters.push(RosterStatus {
+            name: section.name.to_string(),
+            read_at: report.map(|report| report.at),
+            last: report.and_then(|report| serde_json::from_str(&report.body).ok()),
+            counts: store.roster_counts(&section.name).await?,
+        });
+    }
+    for section in &config.mirrors {
+        let report = report(mirror_subject(&section.name));
+        let counts = store.mirror_counts(&section.name).await?;
+        let ChangeSeq(reached) = store.cursor(&section.name).await?.seq;
+        let ChangeSeq(latest) = store.roster_counts(&section.roster).await?.seq;
+        status.mirrors.push(MirrorStatus {
+            name: section.name.to_string(),
+            roster: section.roster.to_string(),
+            cycled_at: report.map(|report| report.at),
+            last: report.and_then(|report| serde_json::from_str(&report.body).ok()),
+            backlog: counts.planned + counts.in_doubt,
+            counts,
+            lag_changes: (latest - reached).max(0),
+        });
+    }
+    Ok(status)
+}
+
+fn print(status: &Status, now: Timestamp, output: &Output) -> Result<(), Failure> {
+    let when = |at: Option<Timestamp>| at.map_or("never".to_owned(), |at| time::ago(at, now));
+    let header = ["ROSTER", "READ", "", "EMPLOYEES", "SHIFTS", "OPEN", "TIME OFF"];
+    let mut table = Table::new(&header).right(&[3, 4, 5, 6]);
+    for RosterStatus { name, read_at, last, counts } in &status.rosters {
+        let outcome = last.as_ref().map_or("", |line| line.outcome.as_str());
+        let RosterCounts { employees, shifts, open_shifts, time_off, seq: _ } = *counts;
+        let head = [name.clone(), when(*read_at), outcome.to_owned()];
+        let counts = [employees, shifts, open_shifts, time_off].map(thousands);
+        table.row(head.into_iter().chain(counts));
+    }
+    output.table(&table)?;
+    if status.mirrors.is_empty() {
+        return Ok(());
+    }
+    let header =
+        ["MIRROR", "CYCLE", "", "ITEMS", "CALENDARS", "BACKLOG", "SET ASIDE", "CHANGES BEHIND"];
+    let mut table = Table::new(&header).right(&[3, 4, 5, 6, 7]);
+    for MirrorStatus { name, cycled_at, last, counts, backlog, lag_changes, .. } in &status.mirrors
+    {
+        let outcome = last.as_ref().map_or("", |line| line.outcome.as_str());
+        let head = [name.clone(), when(*cycled_at), outcome.to_owned()];
+        let lag = lag_changes.unsigned_abs();
+        let counts = [counts.items, counts.calendars, *backlog, counts.quarantined, lag];
+        table.row(head.into_iter().chain(counts.map(thousands)));
+    }
+    output.data("")?;
+    output.table(&table)?;
+    for last in status.rosters.iter().filter_map(|it| it.last.as_ref()) {
+        if let Some(error) = &last.error {
+            output.data(format!("roster `{}`: {error}", last.name))?;
+        }
+    }
+    for last in status.mirrors.iter().filter_map(|it| it.last.as_ref()) {
+        let problem = last.problems.first().map(|it| format!("`{}`: {}", it.calendar, it.reason));
+        if let Some(reason) = last.error.clone().or(problem) {
+            output.data(format!("mirror `{}`: {reason}", last.name))?;
+        }
+    }
+    Ok(())
+}
