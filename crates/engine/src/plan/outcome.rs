@@ -47,6 +47,9 @@ pub enum Next {
     Refused(String),
     /// Plan it again; nothing was applied.
     Again,
+    /// It is done, and the target did not tell how the item stands now: look, and keep what is
+    /// seen as the echo of what was written.
+    Confirm,
     /// Look at it, here if that is known, and plan again.
     Look(Option<RemoteId>),
     /// The identity may be taken by somebody else's item: look, and if nothing of ours is there,
@@ -76,9 +79,13 @@ fn applied(attempt: Attempt, written: Option<Written>, now: Timestamp) -> Settle
         Verb::Update => AuditVerb::Updated,
         Verb::Delete => AuditVerb::Deleted,
     };
+    let mut untold = false;
     let write = match (verb, written) {
         (Verb::Delete, _) => LedgerWrite::Remove { calendar: row.calendar, key: row.key },
         (Verb::Create | Verb::Update, Some(written)) => {
+            // Without an etag the item may have been rewritten; only a look tells our own write
+            // from a later change by somebody else.
+            untold = written.etag.is_none() && written.echoed.is_none();
             row.remote = Some(Remote {
                 id: written.remote_id,
                 etag: written.etag,
@@ -97,7 +104,8 @@ fn applied(attempt: Attempt, written: Option<Written>, now: Timestamp) -> Settle
             return Settled { write: LedgerWrite::Put(row), audit: None, next };
         }
     };
-    Settled { write, audit: Some((audit, String::new())), next: Next::Done }
+    let next = if untold { Next::Confirm } else { Next::Done };
+    Settled { write, audit: Some((audit, String::new())), next }
 }
 
 fn failed(attempt: Attempt, failure: Failure, now: Timestamp) -> Settled {
@@ -151,6 +159,7 @@ fn not_applied(attempt: Attempt, now: Timestamp, next: Next) -> Settled {
     let audit = match next {
         Next::Postponed => Some((AuditVerb::Deferred, "the target was not available".to_owned())),
         Next::Done
+        | Next::Confirm
         | Next::Refused(_)
         | Next::Again
         | Next::Look(_)

@@ -7,7 +7,8 @@ use domain::EntityKey;
 use super::{Drain, Stop};
 use crate::plan::state::Seen;
 use crate::port::{
-    AuditVerb, CalendarState, FailureClass, LedgerRow, Probe, RemoteId, RemoteItem, Sighting,
+    AuditVerb, CalendarState, FailureClass, LedgerRow, LedgerWrite, Probe, RemoteId, RemoteItem,
+    Sighting,
 };
 use crate::run::cycle::Cycling;
 use crate::run::observe::{Observation, ReadFailure, Reader};
@@ -20,6 +21,8 @@ pub(super) struct Look {
     pub known: bool,
     /// Whether finding nothing means that the identity is taken elsewhere.
     pub taken: bool,
+    /// The row of a write that is done: what is seen is its echo.
+    pub confirms: Option<LedgerRow>,
 }
 
 impl<'a> Drain<'a> {
@@ -92,7 +95,11 @@ impl<'a> Drain<'a> {
     pub(super) async fn look(&mut self, looks: Vec<Look>) -> Result<(), Stop> {
         let probes: Vec<Probe> = looks.iter().map(|look| look.probe.clone()).collect();
         let sightings = self.reader().look(&probes).await?;
-        for (look, sighting) in looks.into_iter().zip(sightings) {
+        for (mut look, sighting) in looks.into_iter().zip(sightings) {
+            if let Some(row) = look.confirms.take() {
+                self.confirm(row, sighting);
+                continue;
+            }
             let seen = match sighting {
                 Sighting::Absent if look.taken => Seen::Foreign,
                 Sighting::Absent => Seen::Absent,
@@ -122,6 +129,22 @@ impl<'a> Drain<'a> {
         let own = self.cycling.target.remote_id(self.calendar, &row.key, row.generation);
         let remote_id = at.or(was).or(intended).or(own);
         let probe = Probe { key: Some(row.key.clone()), generation: row.generation, remote_id };
-        Look { key: row.key.clone(), probe, known, taken }
+        Look { key: row.key.clone(), probe, known, taken, confirms: None }
+    }
+
+    /// What to look at to learn how the target keeps what was just written.
+    pub(super) fn look_to_confirm(&self, row: LedgerRow) -> Look {
+        let remote_id = row.remote.as_ref().map(|remote| remote.id.clone());
+        let probe = Probe { key: Some(row.key.clone()), generation: row.generation, remote_id };
+        Look { key: row.key.clone(), probe, known: true, taken: false, confirms: Some(row) }
+    }
+
+    /// Keeps the echo of a write. One that is gone again already is found by reading back.
+    fn confirm(&mut self, mut row: LedgerRow, sighting: Sighting) {
+        if let (Sighting::Present(item), Some(remote)) = (sighting, row.remote.as_mut()) {
+            remote.etag = item.etag;
+            remote.echoed = item.fingerprint.filter(|seen| *seen != remote.intended);
+            self.pending.writes.push(LedgerWrite::Put(row));
+        }
     }
 }

@@ -100,22 +100,27 @@ impl Drain<'_> {
             let detail = if detail.is_empty() { because.as_str().to_owned() } else { detail };
             self.audit(&key, audit, version, detail);
         }
-        self.pending.writes.push(settled.write);
         if verb == Verb::Delete && settled.next != Next::Done && !because.replaces() {
             self.cycling.return_deletion();
         }
-        self.follow(key, verb, &row, settled.next)
+        let row = match &settled.write {
+            LedgerWrite::Put(row) => row.clone(),
+            LedgerWrite::Remove { .. } => row,
+        };
+        self.pending.writes.push(settled.write);
+        self.follow(key, verb, row, settled.next)
     }
 
     /// Does what follows from an answer; what must be looked at is returned.
-    fn follow(&mut self, key: EntityKey, verb: Verb, row: &LedgerRow, next: Next) -> Option<Look> {
+    fn follow(&mut self, key: EntityKey, verb: Verb, row: LedgerRow, next: Next) -> Option<Look> {
         match next {
             Next::Done => {
-                self.attempts.remove(&key);
-                self.report.count(verb);
-                let calendar = self.calendar.clone();
-                self.cycling.watcher.on(&Event::Written { calendar, key, verb });
+                self.done(key, verb);
                 None
+            }
+            Next::Confirm => {
+                self.done(key, verb);
+                Some(self.look_to_confirm(row))
             }
             Next::Postponed => {
                 self.fail(key, "the target was not available".into());
@@ -134,9 +139,16 @@ impl Drain<'_> {
                 self.queue.push_back(key);
                 None
             }
-            Next::Look(at) => Some(self.look_for(row, at, false)),
-            Next::LookForTaken(at) => Some(self.look_for(row, at, true)),
+            Next::Look(at) => Some(self.look_for(&row, at, false)),
+            Next::LookForTaken(at) => Some(self.look_for(&row, at, true)),
         }
+    }
+
+    fn done(&mut self, key: EntityKey, verb: Verb) {
+        self.attempts.remove(&key);
+        self.report.count(verb);
+        let calendar = self.calendar.clone();
+        self.cycling.watcher.on(&Event::Written { calendar, key, verb });
     }
 
     fn fail(&mut self, key: EntityKey, reason: String) {
