@@ -93,13 +93,7 @@ impl Gate {
                 declared.push(QuotaDeclaration { scope, concurrency: None, rate: None });
             }
         }
-        Self {
-            clock,
-            entropy,
-            declared,
-            state: Mutex::default(),
-            changed: Notify::new(),
-        }
+        Self { clock, entropy, declared, state: Mutex::default(), changed: Notify::new() }
     }
 
     /// Forgets what one cycle gave up: credentials may have been mended, a server may be back.

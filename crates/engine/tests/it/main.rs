@@ -1,0 +1,3 @@
+//! The engine against in-memory parts: whole decisions, and what simulated worlds once found.
+
+mod found_by_sim;
