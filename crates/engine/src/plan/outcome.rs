@@ -1,11 +1,11 @@
 //! What the answer to one action means for the ledger, and what to do next. Pure.
 
-use domain::Fingerprint;
 use domain::limits::{ATTEMPTS_PER_CYCLE_MAX, REFUSALS_BEFORE_QUARANTINE};
+use domain::{Fingerprint, Fingerprinter};
 use jiff::Timestamp;
 
 use crate::port::{
-    AuditVerb, Failure, FailureClass, Intent, IntentState, LedgerRow, LedgerWrite, Remote,
+    AuditVerb, ETag, Failure, FailureClass, Intent, IntentState, LedgerRow, LedgerWrite, Remote,
     RemoteId, Trouble, Verb, Written,
 };
 
@@ -57,6 +57,27 @@ pub enum Next {
     LookForTaken(Option<RemoteId>),
     /// Make the calendar, then plan it again.
     Reopen,
+}
+
+/// Puts into a row what is about to be replaced or removed, as it was seen: when the write turns
+/// out not to be applied, the ledger must still say that it is there, and that it is not as
+/// wanted.
+pub fn keep_what_is_there(
+    row: &mut LedgerRow,
+    id: &RemoteId,
+    etag: Option<&ETag>,
+    wanted: Fingerprint,
+) {
+    let known = row.remote.take().filter(|it| it.id == *id && it.intended != wanted);
+    let mut remote = known.unwrap_or_else(|| Remote {
+        id: id.clone(),
+        etag: None,
+        intended: Fingerprinter::new("unknown").finish(),
+        echoed: None,
+        version: 0,
+    });
+    remote.etag = etag.cloned();
+    row.remote = Some(remote);
 }
 
 /// Settles one attempt.

@@ -15,6 +15,7 @@ use super::cycle::{CycleError, Cycling};
 use super::gate::Shut;
 use super::observe::ReadFailure;
 use super::watch::Event;
+use crate::plan::outcome::keep_what_is_there;
 use crate::plan::reconcile::{
     Action, Because, Circumstances, Hold, Step, plan_orphan, plan_subject,
 };
@@ -336,7 +337,10 @@ impl<'a> Drain<'a> {
             (None, None) => domain::Fingerprinter::new("nothing").finish(),
         };
         let remote_id = match &step.action {
-            Action::Update { remote, .. } | Action::Delete { remote, .. } => Some(remote.clone()),
+            Action::Update { remote, etag, .. } | Action::Delete { remote, etag, .. } => {
+                keep_what_is_there(&mut row, remote, etag.as_ref(), fingerprint);
+                Some(remote.clone())
+            }
             Action::Create(_) => {
                 row.remote = None;
                 self.cycling.target.remote_id(self.calendar, &row.key, row.generation)
