@@ -199,7 +199,7 @@ impl Columns {
 
 fn first_line(base: &Path, pattern: &str) -> Option<String> {
     let path = base.join(pattern);
-    let folder = path.parent()?;
+    let folder = path.parent().filter(|it| *it != Path::new("")).unwrap_or(Path::new("."));
     let wanted = path.file_name()?.to_str()?;
     let (prefix, suffix) = wanted.split_once('*').unwrap_or((wanted, ""));
     let mut files: Vec<_> = std::fs::read_dir(folder).ok()?.flatten().map(|it| it.path()).collect();

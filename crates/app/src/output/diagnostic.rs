@@ -24,7 +24,7 @@ pub fn render(failure: &Failure, width: usize, colour: bool) -> String {
         .with_width(width.clamp(WIDTH_MIN, WIDTH_MAX))
         .with_links(false)
         .with_break_words(false)
-        .with_context_lines(0);
+        .with_context_lines(1);
     let mut text = String::new();
     for place in failure.places.iter().take(PLACES_SHOWN_MAX) {
         // Writing to a string does not fail.

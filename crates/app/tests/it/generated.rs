@@ -1,0 +1,56 @@
+//! The files that the product prints are in the repository as it prints them.
+
+use crate::world::{Run, binary};
+
+#[track_caller]
+fn check(words: [&str; 2], path: &str) {
+    let printed = Run::of(binary().args(words).output().unwrap()).exits(0).stdout;
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/");
+    let checked_in = std::fs::read_to_string(format!("{folder}{path}")).unwrap_or_default();
+    assert!(printed == checked_in, "{path} is out of date: run `cargo xtask schema`");
+}
+
+#[test]
+fn the_example_is_what_config_example_prints() {
+    check(["config", "example"], "example.toml");
+}
+
+#[test]
+fn the_schema_is_what_config_schema_prints() {
+    check(["config", "schema"], "config.schema.json");
+}
+
+#[test]
+fn the_example_is_valid() {
+    let folder = tempfile::tempdir().unwrap();
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/example.toml");
+    let mut command = binary();
+    command.args(["config", "check", "--config", example]).current_dir(folder.path());
+    Run::of(command.output().unwrap()).exits(0);
+}
+
+/// Every key that the example only shows can be taken out of its comment.
+#[test]
+fn every_key_of_the_example_is_a_key() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/example.toml");
+    let text = std::fs::read_to_string(example).unwrap();
+    // Keys that exclude one another: each alternative is tried alone.
+    let alternatives =
+        ["token_file", "password_file = \"secrets/postgres\"", "link_lifetime", "organization"];
+    let all: String = text
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(key)
+                if key.contains(" = ") && !alternatives.iter().any(|it| key.starts_with(it)) =>
+            {
+                key
+            }
+            _ => line,
+        })
+        .fold(String::new(), |text, line| text + line + "\n");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("all.toml"), &all).unwrap();
+    let mut command = binary();
+    command.args(["config", "check", "--config", "all.toml"]).current_dir(folder.path());
+    Run::of(command.output().unwrap()).exits(0);
+}
