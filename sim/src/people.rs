@@ -99,9 +99,9 @@ impl People {
         if moves {
             wire.target.remove(calendar, id);
         } else {
-            wire.note_copy(calendar, &copy);
             wire.note_copy(calendar, id);
         }
+        wire.note_copy(calendar, &copy);
         wire.target.put(calendar, &copy, item);
         format!("a person copies {id} to {copy} in {calendar}, original gone: {moves}")
     }

@@ -94,6 +94,7 @@ pub struct MemoryTarget {
     habits: Habits,
     capabilities: Capabilities,
     requests: AtomicU64,
+    calendars_made: AtomicU64,
     calendars: Mutex<BTreeMap<CalendarKey, Calendar>>,
 }
 
@@ -109,8 +110,8 @@ impl MemoryTarget {
             look_size_max: habits.look_size_max,
             quotas: habits.quotas.clone(),
         };
-        let (requests, calendars) = (AtomicU64::new(0), Mutex::default());
-        Self { habits, capabilities, requests, calendars }
+        let (requests, calendars_made) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { habits, capabilities, requests, calendars_made, calendars: Mutex::default() }
     }
 
     /// Its habits.
@@ -150,7 +151,7 @@ impl MemoryTarget {
     /// gets an etag of its own.
     pub fn put(&self, calendar: &CalendarKey, id: &RemoteId, item: KeptItem) {
         let mut calendars = self.lock();
-        let calendar = calendars.entry(calendar.clone()).or_default();
+        let calendar = calendars.entry(calendar.clone()).or_insert_with(|| self.fresh());
         calendar.put(id.clone(), |etag| KeptItem { etag, ..item });
     }
 
@@ -184,6 +185,11 @@ impl MemoryTarget {
         self.lock().values_mut().for_each(Calendar::expire_tokens);
     }
 
+    /// An empty calendar, whose ids, etags and tokens no other has or had.
+    fn fresh(&self) -> Calendar {
+        Calendar::born(self.calendars_made.fetch_add(1, Ordering::Relaxed))
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<CalendarKey, Calendar>> {
         self.calendars.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -198,7 +204,7 @@ impl MemoryTarget {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let mut calendars = self.lock();
         if self.habits.ready_made {
-            calendars.entry(calendar.clone()).or_default();
+            calendars.entry(calendar.clone()).or_insert_with(|| self.fresh());
         }
         let there = calendars.get_mut(calendar).ok_or(FailureClass::CalendarMissing);
         there.and_then(carry_out).map_err(|class| failure(operation, calendar, class))
@@ -300,7 +306,7 @@ impl Target for MemoryTarget {
         if calendars.contains_key(calendar) {
             return Ok(Opened::Found);
         }
-        calendars.insert(calendar.clone(), Calendar::default());
+        calendars.insert(calendar.clone(), self.fresh());
         Ok(Opened::Made)
     }
 

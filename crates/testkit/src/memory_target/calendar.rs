@@ -7,7 +7,10 @@ use engine::port::{DeltaToken, ETag, FailureClass, RemoteId};
 
 use super::KeptItem;
 
-#[derive(Debug, Default)]
+/// More changes than one calendar sees in any test.
+const CHANGES_PER_CALENDAR: u64 = 1_000_000;
+
+#[derive(Debug)]
 pub(super) struct Calendar {
     pub items: BTreeMap<RemoteId, KeptItem>,
     /// Counts changes; also makes etags and ids.
@@ -19,6 +22,13 @@ pub(super) struct Calendar {
 }
 
 impl Calendar {
+    /// An empty calendar; `number` tells it apart from every other, also from former ones.
+    pub fn born(number: u64) -> Self {
+        let revision = number * CHANGES_PER_CALENDAR;
+        let (items, changes) = (BTreeMap::new(), BTreeMap::new());
+        Self { items, revision, changes, oldest_token: revision }
+    }
+
     pub fn put(&mut self, id: RemoteId, make: impl FnOnce(ETag) -> KeptItem) -> &KeptItem {
         self.revision += 1;
         self.changes.insert(id.clone(), self.revision);
