@@ -66,9 +66,9 @@ pub fn keep_what_is_there(
     row: &mut LedgerRow,
     id: &RemoteId,
     etag: Option<&ETag>,
-    wanted: Fingerprint,
+    wanted: Option<Fingerprint>,
 ) {
-    let known = row.remote.take().filter(|it| it.id == *id && it.intended != wanted);
+    let known = row.remote.take().filter(|it| it.id == *id && Some(it.intended) != wanted);
     let mut remote = known.unwrap_or_else(|| Remote {
         id: id.clone(),
         etag: None,

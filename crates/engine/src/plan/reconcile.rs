@@ -243,7 +243,11 @@ fn step(
         | Desired::Shown(_) => None,
     };
     let taken = seen == Seen::Foreign;
-    let generation = row.map_or(0, |row| row.generation) + u32::from(taken);
+    let origin = match &seen {
+        Seen::Present(item) => item.origin.as_ref().map_or(0, |origin| origin.generation),
+        Seen::NotLooked | Seen::Absent | Seen::AsKnown | Seen::Foreign => 0,
+    };
+    let generation = row.map_or(origin, |row| row.generation) + u32::from(taken);
     let situation = Situation { desired, known: Known::of(row), seen };
     let mut action = reconcile(&situation);
     let waiting = row.and_then(|row| row.intent.as_ref());

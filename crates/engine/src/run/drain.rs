@@ -318,6 +318,9 @@ impl<'a> Drain<'a> {
         let verb = step.action.verb()?;
         if !self.cycling.writes || (verb == Verb::Delete && !self.may_delete(because)) {
             self.report.held += 1;
+            if !self.cycling.writes {
+                self.note_unlike(&step, row);
+            }
             return None;
         }
         let mut row = row.unwrap_or_else(|| self.fresh_row(&step));
@@ -338,7 +341,8 @@ impl<'a> Drain<'a> {
         };
         let remote_id = match &step.action {
             Action::Update { remote, etag, .. } | Action::Delete { remote, etag, .. } => {
-                keep_what_is_there(&mut row, remote, etag.as_ref(), fingerprint);
+                let wanted = step.showing.as_ref().map(|showing| showing.fingerprint);
+                keep_what_is_there(&mut row, remote, etag.as_ref(), wanted);
                 Some(remote.clone())
             }
             Action::Create(_) => {
@@ -359,6 +363,20 @@ impl<'a> Drain<'a> {
         row.changed_at = self.cycling.clock.now();
         let version = step.showing.as_ref().map_or(0, |showing| showing.version);
         Some(Sending { step, row, verb, fingerprint, version, item, because })
+    }
+
+    /// Keeps in the ledger that an item is there and is not as wanted, without sending anything:
+    /// a later cycle puts it right, and does not make a second one. What is to be removed is not
+    /// kept: it may be history, and reading back finds it again.
+    fn note_unlike(&mut self, step: &Step, row: Option<LedgerRow>) {
+        let Action::Update { remote, etag, .. } = &step.action else { return };
+        let mut row = row.unwrap_or_else(|| self.fresh_row(step));
+        let wanted = step.showing.as_ref().map(|showing| showing.fingerprint);
+        row.generation = step.generation;
+        keep_what_is_there(&mut row, remote, etag.as_ref(), wanted);
+        row.intent = None;
+        row.changed_at = self.cycling.clock.now();
+        self.pending.writes.push(LedgerWrite::Put(row));
     }
 
     fn may_delete(&mut self, because: Because) -> bool {

@@ -80,10 +80,16 @@ impl<'a> Projector<'a> {
     /// Where an entity belongs, and the fingerprint of what is shown of it.
     #[must_use]
     pub fn project(&self, entry: &RosterEntry) -> Option<Projected> {
-        let placement = self.place(&entry.entity)?;
+        self.project_entity(&entry.entity)
+    }
+
+    /// The same, for an entity that is not in a roster.
+    #[must_use]
+    pub fn project_entity(&self, entity: &Entity) -> Option<Projected> {
+        let placement = self.place(entity)?;
         let fingerprint = match &placement {
             Placement::In(_) | Placement::Unmapped(_) => {
-                self.content(&entry.entity).map(|it| it.fingerprint())
+                self.content(entity).map(|it| it.fingerprint())
             }
             Placement::NotShown => None,
         };

@@ -4,16 +4,16 @@
 //! had given it. So the calendars are read, and what their tags say becomes hints for the next
 //! ingest. Then, after that ingest, a cycle that writes nothing adopts every item that is there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::limits::CYCLE_WAIT_MAX;
-use domain::{CalendarKey, Entity, SyncWindow};
+use domain::{CalendarKey, Entity, EntityKind, Fingerprint, SyncWindow};
 use jiff::Timestamp;
 
 use super::cycle::{Equipment, MirrorSpec};
 use super::observe::{ReadFailure, Reader};
 use super::project::Projector;
-use crate::plan::state::Seen;
+use crate::plan::state::{Projected, Seen};
 use crate::port::{
     FailureClass, IdentityHint, Placement, ReadingKind, Source, SourceError, StoreError,
 };
@@ -58,9 +58,10 @@ pub async fn gather_hints(
             entities.into_iter().map(|it| it.entity).collect()
         }
     };
-    let mut hints = Vec::new();
+    let mut shown = Shown::of(spec, target, entities, described);
+    let (mut hints, mut unlike) = (Vec::new(), Vec::new());
     let deadline = clock.now().saturating_add(CYCLE_WAIT_MAX).unwrap_or(Timestamp::MAX);
-    for calendar in calendars_of(spec, target, &entities, described) {
+    for calendar in shown.calendars() {
         let mirror = &spec.name;
         let calendar = &calendar;
         let reader = Reader { target, gate, clock, watcher, mirror, calendar, deadline };
@@ -75,44 +76,100 @@ pub async fn gather_hints(
             }
         };
         for (key, seen) in observation.seen {
-            if let Seen::Present(item) = seen
-                && let Some(origin) = item.origin
-            {
-                hints.push(IdentityHint { key, fingerprint: origin.entity });
+            let Seen::Present(item) = seen else { continue };
+            let Some(origin) = &item.origin else { continue };
+            match shown.take_meaning(key.kind, origin.entity) {
+                Some(fingerprint) => hints.push(IdentityHint { key, fingerprint }),
+                None => unlike.push((calendar.clone(), key, origin.entity, item.fingerprint)),
             }
         }
+    }
+    // A tag is as old as its item: what an entity means may have changed since in ways that
+    // calendars do not show. Then what they do show tells which one it is.
+    for (calendar, key, tagged, seen) in unlike {
+        let alike = seen.and_then(|seen| shown.take_look(&calendar, key.kind, seen));
+        hints.push(IdentityHint { key, fingerprint: alike.unwrap_or(tagged) });
     }
     store.add_identity_hints(&spec.roster, &hints).await?;
     Ok(hints.len() as u64)
 }
 
-fn calendars_of(
-    spec: &MirrorSpec,
-    target: &dyn crate::port::Target,
-    entities: &[Entity],
-    described: Vec<domain::Employee>,
-) -> BTreeSet<CalendarKey> {
-    let mut employees: std::collections::BTreeMap<_, _> = entities
-        .iter()
-        .filter_map(|entity| match entity {
-            Entity::Employee(employee) => Some((employee.id.clone(), employee.clone())),
-            Entity::OpenShift(_)
-            | Entity::ScheduleGroup(_)
-            | Entity::Shift(_)
-            | Entity::TimeOff(_)
-            | Entity::TimeOffReason(_) => None,
-        })
-        .collect();
-    for employee in described {
-        employees.insert(employee.id.clone(), employee);
+/// The entities of the source, as the mirror would show them; each is taken once.
+#[derive(Default)]
+struct Shown {
+    /// What each means; `None` once it is taken.
+    meanings: Vec<Option<Fingerprint>>,
+    by_meaning: BTreeMap<(EntityKind, Fingerprint), Vec<usize>>,
+    by_look: BTreeMap<(CalendarKey, EntityKind, Fingerprint), Vec<usize>>,
+}
+
+impl Shown {
+    fn of(
+        spec: &MirrorSpec,
+        target: &dyn crate::port::Target,
+        entities: Vec<Entity>,
+        described: Vec<domain::Employee>,
+    ) -> Self {
+        let mut employees: BTreeMap<_, _> = entities
+            .iter()
+            .filter_map(|entity| match entity {
+                Entity::Employee(employee) => Some((employee.id.clone(), employee.clone())),
+                Entity::OpenShift(_)
+                | Entity::ScheduleGroup(_)
+                | Entity::Shift(_)
+                | Entity::TimeOff(_)
+                | Entity::TimeOffReason(_) => None,
+            })
+            .collect();
+        for employee in described {
+            employees.insert(employee.id.clone(), employee);
+        }
+        let employees = employees.into_values().collect();
+        let projector =
+            Projector::new(target, &spec.profile, &spec.name, employees, entities.iter());
+        let mut shown = Self::default();
+        for entity in &entities {
+            let Some(Projected { placement: Placement::In(calendar), fingerprint: Some(look) }) =
+                projector.project_entity(entity)
+            else {
+                continue;
+            };
+            let (index, kind) = (shown.meanings.len(), entity.kind());
+            let meaning = entity.fingerprint();
+            shown.meanings.push(Some(meaning));
+            shown.by_meaning.entry((kind, meaning)).or_default().push(index);
+            shown.by_look.entry((calendar, kind, look)).or_default().push(index);
+        }
+        shown
     }
-    let employees = employees.into_values().collect();
-    let projector = Projector::new(target, &spec.profile, &spec.name, employees, entities.iter());
-    entities
-        .iter()
-        .filter_map(|entity| match projector.place(entity) {
-            Some(Placement::In(calendar)) => Some(calendar),
-            Some(Placement::Unmapped(_) | Placement::NotShown) | None => None,
-        })
-        .collect()
+
+    fn calendars(&self) -> BTreeSet<CalendarKey> {
+        self.by_look.keys().map(|(calendar, _, _)| calendar.clone()).collect()
+    }
+
+    /// Takes an entity that still means what a tag says.
+    fn take_meaning(&mut self, kind: EntityKind, meaning: Fingerprint) -> Option<Fingerprint> {
+        let alike = self.by_meaning.get_mut(&(kind, meaning))?;
+        take_first(&mut self.meanings, alike)
+    }
+
+    /// Takes an entity that would look in this calendar as an item does.
+    fn take_look(
+        &mut self,
+        calendar: &CalendarKey,
+        kind: EntityKind,
+        look: Fingerprint,
+    ) -> Option<Fingerprint> {
+        let alike = self.by_look.get_mut(&(calendar.clone(), kind, look))?;
+        take_first(&mut self.meanings, alike)
+    }
+}
+
+fn take_first(meanings: &mut [Option<Fingerprint>], alike: &mut Vec<usize>) -> Option<Fingerprint> {
+    while let Some(index) = alike.pop() {
+        if let Some(meaning) = meanings.get_mut(index).and_then(Option::take) {
+            return Some(meaning);
+        }
+    }
+    None
 }
