@@ -13,6 +13,7 @@ use crate::report::Trouble;
 pub struct Connection {
     host: String,
     stream: BufReader<TcpStream>,
+    over: bool,
 }
 
 /// An answer.
@@ -44,7 +45,12 @@ impl Connection {
     pub fn open(host: &str) -> Result<Self, Trouble> {
         let stream = TcpStream::connect(host)?;
         stream.set_nodelay(true)?;
-        Ok(Self { host: host.to_owned(), stream: BufReader::new(stream) })
+        Ok(Self { host: host.to_owned(), stream: BufReader::new(stream), over: false })
+    }
+
+    /// Whether the server said that it takes no more requests over it.
+    pub fn is_over(&self) -> bool {
+        self.over
     }
 
     /// One request and its answer.
@@ -77,12 +83,20 @@ impl Connection {
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
         let mut answer = Answer { status, headers, body: vec![] };
+        self.over = first.starts_with("HTTP/1.0") || answer.header("connection") == Some("close");
         let has_none = method == "HEAD" || matches!(status, 100..200 | 204 | 304);
         if !has_none {
-            let length = answer.header("content-length").and_then(|it| it.parse().ok());
-            let length = length.ok_or_else(|| Trouble::failed("an answer without a length"))?;
-            answer.body = vec![0; length];
-            self.stream.read_exact(&mut answer.body)?;
+            let length = answer.header("content-length").and_then(|it| it.parse::<usize>().ok());
+            match length {
+                Some(length) => {
+                    answer.body = vec![0; length];
+                    self.stream.read_exact(&mut answer.body)?;
+                }
+                None if self.over => {
+                    self.stream.read_to_end(&mut answer.body)?;
+                }
+                None => return Err(Trouble::failed("an answer without a length")),
+            }
         }
         Ok(answer)
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::measure::{Runs, timed};
 use crate::report::{Report, Row, Trouble, Unit};
-use crate::{Setting, sample};
+use crate::{Setting, machine, sample};
 
 const EVENTS: usize = 10_000;
 /// Rounds in each run, of which the median counts.
@@ -44,8 +44,10 @@ pub fn run(setting: &Setting) -> Result<Report, Trouble> {
     let bytes = text.len() / EVENTS;
     let note = format!(
         "{bytes} bytes an event ({:.0} MB/s ours), a third of them with a comma, semicolon, \
-         quote or line break to escape, most with letters beyond ASCII and lines to fold.",
+         quote or line break to escape, most with letters beyond ASCII and lines to fold. \
+         calcard {}.",
         ours_rate.median() * bytes as f64 / 1e6,
+        machine::library_version("calcard"),
     );
     Ok(Report { rows: vec![row], notes: vec![note] })
 }

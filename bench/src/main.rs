@@ -15,11 +15,14 @@ mod child;
 mod feed;
 mod http;
 mod ical_write;
+mod instance24;
+mod kill;
 mod machine;
 mod measure;
 mod memory;
 mod plan;
 mod product;
+mod radicale;
 mod report;
 mod results;
 mod sample;
@@ -43,7 +46,7 @@ struct Bench {
     run: fn(&Setting) -> Result<Report, Trouble>,
 }
 
-const BENCHES: [Bench; 5] = [
+const BENCHES: [Bench; 8] = [
     Bench {
         name: "ical_write",
         about: "iCalendar written, beside calcard writing the same calendar.",
@@ -73,6 +76,24 @@ const BENCHES: [Bench; 5] = [
         about: "Memory of a process that syncs 25,000 shifts.",
         by_hand: false,
         run: memory::run,
+    },
+    Bench {
+        name: "radicale",
+        about: "1,000 shifts pushed to Radicale, beside nothing but the same PUTs.",
+        by_hand: false,
+        run: radicale::run,
+    },
+    Bench {
+        name: "kill",
+        about: "Items that stay wrong after `kill -9`, beside vdirsyncer.",
+        by_hand: true,
+        run: kill::run,
+    },
+    Bench {
+        name: "instance24",
+        about: "NRP Instance24 kept in Radicale, compared by an independent reader.",
+        by_hand: true,
+        run: instance24::run,
     },
 ];
 

@@ -17,7 +17,9 @@ pub fn binary() -> Result<PathBuf, Trouble> {
     let target = folder.parent().ok_or_else(|| Trouble::failed("no target folder"))?;
     let built = BUILT.get_or_init(|| {
         let mut command = Command::new(cargo());
-        command.args(["build", "--release", "--package", "rotabridge", "--target-dir"]).arg(target);
+        command
+            .args(["build", "--quiet", "--release", "--package", "rotabridge", "--target-dir"])
+            .arg(target);
         command.current_dir(env!("CARGO_MANIFEST_DIR"));
         command.status().is_ok_and(|status| status.success())
     });

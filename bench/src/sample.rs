@@ -126,6 +126,16 @@ impl Csv {
         self.rows.len()
     }
 
+    /// The same shifts, all with this note.
+    #[must_use]
+    pub fn with_notes(&self, note: &str) -> Self {
+        let mut rows = self.rows.clone();
+        for row in &mut rows {
+            note.clone_into(&mut row[5]);
+        }
+        Self { rows }
+    }
+
     /// Changes one in a hundred of the shifts, evenly spread: of four, one gets another note, one
     /// another end, one goes, and one comes.
     #[must_use]

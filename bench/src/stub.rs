@@ -1,12 +1,14 @@
 //! The played CalDAV server as a process: prints its address and answers a line to a line.
 //!
 //! `requests`: how many came since the last time this was asked. `dump FOLDER NAME…`: writes
-//! every object of the calendars named to `FOLDER/NAME/`.
+//! every object of the calendars named to `FOLDER/NAME/`. `so-far`: as `requests`, but goes on
+//! counting. `delay MS`: every PUT is answered so much later.
 
 use std::io::{BufRead, Write};
 use std::path::Path;
+use std::time::Duration;
 
-use simulators::caldav::{CaldavServer, Options};
+use simulators::caldav::{CaldavServer, Fault, Options, What};
 
 use crate::child::{self, Answering};
 use crate::report::Trouble;
@@ -40,6 +42,16 @@ impl Stub {
         self.process.ask("requests")?.parse().map_err(Trouble::failed)
     }
 
+    /// The same, and goes on counting.
+    pub fn requests_so_far(&mut self) -> Result<f64, Trouble> {
+        self.process.ask("so-far")?.parse().map_err(Trouble::failed)
+    }
+
+    /// From now on every PUT is answered so much later.
+    pub fn delay_writes(&mut self, milliseconds: u32) -> Result<(), Trouble> {
+        self.process.ask(&format!("delay {milliseconds}")).map(drop)
+    }
+
     /// Writes what the calendars hold into folders of these names; gives the number of objects.
     pub fn dump(&mut self, folder: &Path, calendars: &[String]) -> Result<usize, Trouble> {
         let line = format!("dump {} {}", folder.display(), calendars.join(" "));
@@ -61,6 +73,13 @@ pub fn be_the_child(calendars: &[&str]) -> Result<(), Trouble> {
             ["requests"] => {
                 println!("{}", server.count_all());
                 server.clear_log();
+            }
+            ["so-far"] => println!("{}", server.count_all()),
+            ["delay", milliseconds] => {
+                let delay = milliseconds.parse().map_err(Trouble::failed)?;
+                let delay = What::Delay(Duration::from_millis(delay));
+                server.set_faults([Fault::on("PUT").then(delay)]);
+                println!("done");
             }
             ["dump", folder, ref calendars @ ..] => {
                 println!("{}", dump(&server, Path::new(folder), calendars)?);
