@@ -113,11 +113,12 @@ impl People {
         let number = self.pick(&numbers).copied().unwrap_or(1) + self.chance.below(2) as u32;
         let Ok(id) = EntityId::new(shift_id(number)) else { return "nobody acts".into() };
         let key = EntityKey { kind: EntityKind::Shift, id };
-        let Some(place) = wire.target.remote_id(calendar, &key, 0) else {
-            return "nobody acts".into();
-        };
-        let place = (calendar.clone(), place);
-        if item_at(wire, &place).is_some() { "nobody acts".into() } else { self.put_own(wire, place) }
+        // What the ledger knows to be ours is ours, whatever somebody puts in its place.
+        let place = wire.target.remote_id(calendar, &key, 0);
+        match place.filter(|_| !wire.was_made(calendar, &key)) {
+            Some(place) => self.put_own(wire, (calendar.clone(), place)),
+            None => "nobody acts".into(),
+        }
     }
 
     fn remove_calendar(&mut self, wire: &Wire, calendar: &CalendarKey) -> String {

@@ -56,6 +56,8 @@ struct Inner {
     /// Copies that people made.
     copies: BTreeSet<(CalendarKey, RemoteId)>,
     refusals: BTreeMap<EntityKey, u32>,
+    /// What we ever made where.
+    made: BTreeSet<(CalendarKey, EntityKey)>,
     writes: u64,
 }
 
@@ -103,6 +105,12 @@ impl Wire {
         self.lock().copies.insert((calendar.clone(), id.clone()));
     }
 
+    /// Whether we ever made an item of this entity there.
+    #[must_use]
+    pub fn was_made(&self, calendar: &CalendarKey, key: &EntityKey) -> bool {
+        self.lock().made.contains(&(calendar.clone(), key.clone()))
+    }
+
     /// Writes that were carried out so far.
     #[must_use]
     pub fn writes(&self) -> u64 {
@@ -148,6 +156,7 @@ impl Wire {
                 self.lock().writes += 1;
                 self.trace.line(format_args!("  done: {verb:?} {key} in {calendar}"));
                 if verb == Verb::Create {
+                    self.lock().made.insert((calendar.clone(), key.clone()));
                     self.check_alone(calendar, key);
                 }
             }
@@ -248,6 +257,11 @@ impl ShakyTarget {
         effect: impl FnOnce(&MemoryTarget) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
         let wire = &self.wire;
+        if let Some(excess) = self.budget.begin(&call.calendar, wire.clock.now()) {
+            wire.trace.violation("8 (budgets hold)", format_args!("{}: {excess}", self.process));
+        }
+        let calendar = call.calendar.clone();
+        let _under_way = UnderWay(&self.budget, &calendar);
         // Between our decision and the sending is a moment in which the process can be paused;
         // where a late write cannot be told from a timely one, no target can be kept exact.
         if wire.late || call.verb.is_none() {
@@ -255,11 +269,6 @@ impl ShakyTarget {
         }
         self.requests.fetch_add(1, Ordering::Relaxed);
         let now = wire.clock.now();
-        if let Some(excess) = self.budget.begin(&call.calendar, now) {
-            wire.trace.violation("8 (budgets hold)", format_args!("{}: {excess}", self.process));
-        }
-        let calendar = call.calendar.clone();
-        let _under_way = UnderWay(&self.budget, &calendar);
         wire.check_durable(&call);
         let fate = wire.fate(&call);
         wire.trace.line(format_args!("{} sends {call:?}: {fate:?}", self.process));
