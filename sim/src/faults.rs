@@ -108,8 +108,7 @@ impl Faults {
     #[must_use]
     pub fn fate(&self, request: Request, chance: &SeededEntropy) -> Fate {
         let write = request.is_write();
-        let scope =
-            if chance.chance(50) { QuotaScope::Connection } else { QuotaScope::Calendar };
+        let scope = if chance.chance(50) { QuotaScope::Connection } else { QuotaScope::Calendar };
         let seconds = Duration::from_secs(1 + chance.below(20));
         let table = [
             (

@@ -242,8 +242,7 @@ impl Process {
             return false;
         }
         let before = self.wire.writes();
-        let options =
-            CycleOptions { read_back: true, writes: false, ..CycleOptions::default() };
+        let options = CycleOptions { read_back: true, writes: false, ..CycleOptions::default() };
         let report = self.cycle(options).await;
         if self.wire.writes() != before {
             self.wire.trace.violation("2 (recover)", "recovering wrote to the mirror");

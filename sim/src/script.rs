@@ -68,7 +68,11 @@ impl Script {
 
     fn pick<T: Clone>(&self, of: impl Iterator<Item = T>) -> Option<T> {
         let all: Vec<T> = of.collect();
-        if all.is_empty() { None } else { Some(all[self.chance.below(all.len() as u64) as usize].clone()) }
+        if all.is_empty() {
+            None
+        } else {
+            Some(all[self.chance.below(all.len() as u64) as usize].clone())
+        }
     }
 
     fn day(&self) -> Date {
@@ -166,7 +170,9 @@ impl Script {
     fn add_absence(&mut self) -> String {
         let who = self.someone();
         let absent = Absent {
-            reason: self.pick(self.truth.reasons.keys().cloned()).filter(|_| self.chance.chance(70)),
+            reason: self
+                .pick(self.truth.reasons.keys().cloned())
+                .filter(|_| self.chance.chance(70)),
             first: self.day(),
             days: self.chance.below(4) as i64,
             zone: self.truth.people.get(&who).map_or("Europe/Berlin", |it| it.zone),

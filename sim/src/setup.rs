@@ -61,7 +61,8 @@ impl Setup {
         let renames = chance.chance(50);
         let people_act = !store_lost && chance.chance(35);
         let rough = if faults.is_quiet() { chance.chance(30) } else { chance.chance(60) };
-        let rate = |chance: &SeededEntropy| if chance.chance(50) { 1 + chance.below(60) } else { 0 };
+        let rate =
+            |chance: &SeededEntropy| if chance.chance(50) { 1 + chance.below(60) } else { 0 };
         let roughness = if rough {
             Roughness { crashes: rate(chance), pauses: rate(chance) }
         } else {

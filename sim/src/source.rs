@@ -166,8 +166,7 @@ impl Source for ScriptedSource {
         }
         let mut entities = inner.truth.organisation();
         entities.extend(inner.schedule(window));
-        let snapshot: Snapshot =
-            entities.iter().map(|it| (it.key(), it.fingerprint())).collect();
+        let snapshot: Snapshot = entities.iter().map(|it| (it.key(), it.fingerprint())).collect();
         let before = since.and_then(|token| inner.since(token, window)).cloned();
         let next = DeltaToken(inner.snapshots.len().to_string());
         inner.snapshots.push((*window, snapshot.clone()));

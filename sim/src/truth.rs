@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use domain::time::{LocalTimePolicy, resolve};
 use domain::{
     Activity, Employee, EmployeeId, Entity, ScheduleGroup, ScheduleGroupId, Shift, ShiftId,
     TimeOff, TimeOffId, TimeOffReason, TimeOffReasonId, TimeOffSpan, UtcInterval,
 };
-use domain::time::{LocalTimePolicy, resolve};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
@@ -102,8 +102,7 @@ impl Work {
     }
 
     fn entity(&self, id: &str) -> Option<Entity> {
-        let activity =
-            |interval| Activity { label: "Break".into(), interval, paid: false };
+        let activity = |interval| Activity { label: "Break".into(), interval, paid: false };
         Some(Entity::Shift(Shift {
             id: ShiftId::new(id).ok()?,
             employee: EmployeeId::new(&self.who).ok()?,
@@ -126,7 +125,11 @@ impl Absent {
 
     fn span(&self) -> TimeOffSpan {
         if self.days > 0 {
-            return TimeOffSpan::AllDay { first: self.first, end: self.end(), zone: self.zone.into() };
+            return TimeOffSpan::AllDay {
+                first: self.first,
+                end: self.end(),
+                zone: self.zone.into(),
+            };
         }
         let hours = Work {
             who: self.who.clone(),

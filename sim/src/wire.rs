@@ -200,7 +200,9 @@ impl Wire {
             intent.is_some_and(|it| it.state == IntentState::Sent && it.verb == verb)
         };
         let durable = match (&call.key, &call.remote) {
-            (Some(key), _) => store.row(&self.mirror, &call.calendar, key).is_some_and(|it| sent(&it)),
+            (Some(key), _) => {
+                store.row(&self.mirror, &call.calendar, key).is_some_and(|it| sent(&it))
+            }
             (None, remote) => store.rows(&self.mirror).iter().any(|row| {
                 let at = row.intent.as_ref().and_then(|it| it.remote_id.as_ref());
                 row.calendar == call.calendar && at == remote.as_ref() && sent(row)
@@ -287,7 +289,9 @@ impl ShakyTarget {
             }
             Fate::TooLate => {
                 let timeout = SignedDuration::try_from(REQUEST_TIMEOUT).unwrap_or_default();
-                let landing = now + timeout + SignedDuration::from_millis(wire.latency().as_millis() as i64 * 3);
+                let landing = now
+                    + timeout
+                    + SignedDuration::from_millis(wire.latency().as_millis() as i64 * 3);
                 self.spawn(call, effect, landing);
                 wire.clock.sleep_until(now + timeout).await;
                 Err(self.failure(FailureClass::Unknown))

@@ -328,7 +328,8 @@ impl World {
         for index in 0..self.processes.len() {
             self.restart(index);
         }
-        self.wait(60);
+        // From the beginning of an hour on, so that the window stays the same to the end.
+        self.wait(3600 - self.clock.now().as_second().rem_euclid(3600));
     }
 
     /// Syncs until there is nothing more to do; whether it came to that.
