@@ -318,7 +318,6 @@ impl ShakyTarget {
         result.unwrap_or_else(|| Err(self.failure(FailureClass::Unknown)))
     }
 
-    #[expect(clippy::type_complexity, reason = "one slot for one answer")]
     fn spawn<T: Send + 'static>(
         &self,
         call: Call,

@@ -42,7 +42,7 @@ impl World {
     }
 
     async fn ingest(&mut self, commit: IngestCommit) {
-        let receipt = self.store.commit_ingest(&roster(), commit).await.unwrap();
+        let receipt = self.store.commit_ingest(&roster(), commit).await.expect("ingests");
         self.seq = receipt.seq.0;
     }
 
@@ -69,7 +69,7 @@ impl World {
             ownership: &self.owner,
             watcher: &Unwatched,
         };
-        run_cycle(&spec, equipment, options).await.unwrap()
+        run_cycle(&spec, equipment, options).await.expect("cycles")
     }
 
     /// Which entity is in which calendar, as `calendar kind/id`.

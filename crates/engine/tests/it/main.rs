@@ -1,3 +1,7 @@
 //! The engine against in-memory parts: whole decisions, and what simulated worlds once found.
 
 mod found_by_sim;
+mod ingest_diff;
+mod mapping;
+mod reconcile;
+mod settle;

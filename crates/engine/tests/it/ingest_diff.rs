@@ -1,0 +1,229 @@
+//! What an ingest finds to have changed, for any roster and any change of it.
+
+use domain::{Entity, EntityKey, Fingerprint, Fingerprinter, Shift};
+use engine::ingest::diff::{Before, RosterDiff, diff, matching};
+use engine::port::{
+    Absence, Identity, IdentityHint, ReadingKind, RosterIndexRow, SourceEntity, SourceRef,
+};
+use jiff::SignedDuration;
+use proptest::prelude::*;
+use testkit::builders::{hours, shift, window};
+
+/// One record of a source: a shift, and whatever else stands in its line.
+#[derive(Debug, Clone, PartialEq)]
+struct Record {
+    shift: Shift,
+    remark: u8,
+}
+
+/// A roster of shifts of a few people; some of them mean exactly the same.
+fn records() -> impl Strategy<Value = Vec<Record>> {
+    let record = (0u8..4, 0i64..600, 0u8..3, 0u8..3);
+    prop::collection::vec(record, 0..40).prop_map(|records| {
+        let record = |(index, (who, start, label, remark)): (usize, (u8, i64, u8, u8))| Record {
+            shift: Shift {
+                label: ["Early", "Late", "Night"][usize::from(label)].into(),
+                ..shift(&format!("row-{index}"), &format!("person-{who}"), start)
+            },
+            remark,
+        };
+        records.into_iter().enumerate().map(record).collect()
+    })
+}
+
+fn twin(record: &Record) -> Fingerprint {
+    let mut print = Fingerprinter::new("twin");
+    print.number(i64::from(record.remark));
+    print.finish()
+}
+
+fn read(records: &[Record], native: bool) -> ReadingKind {
+    let entity = |record: &Record| SourceEntity {
+        entity: Entity::Shift(record.shift.clone()),
+        identity: if native { Identity::Native } else { Identity::Assigned { twin: twin(record) } },
+        at: SourceRef("roster.csv:2".into()),
+    };
+    let entities = records.iter().map(entity).collect();
+    ReadingKind::Full { entities, absence: Absence::MeansDeleted }
+}
+
+/// A roster as the store would keep it.
+#[derive(Debug, Clone, Default)]
+struct Kept {
+    entities: Vec<(Entity, Option<Fingerprint>)>,
+}
+
+impl Kept {
+    fn index(&self) -> Vec<RosterIndexRow> {
+        let row = |(entity, twin): &(Entity, Option<Fingerprint>)| RosterIndexRow {
+            key: entity.key(),
+            fingerprint: entity.fingerprint(),
+            twin: *twin,
+            starts_at: entity.interval().map(|it| it.start()),
+            ends_at: entity.interval().map(|it| it.end()),
+        };
+        self.entities.iter().map(row).collect()
+    }
+
+    fn diff(&self, kind: ReadingKind, hints: Vec<IdentityHint>) -> RosterDiff {
+        let window = window(-100, 1000);
+        let matching = matching(Before { index: self.index(), hints }, kind);
+        let load = matching.to_load(&window);
+        let loaded = self.entities.iter().map(|(entity, _)| entity.clone());
+        let loaded: Vec<Entity> = loaded.filter(|it| load.contains(&it.key())).collect();
+        diff(matching, &loaded, &window)
+    }
+
+    /// Takes a reading in.
+    fn ingest(&mut self, kind: ReadingKind) -> RosterDiff {
+        let diff = self.diff(kind, Vec::new());
+        let gone = |key: &EntityKey| {
+            diff.tombstones.contains(key) || diff.upserts.iter().any(|it| it.entity.key() == *key)
+        };
+        self.entities.retain(|(entity, _)| !gone(&entity.key()));
+        let put = diff.upserts.iter().map(|it| (it.entity.clone(), it.twin));
+        self.entities.extend(put);
+        self.entities.sort_by_key(|(entity, _)| entity.key());
+        diff
+    }
+
+    fn of(records: &[Record], native: bool) -> Self {
+        let mut kept = Self::default();
+        kept.ingest(read(records, native));
+        kept
+    }
+
+    /// What the entities mean, without their ids.
+    fn meanings(&self) -> Vec<Fingerprint> {
+        let mut all: Vec<_> = self.entities.iter().map(|(it, _)| it.fingerprint()).collect();
+        all.sort_unstable();
+        all
+    }
+}
+
+fn meanings(records: &[Record]) -> Vec<Fingerprint> {
+    let mut all: Vec<_> = records.iter().map(|it| it.shift.fingerprint()).collect();
+    all.sort_unstable();
+    all
+}
+
+fn reversed_or_rotated(records: &[Record], by: usize) -> Vec<Record> {
+    let mut all = records.to_vec();
+    all.reverse();
+    let by = by.checked_rem(all.len()).unwrap_or(0);
+    all.rotate_left(by);
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn a_whole_roster_is_taken_in_and_read_again_without_a_change(
+        records in records(), native: bool, by in 0usize..50,
+    ) {
+        let mut kept = Kept::of(&records, native);
+        prop_assert_eq!(kept.meanings(), meanings(&records));
+        let before = kept.entities.clone();
+        // The order of lines does not matter.
+        let again = kept.ingest(read(&reversed_or_rotated(&records, by), native));
+        prop_assert!(again.upserts.is_empty() && again.tombstones.is_empty(), "{:?}", again);
+        prop_assert_eq!(again.unchanged, records.len() as u64);
+        prop_assert_eq!(kept.entities, before);
+    }
+
+    #[test]
+    fn any_roster_becomes_any_other(one in records(), two in records(), native: bool) {
+        let mut kept = Kept::of(&one, native);
+        kept.ingest(read(&two, native));
+        prop_assert_eq!(kept.meanings(), meanings(&two));
+        let keys: std::collections::BTreeSet<_> =
+            kept.entities.iter().map(|(entity, _)| entity.key()).collect();
+        prop_assert_eq!(keys.len(), two.len(), "every entity has an id of its own");
+    }
+
+    #[test]
+    fn the_order_of_lines_does_not_decide_what_changes(
+        one in records(), two in records(), native: bool, by in 0usize..50,
+    ) {
+        let kept = Kept::of(&one, native);
+        let plain = kept.diff(read(&two, native), Vec::new());
+        let mixed = kept.diff(read(&reversed_or_rotated(&two, by), native), Vec::new());
+        let sizes = |it: &RosterDiff| (it.upserts.len(), it.tombstones.len(), it.unchanged);
+        prop_assert_eq!(sizes(&plain), sizes(&mixed));
+        prop_assert_eq!(plain.tombstones, mixed.tombstones);
+    }
+
+    #[test]
+    fn few_changes_are_exactly_so_many_upserts_and_tombstones(
+        records in records(), changed in 0usize..3, removed in 0usize..3, added in 0usize..3,
+    ) {
+        prop_assume!(records.len() >= changed + removed);
+        let kept = Kept::of(&records, true);
+        let mut now: Vec<Record> = records[removed..].to_vec();
+        for record in now.iter_mut().take(changed) {
+            record.shift.notes = Some("changed".into());
+        }
+        now.extend((0..added).map(|index| Record {
+            shift: shift(&format!("new-{index}"), "person-0", 700),
+            remark: 0,
+        }));
+        let diff = kept.diff(read(&now, true), Vec::new());
+        prop_assert_eq!(diff.upserts.len(), changed + added);
+        prop_assert_eq!(diff.tombstones.len(), removed);
+        prop_assert_eq!(diff.unchanged as usize, records.len() - removed - changed);
+    }
+
+    #[test]
+    fn a_moved_shift_without_an_id_stays_the_same_shift(
+        records in records(), index in 0usize..40, by in 1i64..12,
+    ) {
+        prop_assume!(!records.is_empty());
+        let index = index % records.len();
+        let kept = Kept::of(&records, false);
+        let mut now = records.clone();
+        let moved = &mut now[index].shift;
+        let (start, end) = (moved.interval.start(), moved.interval.end());
+        let hours = SignedDuration::from_hours(by);
+        moved.interval = domain::UtcInterval::new(start + hours, end + hours).expect("moves");
+        let diff = kept.diff(read(&now, false), Vec::new());
+        // One update, or none where another one looks just like it now: never a deletion.
+        prop_assert!(diff.tombstones.is_empty(), "{:?}", diff.tombstones);
+        prop_assert!(diff.upserts.len() <= 1);
+        let known: Vec<_> = kept.entities.iter().map(|(entity, _)| entity.key()).collect();
+        for upsert in &diff.upserts {
+            prop_assert!(known.contains(&upsert.entity.key()), "{}", upsert.entity.key());
+        }
+    }
+
+    #[test]
+    fn hints_give_an_empty_roster_its_former_ids(records in records(), by in 0usize..50) {
+        let kept = Kept::of(&records, false);
+        let hint = |(entity, _): &(Entity, Option<Fingerprint>)| IdentityHint {
+            key: entity.key(),
+            fingerprint: entity.fingerprint(),
+        };
+        let hints = kept.entities.iter().map(hint).collect();
+        let mut renamed = reversed_or_rotated(&records, by);
+        for (index, record) in renamed.iter_mut().enumerate() {
+            record.shift.id = domain::ShiftId::new(format!("other-{index}")).expect("an id");
+        }
+        let diff = Kept::default().diff(read(&renamed, false), hints);
+        let ids: Vec<_> = diff.upserts.iter().map(|it| it.entity.key()).collect();
+        let former: Vec<_> = kept.entities.iter().map(|(entity, _)| entity.key()).collect();
+        prop_assert_eq!(ids, former);
+    }
+}
+
+#[test]
+fn what_lies_outside_the_window_is_not_missed() {
+    let far = Shift { interval: hours(2000, 2008), ..shift("far", "ada", 6) };
+    let mut kept = Kept::default();
+    let far = Record { shift: far, remark: 0 };
+    let near = Record { shift: shift("near", "ada", 6), remark: 0 };
+    kept.ingest(read(&[far, near], true));
+    let diff = kept.ingest(read(&[], true));
+    let gone: Vec<_> = diff.tombstones.iter().map(ToString::to_string).collect();
+    assert_eq!(gone, ["shift/near"]);
+    assert_eq!(diff.present_before, 1);
+}
