@@ -116,8 +116,7 @@ impl MirrorRun {
 
 /// Nothing was written or found, and no single item is to blame: the whole target is.
 fn achieved_nothing(report: &CycleReport) -> bool {
-    let busy = |problem: &Problem| problem.reason.contains("another process");
-    report.writes() + report.adopted + report.failed == 0 && !report.problems.iter().any(busy)
+    report.writes() + report.adopted + report.failed + report.busy == 0
 }
 
 /// A roster's last ingest as it is kept for `status`, and printed by `sync --json`.
@@ -199,6 +198,8 @@ pub struct MirrorLine {
     pub quarantined: u64,
     /// Items seen that are not ours.
     pub foreign: u64,
+    /// Calendars left to another process that is at work on them.
+    pub busy: u64,
     /// Requests sent.
     pub requests: u64,
     /// How long it took.
@@ -261,6 +262,7 @@ impl MirrorLine {
             held: report.held,
             quarantined: report.quarantined,
             foreign: report.foreign,
+            busy: report.busy,
             requests: report.requests,
             duration_ms: duration.as_millis().unsigned_abs() as u64,
             read_back,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::RangedI64ValueParser;
 use domain::{EmployeeId, RosterName};
 use engine::run::cycle::CycleOptions;
 use jiff::civil::{Date, Weekday};
@@ -36,10 +37,10 @@ pub struct Arguments {
     #[arg(long)]
     once: bool,
     /// How many people work there
-    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = employees())]
     employees: u32,
     /// How many weeks are planned
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=104))]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = weeks())]
     weeks: u32,
     /// Another seed, another contact centre
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -56,6 +57,14 @@ pub struct Arguments {
     /// A file with its password
     #[arg(long, value_name = "PATH", requires = "caldav")]
     password_file: Option<PathBuf>,
+}
+
+fn employees() -> RangedI64ValueParser<u32> {
+    RangedI64ValueParser::new().range(1..=20_000)
+}
+
+fn weeks() -> RangedI64ValueParser<u32> {
+    RangedI64ValueParser::new().range(1..=104)
 }
 
 /// Where the contact centre is.

@@ -137,10 +137,7 @@ struct Columns {
 
 /// What exports call their columns, in small letters, most telling first.
 const NAMES: [(&str, &[&str]); 10] = [
-    (
-        "employee",
-        &["employee", "employee_id", "agent", "agent_id", "personnel_no", "staff", "user"],
-    ),
+    ("employee", &["employee", "employee_id", "personnel_no", "staff", "user"]),
     ("start", &["start", "start_local", "start_time", "from", "begin"]),
     ("end", &["end", "end_local", "end_time", "to", "until"]),
     ("date", &["date", "start_date", "day"]),

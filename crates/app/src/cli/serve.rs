@@ -56,7 +56,8 @@ pub async fn run(_arguments: Arguments, session: &Session) -> Result<Exit, Failu
         mirrors = works.mirrors.len(),
         "serving on http://{address}"
     );
-    let output = &session.output;
+    // A service tells of its work in the log, also at a terminal.
+    let output = &session.output.without_talk();
     let keeping =
         works.rosters.iter().map(|roster| keep(&works, roster, &state, &stopping, output));
     let keeping = futures_util::future::join_all(keeping);

@@ -32,12 +32,16 @@ pub struct Faults(Vec<Fault>);
 
 /// A configuration that is wrong.
 #[derive(Debug, thiserror::Error)]
-#[error("configuration `{name}` has {} {}", places.len(), if places.len() == 1 { "mistake" } else { "mistakes" })]
+#[error("configuration `{name}` has {}", mistakes(places.len()))]
 pub struct ConfigError {
     /// The file.
     pub name: String,
     /// What is wrong where, in the order of the text.
     pub places: Vec<Place>,
+}
+
+fn mistakes(count: usize) -> String {
+    if count == 1 { "1 mistake".to_owned() } else { format!("{count} mistakes") }
 }
 
 impl Faults {

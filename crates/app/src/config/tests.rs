@@ -1,1 +1,118 @@
+//! What a configuration may say, and what comes of it.
 
+use std::path::Path;
+use std::time::Duration;
+
+use domain::policy::PrivacyTier;
+use proptest::prelude::*;
+
+use super::{Config, EXAMPLE, LinkStyle};
+
+fn parse(text: &str) -> Result<Config, Vec<String>> {
+    let parsed = Config::parse("rotabridge.toml", Path::new("/etc/rota"), text);
+    parsed.map_err(|error| error.places.into_iter().map(|place| place.message).collect())
+}
+
+const CONNECTIONS: &str = r#"
+[[connection]]
+name = "exports"
+kind = "roster_file"
+path = "*.csv"
+columns = { employee = "a", start = "b", end = "c" }
+
+[[connection]]
+name = "dav"
+kind = "caldav"
+url = "https://dav.example.com/"
+
+[[roster]]
+name = "ward"
+source = "exports"
+"#;
+
+#[test]
+fn the_example_says_what_it_says() {
+    let config = parse(EXAMPLE).unwrap();
+    let window = config.rosters[0].window;
+    assert_eq!(window.future.0, Duration::from_secs(8 * 7 * 86_400));
+    assert_eq!(config.server.base_url(), "https://rota.example.com");
+    assert_eq!(config.feeds.links, LinkStyle::Subscription);
+    assert_eq!(config.mirrors[0].look.privacy, PrivacyTier::Full);
+    assert_eq!(config.mirrors[0].full_interval, Duration::from_secs(86_400));
+}
+
+#[test]
+fn nothing_at_all_is_a_configuration() {
+    let config = parse("").unwrap();
+    assert_eq!(config.server.base_url(), "http://127.0.0.1:8080");
+    assert_eq!(config.store.url, "sqlite://rotabridge.db");
+}
+
+#[test]
+fn a_store_s_path_is_relative_to_the_file() {
+    use secrecy::ExposeSecret;
+    let check = |url: &str, expected: &str| {
+        let config = parse(&format!("[store]\nurl = \"{url}\"\n")).unwrap();
+        let url = config.store.connect_url(Path::new("/etc/rota 100%")).unwrap();
+        assert_eq!(url.expose_secret(), expected);
+    };
+    check("sqlite://rotabridge.db", "sqlite:///etc/rota 100%25/rotabridge.db");
+    check("sqlite:data/x.db?mode=rw", "sqlite:///etc/rota 100%25/data/x.db?mode=rw");
+    check("sqlite:///var/x.db", "sqlite:///var/x.db");
+    check("postgres://rota@db/rota", "postgres://rota@db/rota");
+}
+
+#[test]
+fn a_section_that_is_wrong_does_not_make_others_wrong() {
+    let text = CONNECTIONS.replace("path = \"*.csv\"", "path = 7");
+    let faults = parse(&text).unwrap_err();
+    assert_eq!(faults.len(), 1, "the roster's source stands in the text: {faults:?}");
+}
+
+#[test]
+fn keys_of_all_mirrors_and_of_one_kind_are_both_suggested() {
+    let mirror = |key: &str| {
+        let named = "[[mirror]]\nname = \"m\"\nroster = \"ward\"\nconnection = \"dav\"";
+        let text = format!("{CONNECTIONS}{named}\nkind = \"caldav\"\n{key} = \"x\"\n");
+        let error = Config::parse("x", Path::new(""), &text).unwrap_err();
+        error.places[0].hint.clone().unwrap()
+    };
+    assert_eq!(mirror("colection"), "did you mean `collection`?");
+    assert_eq!(mirror("privcy"), "did you mean `privacy`?");
+}
+
+#[test]
+fn values_out_of_range_are_refused() {
+    let check = |line: &str| {
+        assert!(parse(&format!("{CONNECTIONS}{line}\n")).is_err(), "{line}");
+    };
+    check("guard = { deleted_share_max = 1.5 }");
+    check("poll_interval = \"0s\"");
+    check("window = { past = \"0s\", future = \"0s\" }");
+    check("time_zone = \"Berlin\"");
+    check("employees_file = 1");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn whatever_is_written_no_place_lies_outside_it(
+        cut in 0..EXAMPLE.len(), insert in "[\\[\\]{}=\"a-zé\n]{0,6}",
+    ) {
+        let cut = (0..=cut).rev().find(|at| EXAMPLE.is_char_boundary(*at)).unwrap();
+        let text = format!("{}{insert}{}", &EXAMPLE[..cut], &EXAMPLE[cut..]);
+        if let Err(error) = Config::parse("x", Path::new(""), &text) {
+            prop_assert!(!error.places.is_empty());
+            for place in error.places {
+                let (start, end) = place.span.unwrap();
+                prop_assert!(start <= end && end <= place.text.len());
+                let shown = crate::failure::Failure {
+                    places: vec![place],
+                    ..crate::failure::Failure::saying("x")
+                };
+                crate::output::render(&shown, 80);
+            }
+        }
+    }
+}

@@ -14,11 +14,17 @@ use crate::failure::Failure;
 
 pub use table::Table;
 
+/// A failure as it is printed, without colour.
+#[cfg(test)]
+pub fn render(failure: &Failure, width: usize) -> String {
+    diagnostic::render(failure, width, false)
+}
+
 /// Where output goes and how it looks.
 #[derive(Debug, Clone)]
 pub struct Output {
     /// No talk, no progress; data and errors only.
-    pub quiet: bool,
+    quiet: bool,
     stdout_is_terminal: bool,
     stderr_is_terminal: bool,
     progress: progress::Bars,
@@ -33,6 +39,11 @@ impl Output {
             stderr_is_terminal: std::io::stderr().is_terminal(),
             progress,
         }
+    }
+
+    /// The same without talk and progress.
+    pub fn without_talk(&self) -> Self {
+        Self { quiet: true, ..self.clone() }
     }
 
     /// Whether somebody sits there who can answer.

@@ -1,16 +1,17 @@
 //! Nights and absences over clock changes, from the file to the calendar.
 
 use crate::events::events;
-use crate::world::World;
+use crate::world::{COLUMNS, World};
 
 const HEADER: &str = "id,type,employee,work,date,start,end,end_date,zone\n";
 
 fn world(rows: &str) -> World {
     let world = World::new();
-    world.edit(
-        "columns = { employee = \"employee\", group = \"team\", activity = \"work\", date = \"date\", start = \"start\", end = \"end\" }",
-        "columns = { id = \"id\", type = \"type\", employee = \"employee\", activity = \"work\", date = \"date\", start = \"start\", end = \"end\", end_date = \"end_date\", time_zone = \"zone\" }",
+    let columns = concat!(
+        r#"id = "id", type = "type", employee = "employee", activity = "work", date = "date", "#,
+        r#"start = "start", end = "end", end_date = "end_date", time_zone = "zone""#
     );
+    world.edit(COLUMNS, columns);
     world.roster(&format!("{HEADER}{rows}"));
     world
 }
@@ -53,7 +54,7 @@ fn all_day_absences_keep_their_day() {
     }
     let world = world(&rows);
     world.sync(0);
-    for index in 0..zones.len() {
+    for (index, zone) in zones.iter().enumerate() {
         let found = events(world.server(), &[&format!("e{index}")]);
         let mut found: Vec<(String, String)> =
             found.into_iter().map(|(_, _, first, end)| (first, end)).collect();
@@ -65,7 +66,7 @@ fn all_day_absences_keep_their_day() {
             day("20270314", "20270315"),
             day("20270328", "20270329"),
         ];
-        assert_eq!(found, expected, "{}", zones[index]);
+        assert_eq!(found, expected, "{zone}");
     }
 }
 

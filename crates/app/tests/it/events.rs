@@ -45,17 +45,23 @@ pub fn events(server: &CaldavServer, calendars: &[&str]) -> Vec<Event> {
 
 /// The first event that stands twice in one calendar, by what it says or by whom it is from.
 pub fn twice(server: &CaldavServer, calendars: &[&str]) -> Option<String> {
-    for calendar in calendars {
-        let mut seen = BTreeMap::new();
-        for (name, data) in server.objects(&format!("{calendar}/")) {
-            let of = properties(&data);
-            let origin = of.get("X-ROTABRIDGE-ORIGIN").map(|it| it.rsplit(' ').next());
-            let said =
-                format!("{:?} {:?} {:?}", of.get("SUMMARY"), of.get("DTSTART"), of.get("DTEND"));
-            for mark in [format!("{origin:?}"), said] {
-                if let Some(other) = seen.insert(mark.clone(), name.clone()) {
-                    return Some(format!("{calendar}: {other} and {name} both are {mark}"));
-                }
+    calendars.iter().find_map(|calendar| {
+        let objects = server.objects(&format!("{calendar}/"));
+        twice_among(objects.iter().map(|(name, data)| (name.clone(), data.to_vec())))
+            .map(|found| format!("{calendar}: {found}"))
+    })
+}
+
+/// The same among the objects of one calendar.
+pub fn twice_among(objects: impl Iterator<Item = (String, Vec<u8>)>) -> Option<String> {
+    let mut seen = BTreeMap::new();
+    for (name, data) in objects {
+        let of = properties(&data);
+        let origin = of.get("X-ROTABRIDGE-ORIGIN").and_then(|it| it.rsplit(' ').next());
+        let said = ["SUMMARY", "DTSTART", "DTEND"].map(|it| of.get(it));
+        for mark in [format!("{origin:?}"), format!("{said:?}")] {
+            if let Some(other) = seen.insert(mark.clone(), name.clone()) {
+                return Some(format!("{other} and {name} both are {mark}"));
             }
         }
     }

@@ -17,6 +17,12 @@ bert,Front desk,Early,2030-03-07,06:00,14:00
 cleo,Back office,Day,2030-03-07,09:00,17:00
 ";
 
+/// Which column says what, in the configuration.
+pub const COLUMNS: &str = concat!(
+    r#"employee = "employee", group = "team", activity = "work", "#,
+    r#"date = "date", start = "start", end = "end""#
+);
+
 /// What the binary did.
 pub struct Run {
     pub code: i32,
@@ -161,7 +167,7 @@ name = "exports"
 kind = "roster_file"
 path = "roster.csv"
 time_zone = "Europe/Berlin"
-columns = {{ employee = "employee", group = "team", activity = "work", date = "date", start = "start", end = "end" }}
+columns = {{ {COLUMNS} }}
 
 [[connection]]
 name = "calendars"

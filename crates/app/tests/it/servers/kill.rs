@@ -1,174 +1,158 @@
-//! `kill -9` at random moments of a sync. A watcher reads the server all the time: nothing stands
-//! there twice, ever; and the next sync makes it exact, without conflicts.
+//! `kill -9` at random moments: nothing is lost, nothing is there twice at any moment, and what
+//! comes after needs no help.
+//!
+//! A trial goes on where the last one ended, on one store and one set of calendars. Moments are
+//! spread over the requests that a run would send, not over its time, so that a slow machine tries
+//! the same ones: the process is let go on until so many requests reached the server, and then for
+//! a moment more. A run that ends before its moment is no kill; it must have ended well.
 
-use std::process::{Child, Stdio};
+use std::process::{Child, ExitStatus};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use jiff::civil::time;
 use simulators::caldav::{CaldavServer, Fault, Options, What};
 
-use crate::agreement::{Row, csv, employees, expected, rows};
-use crate::events::{events, twice};
-use crate::world::{World, counts};
+use super::chance::Dice;
+use super::host::Host;
+use super::reader::{assert_same, counted};
+use super::roster::Roster;
+use super::ward::Ward;
+use super::watch::{self, Watcher};
+use crate::world::{Run, counts};
 
-/// The moments of every run of the tests; another seed, other moments.
-const SEED: u64 = 0x5eed_0001;
-/// Kills in first syncs, and as many in changing ones.
-const KILLS: u64 = 25;
-/// What one write takes the server: slow enough that kills meet writes.
-const WRITE_TAKES: Duration = Duration::from_millis(8);
+/// How long a played server takes for a request: so that there is something to interrupt.
+const DELAY: Duration = Duration::from_millis(4);
+const POLL: Duration = Duration::from_micros(300);
+/// A run that sends nothing for so long hangs.
+const POLLS_MAX: u32 = 200_000;
 
-/// A small generator of moments (`SplitMix64`); not the product's.
-struct Moments(u64);
-
-impl Moments {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end.max(1)
-    }
+/// How many kills, in which parts.
+#[derive(Debug, Clone, Copy)]
+struct Plan {
+    seed: u64,
+    kills_first: usize,
+    kills_changing: usize,
+    /// Requests after which a process is killed, at most.
+    requests_max: usize,
+    /// Shifts for each kind of change.
+    changes: usize,
 }
 
-fn slow_world(rows: &[Row]) -> World {
-    let world = World::with(Options::default(), "");
-    world.roster(&csv(rows));
-    let slow = |method| Fault::on(method).then(What::Delay(WRITE_TAKES));
-    world.server().set_faults([slow("PUT"), slow("DELETE")]);
-    world
+/// What the trials did.
+#[derive(Debug, Default)]
+struct Tally {
+    kills: usize,
+    /// Runs that ended before their moment came.
+    ended: usize,
 }
 
-/// Runs a sync and kills it when the server has seen so many requests; whether that came before
-/// its own end.
-fn killed_at(world: &World, requests: u64, further: Duration) -> bool {
-    let before = world.server().count_all();
-    let mut command = world.command(&["sync"]);
-    let mut child: Child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    loop {
-        if child.try_wait().unwrap().is_some() {
-            return false;
+/// One ward under trial.
+struct Trial<'a> {
+    ward: Ward,
+    plan: Plan,
+    dice: Dice,
+    watcher: Watcher,
+    /// How many requests reached the server so far.
+    reached: &'a dyn Fn() -> u64,
+    tally: Tally,
+}
+
+impl Trial<'_> {
+    /// Kills a first sync, then changing ones, and lets each part end well.
+    fn run(mut self) {
+        let Plan { kills_first, kills_changing, changes, .. } = self.plan;
+        self.watcher.allow(&self.ward.wanted());
+        while self.tally.kills < kills_first {
+            assert!(!self.round(), "the first sync ended after {:?}", self.tally);
         }
-        if world.server().count_all() - before >= requests {
-            break;
-        }
-        std::thread::sleep(Duration::from_micros(200));
-    }
-    // Somewhere between two requests.
-    std::thread::sleep(further);
-    let alive = child.try_wait().unwrap().is_none();
-    // SIGKILL; an error means that it has just ended.
-    drop(child.kill());
-    drop(child.wait());
-    alive
-}
-
-/// Reads the server until `done`, and says whether anything ever stood there twice.
-fn watch(
-    server: &CaldavServer,
-    people: &[&str],
-    done: &AtomicBool,
-    looks: &AtomicU64,
-) -> Option<String> {
-    loop {
-        if let Some(found) = twice(server, people) {
-            return Some(found);
-        }
-        looks.fetch_add(1, Ordering::Relaxed);
-        if done.load(Ordering::Relaxed) {
-            return None;
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-/// Kills one sync of `world` at a random moment and then lets one end, both watched.
-fn trial(world: &World, rows: &[Row], writes: u64, moments: &mut Moments) -> bool {
-    let people = employees(rows);
-    let (done, looks) = (Arc::new(AtomicBool::new(false)), AtomicU64::new(0));
-    let (moment, further) = (moments.below(writes), Duration::from_micros(moments.below(8_000)));
-    std::thread::scope(|scope| {
-        let watcher = scope.spawn(|| watch(world.server(), &people, &done, &looks));
-        let killed = killed_at(world, moment, further);
-        let line = world.sync(0);
-        done.store(true, Ordering::Relaxed);
-        assert_eq!(watcher.join().unwrap(), None, "request {moment} and {further:?} later");
-        assert_eq!(counts(&line)[4], 0, "nothing failed: {line}");
-        assert_eq!(line["problems"], serde_json::json!([]));
-        assert_eq!(events(world.server(), &people), expected(rows));
-        let third = world.sync(0);
-        assert_eq!((&third["requests"], counts(&third)[..3].iter().sum()), (&0.into(), 0));
-        killed
-    })
-}
-
-#[test]
-fn a_killed_first_sync_leaves_nothing_twice_and_nothing_undone() {
-    let mut moments = Moments(SEED);
-    let rows = rows(5, 12);
-    let mut killed = 0;
-    for _ in 0..KILLS {
-        let world = slow_world(&rows);
-        // 60 items, and some requests per calendar to open it.
-        killed += u64::from(trial(&world, &rows, 75, &mut moments));
-    }
-    assert!(killed >= KILLS * 4 / 5, "only {killed} of {KILLS} were killed at work");
-}
-
-/// Moved, retitled, deleted, added: some of each.
-fn changed(rows: &[Row], moments: &mut Moments, round: u64) -> Vec<Row> {
-    let mut rows: Vec<Row> = rows.to_vec();
-    for _ in 0..12 {
-        let index = usize::try_from(moments.below(rows.len() as u64)).unwrap();
-        let row = &mut rows[index];
-        match moments.below(4) {
-            0 => {
-                let minute = i8::try_from(moments.below(59)).unwrap() + 1;
-                row.start = time(row.start.hour(), minute, 0, 0);
-            }
-            1 => {
-                row.work =
-                    ["Training", "Meeting", "Standby"][usize::try_from(moments.below(3)).unwrap()]
-            }
-            2 => drop(rows.remove(index)),
-            _ => {
-                let employee = row.employee.clone();
-                let date = jiff::civil::date(2031, 1, 1)
-                    + jiff::Span::new()
-                        .days(i64::try_from(round * 12 + moments.below(12)).unwrap());
-                let new = Row {
-                    employee,
-                    work: "Extra",
-                    date,
-                    start: time(8, 0, 0, 0),
-                    end: time(16, 0, 0, 0),
-                };
-                if !rows.contains(&new) {
-                    rows.push(new);
+        self.finish();
+        while self.tally.kills < kills_first + kills_changing {
+            self.ward.roster.change(&mut self.dice, changes);
+            self.ward.save();
+            self.watcher.allow(&self.ward.wanted());
+            // Sometimes news come before the old ones are out; sometimes they are out first.
+            for _ in 0..3 {
+                if self.tally.kills == kills_first + kills_changing || self.round() {
+                    break;
                 }
             }
         }
+        self.finish();
+        let readings = self.watcher.stop();
+        println!("{:?}, read {readings} times", self.tally);
+        assert!(readings > 20, "the watcher read only {readings} times");
     }
-    rows
+
+    /// Starts a sync and kills it, if it lives until then. Whether it had ended.
+    fn round(&mut self) -> bool {
+        let seen = (self.reached)();
+        let until = seen + self.dice.below(self.plan.requests_max) as u64;
+        let pause = self.dice.wait(Duration::from_millis(6));
+        let mut child = self.ward.start();
+        let mut polls = 0;
+        while (self.reached)() < until && alive(&mut child) {
+            polls += 1;
+            assert!(polls < POLLS_MAX, "no request for a long time");
+            std::thread::sleep(POLL);
+        }
+        std::thread::sleep(pause);
+        let ended = !alive(&mut child);
+        // SIGKILL; an error means that it ended in this very moment.
+        let _ = child.kill();
+        let run = child.wait_with_output().unwrap();
+        assert!(self.watcher.is_content(), "the watcher complains: {}", self.complaint());
+        if ended {
+            self.tally.ended += 1;
+            ended_well(run.status, &Run::of(run));
+        } else {
+            self.tally.kills += 1;
+        }
+        ended
+    }
+
+    /// A last sync, after which everything is as the roster says, and known to be so.
+    fn finish(&mut self) {
+        let line = self.ward.sync(&[]);
+        assert_eq!((&line["failed"], &line["foreign"]), (&0.into(), &0.into()), "{line}");
+        assert_eq!(line["quarantined"], 0, "{line}");
+        self.watcher.allow_only(&self.ward.wanted());
+    }
+
+    fn complaint(&self) -> String {
+        format!("seed {}, {:?}", self.plan.seed, self.tally)
+    }
 }
 
-#[test]
-fn a_killed_changing_sync_leaves_no_conflict_and_nothing_twice() {
-    let mut moments = Moments(SEED ^ 0xc4a6);
-    let mut current = rows(5, 12);
-    let world = slow_world(&current);
-    world.sync(0);
-    let mut killed = 0;
-    for round in 0..KILLS {
-        current = changed(&current, &mut moments, round);
-        world.roster(&csv(&current));
-        killed += u64::from(trial(&world, &current, 10, &mut moments));
-    }
-    assert!(killed >= KILLS / 2, "only {killed} of {KILLS} were killed at work");
+fn alive(child: &mut Child) -> bool {
+    child.try_wait().unwrap().is_none()
+}
+
+/// A process that lived to its end said that all is well.
+#[track_caller]
+fn ended_well(status: ExitStatus, run: &Run) {
+    assert!(status.success(), "{status}\n{}\n{}", run.stdout, run.stderr);
+    let line = run.json()["mirrors"][0].clone();
+    assert_eq!(counts(&line)[4], 0, "{line}");
+}
+
+/// The played server, a little slow.
+fn slow_server() -> Arc<CaldavServer> {
+    let server = CaldavServer::start(Options { log: false, ..Options::default() }).unwrap();
+    server.set_faults([Fault::on_any().then(What::Delay(DELAY))]);
+    Arc::new(server)
+}
+
+/// All of it on the played server, with the store that `edit` sets up.
+fn on_played_server(roster: Roster, plan: Plan, edit: impl FnOnce(&Ward)) {
+    let server = slow_server();
+    let ward = Ward::new(&server.url(), roster, "");
+    edit(&ward);
+    let employees = ward.roster.employees();
+    let watcher = Watcher::start(watch::played(&server, &employees));
+    let reached = || server.count_all();
+    let folder = ward.world.path("roster.csv");
+    let dice = Dice::new(plan.seed);
+    let trial = Trial { ward, plan, dice, watcher, reached: &reached, tally: Tally::default() };
+    let _ = folder;
+    trial.run();
 }

@@ -8,7 +8,7 @@ use testkit::servers::{DavServer, PASSWORD, USERNAME, radicale_with_password, xa
 
 use crate::agreement::{Row, csv, employees, expected, rows};
 use crate::events::Event;
-use crate::world::{World, counts};
+use crate::world::{COLUMNS, World, counts};
 
 /// The published roster that is mirrored; absent in a bare clone.
 fn published() -> Option<String> {
@@ -23,7 +23,8 @@ fn published() -> Option<String> {
     text
 }
 
-fn world(server: &DavServer) -> World {
+/// A world whose mirror is on this server.
+pub fn world(server: &DavServer) -> World {
     let account = format!("username = \"{USERNAME}\"\npassword_file = \"password\"");
     let world = World::at(&server.url(), &account);
     world.write("password", PASSWORD);
@@ -31,14 +32,15 @@ fn world(server: &DavServer) -> World {
 }
 
 fn with_published_columns(world: &World) {
-    world.edit(
-        "group = \"team\", activity = \"work\", date = \"date\", start = \"start\", end = \"end\"",
-        "group = \"contract\", activity = \"shift_code\", date = \"date\", start = \"start_local\", end = \"end_local\", end_date = \"end_date\"",
+    let columns = concat!(
+        r#"employee = "employee", group = "contract", activity = "shift_code", date = "date", "#,
+        r#"start = "start_local", end = "end_local", end_date = "end_date""#
     );
+    world.edit(COLUMNS, columns);
 }
 
 /// What the server holds, as an independent reader sees it.
-fn read(server: &DavServer) -> Vec<Event> {
+pub fn read(server: &DavServer) -> Vec<Event> {
     #[expect(clippy::disallowed_methods, reason = "where `cargo xtask test` put the reader")]
     let tools = std::env::var("ROTABRIDGE_TOOLS").unwrap();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/readers/read_calendars.py");
@@ -197,7 +199,7 @@ fn put(url: &str, body: &str) {
     .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 20"), "{answer}");
+    assert_eq!(answer.get(8..11), Some(" 20"), "{answer}");
 }
 
 #[test]

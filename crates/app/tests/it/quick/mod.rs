@@ -1,0 +1,3 @@
+//! Short trials on real servers and of killed processes.
+
+mod servers;
