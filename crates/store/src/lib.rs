@@ -1,11 +1,11 @@
 //! Keeping everything that must survive: roster, ledger, leases, feeds, audit.
 //!
-//! [`open`] gives the one [`Store`] for SQLite (the default, one file) and PostgreSQL (several
+//! [`open()`] gives the one [`Store`] for SQLite (the default, one file) and PostgreSQL (several
 //! replicas). It decides nothing; what it promises is written at the port, and one conformance
 //! suite (`testkit::conformance::store`) holds both databases to it.
 //!
-//! One code path: [`backend`] is the narrow waist, statements have one text for both databases
-//! ([`sql`] says where not), and many rows travel as one text in either direction ([`packed`]),
+//! One code path: `backend` is the narrow waist, statements have one text for both databases
+//! (`sql` says where not), and many rows travel as one text in either direction (`packed`),
 //! because a driver's cost per row is what a sync without changes is made of.
 //!
 //! Durability: SQLite runs in WAL mode with `synchronous=FULL`, so a commit that returned is on

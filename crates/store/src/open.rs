@@ -24,6 +24,8 @@ const CONNECTION_WAIT: Duration = Duration::from_secs(30);
 const SQLITE_READERS_MAX: u32 = 3;
 /// Connections of one replica to PostgreSQL; its default allows 100 in all.
 const POSTGRES_CONNECTIONS_MAX: u32 = 5;
+/// Compiling takes longer than any statement here runs.
+const POSTGRES_SETTINGS: &str = "SET jit = off";
 /// Page cache of one SQLite connection, in KiB (negative, as the pragma wants it).
 const SQLITE_CACHE_KIB: &str = "-4000";
 
@@ -131,7 +133,11 @@ impl Place {
                 connection.close().await?;
                 let pool = PgPoolOptions::new()
                     .max_connections(POSTGRES_CONNECTIONS_MAX)
-                    .acquire_timeout(CONNECTION_WAIT);
+                    .acquire_timeout(CONNECTION_WAIT)
+                    .after_connect(|connection, _| {
+                        let settings = sqlx::raw_sql(POSTGRES_SETTINGS).execute(connection);
+                        Box::pin(async { settings.await.map(drop) })
+                    });
                 Ok(Backend::Postgres(pool.connect_lazy_with(options)))
             }
         }

@@ -143,19 +143,27 @@ pub(crate) fn to_hex(fingerprint: &Fingerprint) -> String {
     text
 }
 
-pub(crate) fn from_hex(text: &str) -> Option<Fingerprint> {
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        b'A'..=b'F' => Some(byte - b'A' + 10),
-        _ => None,
-    };
-    let digits: &[u8; 32] = text.as_bytes().try_into().ok()?;
-    let mut bytes = [0; 16];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+/// What each byte is worth as a hexadecimal digit; 255 for what is none.
+const DIGIT: [u8; 256] = {
+    let mut worth = [255; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        worth[b"0123456789abcdef"[digit] as usize] = digit as u8;
+        worth[b"0123456789ABCDEF"[digit] as usize] = digit as u8;
+        digit += 1;
     }
-    Some(Fingerprint::from_bytes(bytes))
+    worth
+};
+
+pub(crate) fn from_hex(text: &str) -> Option<Fingerprint> {
+    let digits: &[u8; 32] = text.as_bytes().try_into().ok()?;
+    let (mut bytes, mut seen) = ([0; 16], 0);
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        let (high, low) = (DIGIT[usize::from(pair[0])], DIGIT[usize::from(pair[1])]);
+        seen |= high | low;
+        *byte = high << 4 | low;
+    }
+    (seen < 16).then(|| Fingerprint::from_bytes(bytes))
 }
 
 #[cfg(test)]

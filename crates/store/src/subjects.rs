@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{EntityKey, EntityKind, MirrorName, RosterName};
-use engine::port::{LedgerRow, RosterEntry, Scope, Subject};
+use engine::port::{ChangeSeq, LedgerRow, RosterEntry, Scope, Subject};
 
 use crate::backend::{Arg, Backend, Session};
 use crate::fault::Fault;
@@ -84,7 +84,10 @@ async fn page_of_keys(
             args.push(Arg::Int(since.0));
             args.push(Arg::Int(entered_from.as_millisecond()));
             args.push(Arg::Int(entered_until.as_millisecond()));
-            session.packed(CHANGED, &args).await?
+            let last = roster::seq(session, roster).await?;
+            let much = is_much(*since, last, limit);
+            let search = if much { MUCH_CHANGED } else { CHANGED };
+            session.packed(search, &args).await?
         }
         Scope::All { window } => {
             args.push(Arg::Int(window.interval.start().as_millisecond()));
@@ -108,17 +111,15 @@ fn kind_arguments(kinds: &[EntityKind]) -> [Arg<'static>; EntityKind::ALL.len()]
 /// Of one table: `$1` roster, `$2` mirror, `$3` and `$4` the last key of the page before, `$5`
 /// the size of a page, `$6` to `$11` the kinds.
 ///
-/// `kind || ''` keeps SQLite from walking along the primary key for the sake of the order, where
-/// another index finds the few rows at once.
+/// `kind || ''` and the like keep SQLite from a walk along the primary key for the sake of the
+/// order, where another index finds the few rows at once; or the other way round.
 macro_rules! branch {
-    ($table:literal, $columns:literal, $filter:literal, $order:literal) => {
+    ($columns:literal, $from:expr, $order:literal) => {
         concat!(
             "SELECT * FROM (SELECT ",
             $columns,
             " FROM ",
-            $table,
-            " WHERE ",
-            $filter,
+            $from,
             " ORDER BY ",
             $order,
             " LIMIT $5) AS branch"
@@ -126,59 +127,98 @@ macro_rules! branch {
     };
 }
 
-/// `$12` the sequence, `$13` and `$14` from when until when entities entered the window.
-const CHANGED: Sql = Sql::same(gathered!(concat!(
-    "SELECT ",
-    packed!("kind", "id"),
-    " AS record FROM (",
+macro_rules! keys_of {
+    ($first:expr $(, $more:expr)*) => {
+        Sql::same(gathered!(concat!(
+            "SELECT ",
+            packed!("kind", "id"),
+            " AS record FROM (",
+            $first $(, " UNION ALL ", $more)*,
+            ") AS due"
+        )))
+    };
+}
+
+macro_rules! with_an_intent {
+    () => {
+        branch!(
+            "DISTINCT kind, id",
+            "ledger WHERE mirror = $2 AND unsettled = 1 AND intent_state IS NOT NULL \
+             AND (kind, id) > ($3, $4)",
+            "kind, id"
+        )
+    };
+}
+
+/// `$12` the sequence, `$13` and `$14` from when until when entities entered the window. For few
+/// changes: finds all of them for each page, and sorts.
+const CHANGED: Sql = keys_of!(
     branch!(
-        "entity",
         "kind, id",
-        "roster = $1 AND seq > $12 AND kind || '' IN ($6, $7, $8, $9, $10, $11) \
+        "entity WHERE roster = $1 AND kind IN ($6, $7, $8, $9, $10, $11) AND seq > $12 \
          AND (kind || '', id) > ($3, $4)",
         "kind || '', id"
     ),
-    " UNION ALL ",
     branch!(
-        "entity AS person CROSS JOIN entity AS thing",
         "thing.kind, thing.id",
-        "person.roster = $1 AND person.seq > $12 AND person.kind || '' = 'employee' \
-         AND thing.roster = $1 AND thing.employee = person.id AND thing.deleted_at IS NULL \
-         AND thing.kind || '' IN ($6, $7, $8, $9, $10, $11) \
+        "(SELECT id FROM entity WHERE roster = $1 AND kind = 'employee' AND seq > $12) AS person \
+         CROSS JOIN entity AS thing WHERE thing.roster = $1 AND thing.employee = person.id \
+         AND thing.deleted_at IS NULL AND thing.kind || '' IN ($6, $7, $8, $9, $10, $11) \
          AND (thing.kind || '', thing.id) > ($3, $4)",
         "thing.kind || '', thing.id"
     ),
-    " UNION ALL ",
     branch!(
-        "entity",
         "kind, id",
-        "roster = $1 AND kind IN ($6, $7, $8, $9, $10, $11) AND deleted_at IS NULL \
+        "entity WHERE roster = $1 AND kind IN ($6, $7, $8, $9, $10, $11) AND deleted_at IS NULL \
          AND starts_at >= $13 AND starts_at < $14 AND (kind || '', id) > ($3, $4)",
         "kind || '', id"
     ),
-    " UNION ALL ",
+    with_an_intent!()
+);
+
+/// The same for many changes: walks over all entities in order, and stops when the page is full.
+const MUCH_CHANGED: Sql = keys_of!(
     branch!(
-        "ledger",
-        "DISTINCT kind, id",
-        "mirror = $2 AND unsettled = 1 AND intent_state IS NOT NULL AND (kind, id) > ($3, $4)",
+        "kind, id",
+        "entity WHERE roster = $1 AND kind || '' IN ($6, $7, $8, $9, $10, $11) \
+         AND (kind, id) > ($3, $4) AND (seq > $12 OR (deleted_at IS NULL \
+         AND ((starts_at >= $13 AND starts_at < $14) OR employee IN (SELECT person.id \
+         FROM entity AS person WHERE person.roster = $1 AND person.kind = 'employee' \
+         AND person.seq > $12))))",
         "kind, id"
     ),
-    ") AS due"
-)));
+    with_an_intent!()
+);
 
 /// `$12` start and `$13` end of the window. What does not lie in time is always inside.
-const ALL: Sql = Sql::same(gathered!(concat!(
-    "SELECT ",
-    packed!("kind", "id"),
-    " AS record FROM (",
+const ALL: Sql = keys_of!(
     branch!(
-        "entity",
         "kind, id",
-        "roster = $1 AND deleted_at IS NULL AND kind || '' IN ($6, $7, $8, $9, $10, $11) \
-         AND (starts_at IS NULL OR (starts_at < $13 AND ends_at > $12)) AND (kind, id) > ($3, $4)",
+        "entity WHERE roster = $1 AND deleted_at IS NULL \
+         AND kind || '' IN ($6, $7, $8, $9, $10, $11) AND (kind, id) > ($3, $4) \
+         AND (starts_at IS NULL OR (starts_at < $13 AND ends_at > $12))",
         "kind, id"
     ),
-    " UNION ALL ",
-    branch!("ledger", "DISTINCT kind, id", "mirror = $2 AND (kind, id) > ($3, $4)", "kind, id"),
-    ") AS due"
-)));
+    branch!("DISTINCT kind, id", "ledger WHERE mirror = $2 AND (kind, id) > ($3, $4)", "kind, id")
+);
+
+/// Whether [`MUCH_CHANGED`] costs less than [`CHANGED`], over all pages: that is one walk over at
+/// most `last` entities, against as many searches as there are pages, each of all the changes.
+fn is_much(since: ChangeSeq, last: ChangeSeq, limit: usize) -> bool {
+    let changes = i128::from(last.0.saturating_sub(since.0).max(0));
+    changes * changes > i128::from(last.0) * limit as i128
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_walk_is_for_what_does_not_fit_on_few_pages() {
+        let is_much = |since, last| is_much(ChangeSeq(since), ChangeSeq(last), 1000);
+        assert!(!is_much(0, 0) && !is_much(5, 5) && !is_much(9, 5));
+        assert!(!is_much(0, 1000) && is_much(0, 1001));
+        assert!(!is_much(1_000_000, 1_030_000) && is_much(1_000_000, 1_040_000));
+        assert!(is_much(0, i64::MAX));
+    }
+}

@@ -31,7 +31,7 @@ CREATE TABLE entity (
     PRIMARY KEY (roster, kind, id)
 ) WITHOUT ROWID, STRICT;
 
-CREATE INDEX entity_by_change ON entity (roster, seq);
+CREATE INDEX entity_by_change ON entity (roster, kind, seq);
 CREATE INDEX entity_by_start ON entity (roster, kind, deleted_at, starts_at);
 CREATE INDEX entity_by_employee ON entity (roster, employee, ends_at) WHERE deleted_at IS NULL;
 
@@ -132,7 +132,7 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
     ('mirror', 'mirror', '4 1'),
     ('lease', 'lease', '4000 1'),
     ('entity', 'entity', '200000 100000 40000 1 sz=600'),
-    ('entity', 'entity_by_change', '200000 100000 1 1 1 sz=70'),
+    ('entity', 'entity_by_change', '200000 100000 40000 1 1 sz=80'),
     ('entity', 'entity_by_start', '200000 100000 40000 35000 40 1 sz=80'),
     ('entity', 'entity_by_employee', '180000 90000 90 1 1 1 sz=90'),
     ('ledger', 'ledger', '200000 50000 20000 2 1 sz=400'),

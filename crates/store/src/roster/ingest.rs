@@ -31,11 +31,16 @@ async fn carry_out(
             StoreError::Superseded { roster: roster.clone(), expected: expected.0, found }.into()
         );
     }
-    let mut seq = found;
-    for page in upserts.chunks(ENTITY_PAGE_ROWS) {
-        put(session, roster, page, seq, *at).await?;
-        seq += page.len() as i64;
+    // Places are given in the order of the commit; rows are written in the order of the table.
+    let mut rows: Vec<_> = (found + 1..)
+        .zip(upserts)
+        .map(|(place, upsert)| (upsert.entity.key(), place, upsert))
+        .collect();
+    rows.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+    for page in rows.chunks(ENTITY_PAGE_ROWS) {
+        put(session, roster, page, *at).await?;
     }
+    let mut seq = found + upserts.len() as i64;
     for page in tombstones.chunks(ENTITY_PAGE_ROWS) {
         bury(session, roster, page, seq, *at).await?;
         seq += page.len() as i64;
@@ -74,17 +79,20 @@ struct EntityRow<'a>(
     String,
 );
 
+/// An upsert with its key and its place in the sequence.
+type Placed<'a> = (EntityKey, i64, &'a Upsert);
+
 async fn put(
     session: &mut Session,
     roster: &RosterName,
-    upserts: &[Upsert],
-    seq: i64,
+    upserts: &[Placed<'_>],
     at: Timestamp,
 ) -> Result<(), Fault> {
     const PUT: Sql = over_rows!(
         "INSERT INTO entity (roster, changed_at, version, kind, id, seq, fingerprint, twin, \
          employee, starts_at, ends_at, source_at, body) \
-         SELECT $2, $3, 1, given.value ->> 0, given.value ->> 1, CAST(given.value ->> 2 AS BIGINT), \
+         SELECT $2, $3, 1, given.value ->> 0, given.value ->> 1, \
+         CAST(given.value ->> 2 AS BIGINT), \
          unhex(given.value ->> 3), unhex(given.value ->> 4), given.value ->> 5, \
          CAST(given.value ->> 6 AS BIGINT), CAST(given.value ->> 7 AS BIGINT), \
          given.value ->> 8, given.value ->> 9 FROM",
@@ -94,22 +102,14 @@ async fn put(
          starts_at = excluded.starts_at, ends_at = excluded.ends_at, deleted_at = NULL, \
          source_at = excluded.source_at, body = excluded.body"
     );
-    let keys: Vec<_> = upserts.iter().map(|it| it.entity.key()).collect();
-    let mut rows = Vec::with_capacity(upserts.len());
-    for ((place, upsert), key) in (seq + 1..).zip(upserts).zip(&keys) {
-        rows.push(entity_row(place, upsert, key)?);
-    }
+    let rows: Vec<_> = upserts.iter().map(entity_row).collect::<Result<_, _>>()?;
     let rows = packed::rows(&rows)?;
     let args = [Arg::Text(&rows), Arg::Text(roster.as_str()), Arg::Int(at.as_millisecond())];
     session.run(PUT, &args).await?;
     Ok(())
 }
 
-fn entity_row<'a>(
-    seq: i64,
-    upsert: &'a Upsert,
-    key: &'a EntityKey,
-) -> Result<EntityRow<'a>, Fault> {
+fn entity_row<'a>((key, seq, upsert): &'a Placed<'a>) -> Result<EntityRow<'a>, Fault> {
     let Upsert { entity, fingerprint, twin, at } = upsert;
     let (kind, id) = key_texts(key);
     let interval = entity.interval();
@@ -118,7 +118,7 @@ fn entity_row<'a>(
     Ok(EntityRow(
         kind,
         id,
-        seq,
+        *seq,
         to_hex(fingerprint),
         twin.as_ref().map(to_hex),
         entity.employee().map(domain::EmployeeId::as_str),

@@ -142,12 +142,12 @@ async fn the_last_write_to_a_row_counts(Handles { one, two }: Handles) {
 
     commit(&*one, commit_to(&ada, vec![put(&first)])).await;
     commit(&*one, commit_to(&ada, vec![put(&second)])).await;
-    assert_eq!(read().await, [second.clone()]);
+    assert_eq!(read().await, std::slice::from_ref(&second));
     // A removal of what is not there is no failure; the order inside one commit counts.
     let nobody = shift_key("nobody");
     let writes = vec![remove(&first.key), remove(&nobody), put(&first)];
     commit(&*one, commit_to(&ada, writes)).await;
-    assert_eq!(read().await, [first.clone()]);
+    assert_eq!(read().await, std::slice::from_ref(&first));
     let writes = vec![put(&second), put(&first), remove(&first.key)];
     commit(&*one, commit_to(&ada, writes)).await;
     assert_eq!(read().await, []);
@@ -229,7 +229,7 @@ async fn a_stale_epoch_changes_nothing_and_the_others_commit(Handles { one, two 
         audit: [stale.audit, good.audit].concat(),
         ..stale
     };
-    assert_eq!(commit(&*one, both).await, [ada.clone()]);
+    assert_eq!(commit(&*one, both).await, std::slice::from_ref(&ada));
     assert_eq!(one.ledger_of_calendar(&mirror(), &ada).await.unwrap(), []);
     assert_eq!(one.history(&shift_key("stale")).await.unwrap(), []);
     assert_eq!(holder(&*one, &ada).await, ("you".into(), 2, hour(3)));
@@ -238,12 +238,12 @@ async fn a_stale_epoch_changes_nothing_and_the_others_commit(Handles { one, two 
     assert_eq!(one.history(&shift_key("good")).await.unwrap().len(), 1);
     let states = one.calendar_states(&mirror()).await.unwrap();
     let states: Vec<_> = states.into_iter().map(|it| it.calendar).collect();
-    assert_eq!(states, [bob.clone()]);
+    assert_eq!(states, std::slice::from_ref(&bob));
     assert_eq!(holder(&*one, &bob).await, ("me".into(), 1, hour(9)));
     // A removal is fenced too, and so is an epoch from the future.
     let row = LedgerWrite::Remove { calendar: bob.clone(), key: shift_key("good") };
     let future = LedgerCommit { fences: vec![fence(&bob, 2)], ..commit_to(&bob, vec![row]) };
-    assert_eq!(commit(&*one, future).await, [bob.clone()]);
+    assert_eq!(commit(&*one, future).await, std::slice::from_ref(&bob));
     let kept = one.ledger_of_calendar(&mirror(), &bob).await.unwrap();
     assert_eq!(kept, written);
 }
@@ -252,7 +252,7 @@ async fn writes_without_a_fence_are_fenced(Handles { one, .. }: Handles) {
     let (ada, bob) = (calendar("ada"), calendar("bob"));
     hold(&*one, &[&ada, &bob], "me").await;
     let unfenced = LedgerCommit { fences: vec![fence(&bob, 1)], ..one_of_everything(&ada, 1, "a") };
-    assert_eq!(commit(&*one, unfenced).await, [ada.clone()]);
+    assert_eq!(commit(&*one, unfenced).await, std::slice::from_ref(&ada));
     assert_eq!(one.ledger_of_calendar(&mirror(), &ada).await.unwrap(), []);
     assert_eq!(one.calendar_states(&mirror()).await.unwrap(), []);
     // A lease that nobody ever took fences as well.
