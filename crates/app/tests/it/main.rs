@@ -11,4 +11,5 @@ mod generated;
 mod guard;
 mod messages;
 mod quick;
+mod servers;
 mod world;

@@ -7,13 +7,10 @@ use std::time::Duration;
 
 use jiff::civil::time;
 use simulators::caldav::{Fault, Options, What};
-use testkit::servers::{DavServer, radicale_with_password};
 
 use crate::agreement::{Row, csv, employees, expected, rows};
-use crate::events::{Event, events, twice, twice_among};
+use crate::events::{Event, events, twice};
 use crate::world::{World, counts};
-
-use super::real;
 
 /// The moments of every run of the tests; another seed, other moments.
 const SEED: u64 = 0x5eed_0001;
@@ -184,43 +181,4 @@ fn a_killed_changing_sync_leaves_no_conflict_and_nothing_twice() {
         killed += u64::from(played_trial(&world, &current, 10, &mut moments));
     }
     assert!(killed >= KILLS / 2, "only {killed} of {KILLS} were killed at work");
-}
-
-/// What stands twice in Radicale's own files, whatever its answers say.
-fn twice_in_files(server: &DavServer) -> Option<String> {
-    let home = server.folder().join("store/collection-root/rota");
-    let calendars = std::fs::read_dir(home).into_iter().flatten().flatten();
-    calendars.map(|calendar| calendar.path()).find_map(|calendar| {
-        let files = std::fs::read_dir(&calendar).into_iter().flatten().flatten();
-        let items = files.filter_map(|file| {
-            let name = file.file_name().into_string().ok()?;
-            // Written under another name first, then moved into place.
-            let whole = name.ends_with(".ics") && !name.starts_with('.');
-            Some((name, std::fs::read(file.path()).ok()?)).filter(|_| whole)
-        });
-        twice_among(items)
-    })
-}
-
-#[test]
-fn a_killed_sync_into_radicale_leaves_nothing_twice_and_nothing_undone() {
-    let Some(server) = radicale_with_password() else { return };
-    let mut moments = Moments(SEED ^ 0x4adc);
-    let world = real::world(&server);
-    let mut current = rows(3, 8);
-    let mut met = 0;
-    for round in 0..8 {
-        world.roster(&csv(&current));
-        let trial = Trial {
-            world: &world,
-            rows: &current,
-            twice: &|| twice_in_files(&server),
-            read: &|| real::read(&server),
-        };
-        // A first sync takes about a second, a changing one a few tenths.
-        let further = Duration::from_millis(moments.below(if round == 0 { 900 } else { 350 }));
-        met += u32::from(trial.run(|| true, further));
-        current = changed(&current, &mut moments, round);
-    }
-    assert!(met >= 4, "only {met} of 8 were killed at work");
 }
