@@ -178,7 +178,9 @@ pub fn plan_subject(
     for row in &subject.ledger {
         let here = showing.filter(|showing| showing.calendar == row.calendar);
         in_place |= here.is_some();
-        let frozen = is_history(row, window) && !purge && (here.is_none() || only_if_there);
+        // What is wanted elsewhere by now moves there, even if it was over where it stood.
+        let settled = showing.is_none() || only_if_there;
+        let frozen = is_history(row, window) && !purge && settled;
         if frozen && row.intent.is_none() {
             continue;
         }
