@@ -11,7 +11,7 @@ use super::gate::{Gate, Shut};
 use super::watch::Watcher;
 use crate::plan::state::Seen;
 use crate::port::{
-    Clock, DeltaToken, Failure, FailureClass, LedgerRow, Probe, RemoteId, RemoteItem, Sighting,
+    Clock, DeltaToken, Failure, FailureClass, LedgerRow, Listing, Probe, RemoteId, RemoteItem, Sighting,
     Target,
 };
 
@@ -116,14 +116,27 @@ impl Reader<'_> {
         Ok(sightings)
     }
 
-    /// Reads the whole calendar and holds it against `ledger`.
-    ///
-    /// Items whose etag is as the ledger has it are not read again; everything else is.
+    /// Lists the whole calendar.
     ///
     /// # Errors
     /// As [`Self::request`].
-    pub async fn observe(&self, ledger: &[LedgerRow]) -> Result<Observation, ReadFailure> {
-        let listing = self.request(|| self.target.list(self.calendar, None)).await?;
+    pub async fn list(&self) -> Result<Listing, ReadFailure> {
+        self.request(|| self.target.list(self.calendar, None)).await
+    }
+
+    /// Holds a whole listing against `ledger`.
+    ///
+    /// Items whose etag is as the ledger has it are not read again; everything else is. Callers
+    /// list first and read the ledger then: while an answer of thousands of items is taken
+    /// apart, the ledger need not lie in memory too.
+    ///
+    /// # Errors
+    /// As [`Self::request`].
+    pub async fn observe(
+        &self,
+        listing: Listing,
+        ledger: &[LedgerRow],
+    ) -> Result<Observation, ReadFailure> {
         let known: BTreeMap<&RemoteId, &LedgerRow> = ledger
             .iter()
             .filter_map(|row| row.remote.as_ref().map(|remote| (&remote.id, row)))
@@ -165,13 +178,25 @@ impl Reader<'_> {
         ledger: &[LedgerRow],
         items: Vec<RemoteItem>,
     ) {
-        let expected: BTreeMap<RemoteId, &EntityKey> =
-            ledger.iter().flat_map(|row| places(row).map(move |id| (id, &row.key))).collect();
+        let mut expected: BTreeMap<RemoteId, (&EntityKey, bool)> = BTreeMap::new();
+        for row in ledger {
+            let intended = row.intent.as_ref().and_then(|intent| intent.remote_id.clone());
+            expected.extend(intended.map(|id| (id, (&row.key, false))));
+            expected.extend(row.remote.as_ref().map(|it| (it.id.clone(), (&row.key, true))));
+        }
         let known: BTreeSet<&EntityKey> = ledger.iter().map(|row| &row.key).collect();
         let mut others = Vec::new();
         for item in items {
             match expected.get(&item.remote_id) {
-                Some(key) => self.first_or_surplus(observation, (*key).clone(), item),
+                // Where we once saw an item of ours it is ours, whatever became of its tag.
+                Some((key, was_seen)) if *was_seen || self.is_ours(&item, key) => {
+                    self.first_or_surplus(observation, (*key).clone(), item);
+                }
+                // Somebody else's, where an intent that may not have been sent would have put ours.
+                Some((key, _)) => {
+                    observation.foreign += 1;
+                    observation.seen.entry((*key).clone()).or_insert(Seen::Foreign);
+                }
                 None => others.push(item),
             }
         }
@@ -189,19 +214,17 @@ impl Reader<'_> {
         }
     }
 
+    fn is_ours(&self, item: &RemoteItem, key: &EntityKey) -> bool {
+        let origin = item.origin.as_ref();
+        origin.is_some_and(|origin| origin.key == *key && origin.mirror == *self.mirror)
+    }
+
     fn first_or_surplus(&self, observation: &mut Observation, key: EntityKey, item: RemoteItem) {
         match observation.seen.get(&key) {
-            None => {
+            None | Some(Seen::Foreign) => {
                 observation.seen.insert(key, Seen::Present(item));
             }
             Some(_) => observation.surplus.push((key, item)),
         }
     }
-}
-
-/// Where an item of this row may be: where it was, and where the last intent would have put it.
-fn places(row: &LedgerRow) -> impl Iterator<Item = RemoteId> + '_ {
-    let was = row.remote.as_ref().map(|remote| remote.id.clone());
-    let intended = row.intent.as_ref().and_then(|intent| intent.remote_id.clone());
-    was.into_iter().chain(intended)
 }
