@@ -94,6 +94,11 @@ impl Quota {
         }
     }
 
+    /// A request was sent, and nobody waits for its answer any more: it has cost its share.
+    pub fn abandoned(&mut self) {
+        self.under_way = self.under_way.saturating_sub(1);
+    }
+
     /// A request that was admitted has ended.
     pub fn ended(&mut self, now: Timestamp, ending: Ending) {
         self.under_way = self.under_way.saturating_sub(1);

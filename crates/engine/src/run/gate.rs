@@ -54,7 +54,8 @@ pub enum Shut {
     Unauthorised(String),
 }
 
-/// The right to send one request. Dropping it without [`Pass::ended`] gives it back unused.
+/// The right to send one request. Dropping it without [`Pass::ended`] or [`Pass::call_off`] counts
+/// as a request that was sent and is not waited for.
 #[derive(Debug)]
 pub struct Pass<'a> {
     gate: &'a Gate,
@@ -270,21 +271,32 @@ impl Pass<'_> {
     }
 }
 
-impl Drop for Pass<'_> {
-    fn drop(&mut self) {
-        if !self.open {
-            return;
-        }
+impl Pass<'_> {
+    /// The request was not sent after all.
+    pub fn call_off(mut self) {
+        self.open = false;
+        self.give_back(Quota::take_back);
+    }
+
+    fn give_back(&self, give_back: impl Fn(&mut Quota)) {
         let mut guard = self.gate.lock();
         let State { breaker, quotas, unauthorised: _ } = &mut *guard;
         breaker.called_off(self.gate.clock.now());
         for (index, declaration) in self.gate.declared.iter().enumerate() {
             let key = (index, quota_key(declaration.scope, self.calendar.as_ref()));
             if let Some(quota) = quotas.get_mut(&key) {
-                quota.take_back();
+                give_back(quota);
             }
         }
         drop(guard);
         self.gate.changed.notify_waiters();
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        if self.open {
+            self.give_back(Quota::abandoned);
+        }
     }
 }

@@ -171,7 +171,7 @@ async fn send(
         Err(shut) => return (sending, Err(shut)),
     };
     if cycling.clock.now() > deadline {
-        drop(pass);
+        pass.call_off();
         return (sending, Err(Shut::Until(cycling.clock.now())));
     }
     let answer = match (&sending.step.action, &sending.item) {
