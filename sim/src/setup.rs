@@ -58,7 +58,8 @@ impl Setup {
         let store_lost = chance.chance(8);
         let faults = Faults::draw(chance);
         let chosen_ids = chance.chance(70);
-        let renames = chance.chance(50);
+        // Recovering looks into the calendars that people have now.
+        let renames = chance.chance(50) && !store_lost;
         let people_act = !store_lost && chance.chance(35);
         let rough = if faults.is_quiet() { chance.chance(30) } else { chance.chance(60) };
         let rate =
