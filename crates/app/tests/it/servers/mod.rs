@@ -1,5 +1,26 @@
-//! Real calendar servers and killed processes. These tests have the machine to themselves; see
-//! `.config/nextest.toml`.
+//! The binary end to end: the real process, on Radicale, Xandikos and the played CalDAV server.
+//!
+//! Covered here: a real roster mirrored exactly (read back by Python's `caldav` and `icalendar`),
+//! `kill -9` at random moments, a lost store, `recover`, `purge`, a faulty server, the deletion
+//! guard, changes of the clock, and two processes at once. The command line itself (flags,
+//! messages, exit codes without a server) is tested elsewhere.
+//!
+//! The servers and the reader come from `$ROTABRIDGE_TOOLS`, the roster from `../shared`; a test
+//! that misses one says that it skips. The tests run one at a time: `.config/nextest.toml` knows
+//! this module by its name.
 
+mod agreement;
+mod chance;
+mod clock_changes;
+mod dav;
+mod faults;
+mod guard;
+mod host;
 mod kill;
-mod real;
+mod lost_store;
+mod proxy;
+mod reader;
+mod roster;
+mod two_processes;
+mod ward;
+mod watch;
