@@ -65,7 +65,11 @@ pub async fn gather_hints(
         let mirror = &spec.name;
         let calendar = &calendar;
         let reader = Reader { target, gate, clock, watcher, mirror, calendar, deadline };
-        let observation = match reader.observe(&[]).await {
+        let observed = match reader.list().await {
+            Ok(listing) => reader.observe(listing, &[]).await,
+            Err(failure) => Err(failure),
+        };
+        let observation = match observed {
             Ok(observation) => observation,
             Err(ReadFailure::Failed(failure)) if failure.class == FailureClass::CalendarMissing => {
                 continue;

@@ -39,20 +39,21 @@ impl<'a> Drain<'a> {
         if self.cycling.writes {
             reader.request(|| target.open(reader.calendar)).await?;
         }
+        let listing = match reader.list().await {
+            Err(ReadFailure::Failed(failure))
+                if !self.cycling.writes && failure.class == FailureClass::CalendarMissing =>
+            {
+                return Ok(());
+            }
+            listing => listing?,
+        };
         let ledger = self
             .cycling
             .store
             .ledger_of_calendar(&self.cycling.spec.name, self.calendar)
             .await
             .map_err(|error| Stop::Store(error.into()))?;
-        let observation = match reader.observe(&ledger).await {
-            Err(ReadFailure::Failed(failure))
-                if !self.cycling.writes && failure.class == FailureClass::CalendarMissing =>
-            {
-                return Ok(());
-            }
-            observation => observation?,
-        };
+        let observation = reader.observe(listing, &ledger).await?;
         let Observation { seen, surplus, unknown_ours, foreign, token } = observation;
         self.report.foreign = foreign;
         self.report.unknown_ours = unknown_ours;
