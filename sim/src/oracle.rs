@@ -1,7 +1,7 @@
 //! What calendars must hold, worked out from the truth on a path of its own: nothing here calls
 //! the engine's mapping or its planner.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::policy::PrivacyTier;
 use domain::{
@@ -64,6 +64,9 @@ pub struct Difference {
     pub surplus: Vec<String>,
     /// Writes that put it right, if ids are native.
     pub writes: u64,
+    /// Removals on top of them that are right as well: what is over may move along with what is
+    /// not, and days end at different hours around the world.
+    pub optional_writes: u64,
 }
 
 impl Difference {
@@ -227,8 +230,10 @@ impl Oracle<'_> {
         for found in self.found(target) {
             there.entry(self.address(&found.key, &found.calendar)).or_default().push(found);
         }
+        let mut wanted = BTreeSet::new();
         for expected in self.expected() {
             let Expected { key, calendars, optional, event } = expected;
+            wanted.insert(key.clone());
             let found = calendars.iter().find_map(|calendar| {
                 let like = there.get_mut(&self.address(&key, calendar))?;
                 let exact = like.iter().position(|it| it.event.as_ref() == Some(&event));
@@ -243,10 +248,12 @@ impl Oracle<'_> {
             }
         }
         for found in there.into_values().flatten() {
-            if !self.is_history(found.event.as_ref()) {
+            let Found { key, calendar, event } = found;
+            if !self.is_history(event.as_ref()) {
                 difference.writes += 1;
-                let Found { key, calendar, event } = found;
                 difference.surplus.push(format!("{key} in {calendar}: {event:?}"));
+            } else if wanted.contains(&key) || is_all_day(event.as_ref()) {
+                difference.optional_writes += 1;
             }
         }
         difference
@@ -256,6 +263,10 @@ impl Oracle<'_> {
     fn address(&self, key: &EntityKey, calendar: &CalendarKey) -> String {
         if self.native_ids { format!("{calendar} {key}") } else { calendar.to_string() }
     }
+}
+
+fn is_all_day(event: Option<&CalendarEvent>) -> bool {
+    event.is_some_and(|event| matches!(event.span, EventSpan::AllDay { .. }))
 }
 
 /// The calendar of a person.

@@ -224,9 +224,10 @@ impl Wire {
         let Some(item) = call.remote.as_ref().and_then(|id| items.get(id)) else { return false };
         let key = item.origin.as_ref().map(|it| &it.key);
         let like = items.values().filter(|it| it.origin.as_ref().map(|it| &it.key) == key).count();
-        let copied = self.lock().copies.iter().any(|(calendar, id)| {
-            *calendar == call.calendar && Some(id) == call.remote.as_ref()
-        });
+        let copied =
+            self.lock().copies.iter().any(|(calendar, id)| {
+                *calendar == call.calendar && Some(id) == call.remote.as_ref()
+            });
         call.verb == Some(Verb::Delete) && key.is_some() && (like > 1 || copied)
     }
 }

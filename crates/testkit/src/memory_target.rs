@@ -237,19 +237,13 @@ impl MemoryTarget {
 }
 
 fn failure(operation: &str, calendar: &CalendarKey, class: FailureClass) -> Failure {
-    let status = match &class {
-        FailureClass::Precondition => Some(412),
-        FailureClass::Duplicate { .. } => Some(409),
-        FailureClass::Missing | FailureClass::CalendarMissing => Some(404),
-        FailureClass::DeltaExpired => Some(403),
-        FailureClass::Throttled { .. }
-        | FailureClass::Unavailable
-        | FailureClass::Unknown
-        | FailureClass::Unauthorised
-        | FailureClass::Refused
-        | FailureClass::Unsupported
-        | FailureClass::Bug => None,
-    };
+    let statuses = [
+        (FailureClass::Precondition, 412),
+        (FailureClass::Missing, 404),
+        (FailureClass::CalendarMissing, 404),
+        (FailureClass::DeltaExpired, 403),
+    ];
+    let status = statuses.into_iter().find(|(it, _)| *it == class).map(|(_, status)| status);
     let operation = format!("{operation} `{calendar}`");
     Failure { class, operation, status, detail: "the server said so".into() }
 }
