@@ -13,12 +13,13 @@ use std::time::Duration;
 use simulators::caldav::{CaldavServer, Fault, Options, What};
 
 use super::chance::Dice;
+use super::database::Database;
 use super::host::Host;
-use super::reader::{assert_same, counted};
+use super::reader::{Look, assert_same, counted};
 use super::roster::Roster;
 use super::ward::Ward;
 use super::watch::{self, Watcher};
-use crate::world::{Run, counts};
+use crate::world::{Run, World, counts};
 
 /// How long a played server takes for a request: so that there is something to interrupt.
 const DELAY: Duration = Duration::from_millis(4);
@@ -54,6 +55,8 @@ struct Trial<'a> {
     watcher: Watcher,
     /// How many requests reached the server so far.
     reached: &'a dyn Fn() -> u64,
+    /// Everything that is there, as it looks.
+    look: &'a dyn Fn() -> Vec<Look>,
     tally: Tally,
 }
 
@@ -79,8 +82,8 @@ impl Trial<'_> {
         }
         self.finish();
         let readings = self.watcher.stop();
-        println!("{:?}, read {readings} times", self.tally);
-        assert!(readings > 20, "the watcher read only {readings} times");
+        println!("{:?}, {readings:?}", self.tally);
+        assert!(readings.times > kills_first + kills_changing, "{readings:?}");
     }
 
     /// Starts a sync and kills it, if it lives until then. Whether it had ended.
@@ -115,7 +118,10 @@ impl Trial<'_> {
         let line = self.ward.sync(&[]);
         assert_eq!((&line["failed"], &line["foreign"]), (&0.into(), &0.into()), "{line}");
         assert_eq!(line["quarantined"], 0, "{line}");
-        self.watcher.allow_only(&self.ward.wanted());
+        let wanted = self.ward.wanted();
+        assert_same(&counted((self.look)().into_iter()), &wanted);
+        self.watcher.allow_only(&wanted);
+        assert_eq!(self.ward.sync(&["--full"])["unchanged"], self.ward.roster.rows.len());
     }
 
     fn complaint(&self) -> String {
@@ -143,16 +149,61 @@ fn slow_server() -> Arc<CaldavServer> {
 }
 
 /// All of it on the played server, with the store that `edit` sets up.
-fn on_played_server(roster: Roster, plan: Plan, edit: impl FnOnce(&Ward)) {
+fn on_played_server(roster: Roster, plan: Plan, edit: impl FnOnce(&World)) {
     let server = slow_server();
     let ward = Ward::new(&server.url(), roster, "");
-    edit(&ward);
+    edit(&ward.world);
     let employees = ward.roster.employees();
-    let watcher = Watcher::start(watch::played(&server, &employees));
+    let read = || watch::played(&server, &employees);
+    let watcher = Watcher::start(read());
     let reached = || server.count_all();
-    let folder = ward.world.path("roster.csv");
-    let dice = Dice::new(plan.seed);
-    let trial = Trial { ward, plan, dice, watcher, reached: &reached, tally: Tally::default() };
-    let _ = folder;
-    trial.run();
+    let look = || read()().into_iter().map(|event| event.look).collect();
+    Trial {
+        ward,
+        plan,
+        dice: Dice::new(plan.seed),
+        watcher,
+        reached: &reached,
+        look: &look,
+        tally: Tally::default(),
+    }
+    .run();
+}
+
+#[test]
+fn fifty_kills_leave_nothing_undone_and_nothing_twice() {
+    let Some(roster) = Roster::inrc2() else { return };
+    let plan =
+        Plan { seed: 2, kills_first: 25, kills_changing: 25, requests_max: 110, changes: 30 };
+    on_played_server(roster, plan, |_| {});
+}
+
+#[test]
+fn kills_leave_nothing_undone_with_a_postgresql_store() {
+    let Some(database) = Database::fresh() else { return };
+    let Some(roster) = Roster::inrc2() else { return };
+    let roster = roster.only("n012w8/Solution_H_0");
+    let plan = Plan { seed: 3, kills_first: 8, kills_changing: 8, requests_max: 70, changes: 10 };
+    on_played_server(roster, plan, |world| database.write_into(world));
+}
+
+#[test]
+fn kills_leave_nothing_undone_on_radicale() {
+    let (Some(host), Some(roster)) = (Host::radicale(), Roster::inrc2()) else { return };
+    let ward = Ward::on(&host.url(), roster.only("n012w8/Solution_H_1"));
+    let plan = Plan { seed: 4, kills_first: 6, kills_changing: 6, requests_max: 60, changes: 8 };
+    let employees = ward.roster.employees();
+    let watcher = Watcher::start(watch::radicale(&host.server.url(), &employees));
+    let reached = || host.proxy.count();
+    let look = || host.items(&employees).into_iter().map(|item| item.look).collect();
+    Trial {
+        ward,
+        plan,
+        dice: Dice::new(plan.seed),
+        watcher,
+        reached: &reached,
+        look: &look,
+        tally: Tally::default(),
+    }
+    .run();
 }

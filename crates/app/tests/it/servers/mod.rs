@@ -12,6 +12,7 @@
 mod agreement;
 mod chance;
 mod clock_changes;
+mod database;
 mod dav;
 mod faults;
 mod guard;

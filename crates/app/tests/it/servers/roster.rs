@@ -132,7 +132,13 @@ impl Roster {
     pub fn change(&mut self, dice: &mut Dice, times: usize) -> Writes {
         let mut parts = BTreeMap::new();
         let mut touched = BTreeSet::new();
-        self.each(dice, times, &mut touched, &mut parts, Part::Edited, Self::to_free_day);
+        let near =
+            self.each(dice, times, &mut touched, &mut parts, Part::Edited, |it, _, index| {
+                it.to_free_day(index, &[1, -1])
+            });
+        self.each(dice, times - near, &mut touched, &mut parts, Part::Edited, |it, _, index| {
+            it.to_free_day(index, &[2, -2, 3, -3, 4, -4, 5, -5, 6, -6])
+        });
         self.each(dice, times, &mut touched, &mut parts, Part::Edited, Self::to_other_time);
         self.each(dice, times, &mut touched, &mut parts, Part::Edited, Self::to_other_label);
         self.each(dice, times, &mut touched, &mut parts, Part::Added, Self::another_like);
@@ -140,6 +146,7 @@ impl Roster {
         self.each(dice, times, &mut touched, &mut parts, Part::Deleted, |_, _, index| {
             gone.insert(index)
         });
+        assert_eq!(touched.len(), 5 * times, "the roster has too few shifts for this change");
         let mut index = 0;
         self.rows.retain(|_| {
             index += 1;
@@ -149,6 +156,7 @@ impl Roster {
         Writes { created: times, updated: 3 * times, deleted: times }
     }
 
+    /// Makes one kind of change to as many shifts as can have it, up to `times`; how many it were.
     fn each(
         &mut self,
         dice: &mut Dice,
@@ -157,13 +165,13 @@ impl Roster {
         parts: &mut BTreeMap<String, Part>,
         part: Part,
         mut change: impl FnMut(&mut Self, &mut Dice, usize) -> bool,
-    ) {
+    ) -> usize {
         let mut left = times;
         // Everybody's first part is taken in turns, so that no kind of change takes all of them.
         let share = self.employees().len().div_ceil(3);
         for index in dice.order(self.rows.len()) {
             if left == 0 {
-                return;
+                break;
             }
             let employee = self.rows[index].employee.clone();
             let taken = parts.values().filter(|it| **it == part).count();
@@ -177,7 +185,7 @@ impl Roster {
                 left -= 1;
             }
         }
-        assert_eq!(left, 0, "the roster has too few shifts for this change");
+        times - left
     }
 
     /// Puts a row in the place of another, or at the end; false where it was already once.
@@ -192,15 +200,13 @@ impl Roster {
         true
     }
 
-    fn to_free_day(&mut self, _: &mut Dice, index: usize) -> bool {
+    /// Moves a shift by one of these numbers of days, to a day on which its employee is free.
+    fn to_free_day(&mut self, index: usize, by: &[i32]) -> bool {
         let row = self.rows[index].clone();
         let works =
             |date| self.rows.iter().any(|it| it.employee == row.employee && it.date == date);
-        let Some(free) = [1, -1].map(|by| row.date + by.days()).into_iter().find(|it| !works(*it))
-        else {
-            return false;
-        };
-        self.put(Some(index), row.on(free))
+        let free = by.iter().map(|days| row.date + days.days()).find(|date| !works(*date));
+        free.is_some_and(|date| self.put(Some(index), row.on(date)))
     }
 
     fn to_other_time(&mut self, dice: &mut Dice, index: usize) -> bool {

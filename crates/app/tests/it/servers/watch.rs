@@ -26,11 +26,22 @@ pub struct Event {
 /// What may be there: at most so often.
 type Allowed = Arc<Mutex<BTreeMap<Look, usize>>>;
 
+/// What a watcher saw.
+#[derive(Debug, Default)]
+pub struct Readings {
+    /// How often it read the server.
+    pub times: usize,
+    /// How many items it saw at once, at most.
+    pub most: usize,
+    /// How many items it saw in all readings.
+    pub items: usize,
+}
+
 /// A thread that reads until it is told to stop.
 pub struct Watcher {
     allowed: Allowed,
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<Result<u64, String>>,
+    thread: JoinHandle<Result<Readings, String>>,
 }
 
 impl Watcher {
@@ -40,11 +51,13 @@ impl Watcher {
         let stop = Arc::new(AtomicBool::new(false));
         let (limits, ended) = (Arc::clone(&allowed), Arc::clone(&stop));
         let thread = std::thread::spawn(move || {
-            let mut readings = 0;
+            let mut readings = Readings::default();
             while !ended.load(Ordering::Relaxed) {
                 let events = read();
                 judge(&events, &limits.lock().unwrap())?;
-                readings += 1;
+                readings.times += 1;
+                readings.most = readings.most.max(events.len());
+                readings.items += events.len();
             }
             Ok(readings)
         });
@@ -65,9 +78,9 @@ impl Watcher {
         self.allowed.lock().unwrap().clone_from(wanted);
     }
 
-    /// Nothing was ever there twice. How many times the server was read.
+    /// Nothing was ever there twice. What the watcher saw.
     #[track_caller]
-    pub fn stop(self) -> u64 {
+    pub fn stop(self) -> Readings {
         self.stop.store(true, Ordering::Relaxed);
         match self.thread.join().unwrap() {
             Ok(readings) => readings,
