@@ -1,6 +1,6 @@
 """Compares the calendars of a CalDAV server with a roster file, item by item.
 
-usage: compare_calendars.py HOME_URL ROSTER.csv ZONE
+usage: compare_calendars.py HOME_URL USER PASSWORD ROSTER.csv ZONE
 
 Expects one calendar below HOME_URL for each employee, named like the employee, with exactly one
 event for each of their rows: titled by the shift code, from local start to local end in ZONE.
@@ -48,8 +48,8 @@ def found(client, home, employee):
 
 
 def main():
-    home, path, zone = sys.argv[1:]
-    client = caldav.DAVClient(url=home)
+    home, user, password, path, zone = sys.argv[1:]
+    client = caldav.DAVClient(url=home, username=user, password=password)
     differing = items = 0
     expected = wanted(path, zoneinfo.ZoneInfo(zone))
     for employee, events in sorted(expected.items()):

@@ -120,7 +120,7 @@ impl Series {
         }
 
         let mut stub = Stub::start(&names)?;
-        let ours = Installation::new(&place("ours"), &stub.url, Some(CLIENT_CPU))?;
+        let ours = Installation::new(&place("ours"), &stub.server(), Some(CLIENT_CPU))?;
         let roster = Csv::new(shape.calendars, shape.each)?;
         ours.put_roster(&roster)?;
         self.ours.push(&ours.sync()?.0, &mut stub)?;

@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use testkit::servers::DavServer;
+use testkit::servers::{DavServer, PASSWORD, USERNAME};
 
 use crate::measure::{Finished, Runs, run as run_program};
 use crate::product::{Counts, Installation};
@@ -27,7 +27,13 @@ pub fn run(_: &Setting) -> Result<Report, Trouble> {
     let server = radicale::start()?;
     let folder = tempfile::tempdir()?;
     let keys = format!("time_zone = \"{ZONE}\"\n");
-    let ours = Installation::with_source(folder.path(), &server.url(), None, COLUMNS, &keys)?;
+    let ours = Installation::with_source(
+        folder.path(),
+        &radicale::account(&server),
+        None,
+        COLUMNS,
+        &keys,
+    )?;
     let text = std::fs::read_to_string(&roster)
         .map_err(|error| Trouble::failed(format!("`{}`: {error}", roster.display())))?;
     std::fs::write(ours.roster_file(), &text)?;
@@ -97,7 +103,7 @@ struct Compared {
 fn compare(python: &Path, server: &DavServer, roster: &Path) -> Result<Compared, Trouble> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("readers/compare_calendars.py");
     let mut command = Command::new(python);
-    command.arg(script).arg(server.url()).arg(roster).arg(ZONE);
+    command.arg(script).arg(server.url()).arg(USERNAME).arg(PASSWORD).arg(roster).arg(ZONE);
     let finished = run_program(&mut command)?;
     let said = finished.stdout.lines().last().unwrap_or_default().to_owned();
     match finished.status.code() {

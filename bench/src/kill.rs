@@ -88,7 +88,7 @@ impl Dice {
 fn ours(dice: &mut Dice) -> Result<Tally, Trouble> {
     let folder = tempfile::tempdir()?;
     let mut stub = slow_stub()?;
-    let installation = Installation::new(folder.path(), &stub.url, None)?;
+    let installation = Installation::new(folder.path(), &stub.server(), None)?;
     let base = Csv::new(1, ITEMS)?;
     let edit = |version: usize| installation.put_roster(&base.with_notes(&mark(version)));
     edit(0)?;

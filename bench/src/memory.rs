@@ -20,7 +20,7 @@ pub fn run(setting: &Setting) -> Result<Report, Trouble> {
         for _ in 0..setting.runs {
             let folder = tempfile::tempdir()?;
             let stub = Stub::start(&[])?;
-            let ours = Installation::new(folder.path(), &stub.url, None)?;
+            let ours = Installation::new(folder.path(), &stub.server(), None)?;
             ours.put_roster(&Csv::new(calendars, each)?)?;
             first.push(ours.sync()?.0.peak_mib);
             again.push(ours.sync()?.0.peak_mib);

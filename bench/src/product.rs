@@ -29,6 +29,15 @@ pub fn binary() -> Result<PathBuf, Trouble> {
     Ok(folder.join("rotabridge"))
 }
 
+/// Where the mirror is kept.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// The calendar home.
+    pub url: String,
+    /// The account's name and the file that holds its password.
+    pub account: Option<(String, PathBuf)>,
+}
+
 /// One configured installation: a roster file, a store, a mirror on a CalDAV server.
 #[derive(Debug)]
 pub struct Installation {
@@ -42,25 +51,29 @@ impl Installation {
     ///
     /// Durable intents and four requests at once: the product's defaults. The window is wide,
     /// so that every shift of a sample lies in it.
-    pub fn new(folder: &Path, server_url: &str, cpu: Option<usize>) -> Result<Self, Trouble> {
+    pub fn new(folder: &Path, server: &Server, cpu: Option<usize>) -> Result<Self, Trouble> {
         let columns = "employee = \"employee\", group = \"group\", activity = \"activity\", \
                        start = \"start\", end = \"end\", notes = \"notes\"";
-        Self::with_source(folder, server_url, cpu, columns, "")
+        Self::with_source(folder, server, cpu, columns, "")
     }
 
     /// The same for a roster file with other columns, and other keys of the connection.
     pub fn with_source(
         folder: &Path,
-        server_url: &str,
+        server: &Server,
         cpu: Option<usize>,
         columns: &str,
         keys: &str,
     ) -> Result<Self, Trouble> {
+        let Server { url, account } = server;
+        let account = account.as_ref().map_or(String::new(), |(name, file)| {
+            format!("username = \"{name}\"\npassword_file = \"{}\"\n", file.display())
+        });
         let text = format!(
             "[store]\nurl = \"sqlite://rotabridge.db\"\n\n\
              [[connection]]\nname = \"exports\"\nkind = \"roster_file\"\npath = \"roster.csv\"\n\
              columns = {{ {columns} }}\n{keys}\n\
-             [[connection]]\nname = \"dav\"\nkind = \"caldav\"\nurl = \"{server_url}\"\n\n\
+             [[connection]]\nname = \"dav\"\nkind = \"caldav\"\nurl = \"{url}\"\n{account}\n\
              [[roster]]\nname = \"bench\"\nsource = \"exports\"\n\
              window = {{ past = \"2000w\", future = \"2000w\" }}\n\n\
              [[mirror]]\nname = \"bench-dav\"\nroster = \"bench\"\nconnection = \"dav\"\n\

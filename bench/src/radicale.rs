@@ -7,11 +7,13 @@
 
 use std::path::Path;
 
-use testkit::servers::{DavServer, radicale};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use testkit::servers::{DavServer, PASSWORD, USERNAME, radicale};
 
 use crate::http::{Connection, split};
 use crate::measure::{Runs, timed};
-use crate::product::Installation;
+use crate::product::{Installation, Server};
 use crate::report::{Report, Row, Trouble, Unit};
 use crate::sample::Csv;
 use crate::tools;
@@ -45,10 +47,17 @@ pub fn start() -> Result<DavServer, Trouble> {
     radicale().ok_or_else(|| Trouble::Needs("Radicale".into()))
 }
 
+/// The server, and whoever may write there: Radicale makes the home of an account that signs in,
+/// even where it lets in everybody.
+pub fn account(server: &DavServer) -> Server {
+    let account = Some((USERNAME.to_owned(), server.password_file()));
+    Server { url: server.url(), account }
+}
+
 fn push_ours() -> Result<(f64, Vec<(String, Vec<u8>)>), Trouble> {
     let server = start()?;
     let folder = tempfile::tempdir()?;
-    let ours = Installation::new(folder.path(), &server.url(), None)?;
+    let ours = Installation::new(folder.path(), &account(&server), None)?;
     ours.put_roster(&Csv::new(1, SHIFTS)?)?;
     let (finished, counts) = ours.sync()?;
     let objects = stored(&server.folder().join("store/collection-root/rota/e0"))?;
@@ -77,8 +86,11 @@ fn push_bare(objects: &[(String, Vec<u8>)]) -> Result<f64, Trouble> {
     let url = server.url();
     let (host, home) = split(&url)?;
     let calendar = format!("{home}e0/");
-    expect(Connection::open(host)?.send("MKCALENDAR", &calendar, &[], b"")?.status)?;
-    let headers = [("Content-Type", "text/calendar; charset=utf-8"), ("If-None-Match", "*")];
+    let basic = format!("Basic {}", STANDARD.encode(format!("{USERNAME}:{PASSWORD}")));
+    let signed_in = [("Authorization", basic.as_str())];
+    expect(Connection::open(host)?.send("MKCALENDAR", &calendar, &signed_in, b"")?.status)?;
+    let headers =
+        [signed_in[0], ("Content-Type", "text/calendar; charset=utf-8"), ("If-None-Match", "*")];
     let (seconds, put) = timed(|| -> Result<(), Trouble> {
         let mut connection = Connection::open(host)?;
         for (name, body) in objects {

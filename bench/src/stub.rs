@@ -11,6 +11,7 @@ use std::time::Duration;
 use simulators::caldav::{CaldavServer, Fault, Options, What};
 
 use crate::child::{self, Answering};
+use crate::product::Server;
 use crate::report::Trouble;
 
 /// The processor that the server is kept to.
@@ -35,6 +36,11 @@ impl Stub {
         let mut process = Answering::start(command)?;
         let url = process.line()?;
         Ok(Self { process, url })
+    }
+
+    /// As the product's configuration names it.
+    pub fn server(&self) -> Server {
+        Server { url: self.url.clone(), account: None }
     }
 
     /// Requests since this was last asked.
