@@ -185,6 +185,14 @@ impl Store for ShakyStore {
         pass!(self, "count", self.inner.mirror_counts(mirror))
     }
 
+    async fn items_after(
+        &self,
+        mirror: &MirrorName,
+        instant: Timestamp,
+    ) -> Result<u64, StoreError> {
+        pass!(self, "count", self.inner.items_after(mirror, instant))
+    }
+
     async fn history(&self, key: &EntityKey) -> Result<Vec<AuditEntry>, StoreError> {
         pass!(self, "read the history", self.inner.history(key))
     }

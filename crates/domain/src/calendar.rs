@@ -4,7 +4,9 @@
 //! calendar connector. Equal meaning has an equal fingerprint, whichever way a server folded,
 //! escaped or reordered it.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::{Fingerprint, Fingerprinter, UtcInterval};
@@ -41,6 +43,21 @@ pub enum EventSpan {
         /// The day after the last; after `first`.
         end: Date,
     },
+}
+
+impl EventSpan {
+    /// An instant at which it is over wherever one looks at it from.
+    #[must_use]
+    pub fn is_over_at(&self) -> Timestamp {
+        match self {
+            Self::Timed(interval) => interval.end(),
+            Self::AllDay { first: _, end } => {
+                // The last place on Earth where a day ends is twelve hours behind UTC.
+                let noon = end.at(12, 0, 0, 0).to_zoned(TimeZone::UTC);
+                noon.map_or(Timestamp::MAX, |noon| noon.timestamp())
+            }
+        }
+    }
 }
 
 /// What others see of the time.

@@ -44,6 +44,9 @@ pub const GROUP_COMMIT_INTENTS_MAX: usize = 512;
 pub const ATTEMPTS_PER_CYCLE_MAX: u32 = 6;
 /// Permanent refusals of one entity, over cycles, before it is set aside in quarantine.
 pub const REFUSALS_BEFORE_QUARANTINE: u32 = 3;
+/// How long an entity stays in quarantine before it is tried again: long enough not to bother a
+/// vendor that means it, short enough that a mended one is noticed the same day.
+pub const QUARANTINE: Duration = Duration::from_secs(6 * 3600);
 /// Rounds of plan and drain in one cycle: a moved shift needs two, a settled unknown three.
 pub const ROUNDS_PER_CYCLE_MAX: u32 = 5;
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::plan::guard::GuardRefusal;
-use crate::port::{FieldFault, Verb};
+use crate::port::{FieldFault, RemoteItem, Verb};
 use crate::run::cycle::CycleError;
 
 /// Problems named one by one in a report; the rest are counted.
@@ -96,6 +96,8 @@ pub struct CalendarReport {
     pub unknown_ours: u64,
     /// Entities to be planned again once all calendars are done.
     pub again: Vec<EntityKey>,
+    /// Items of ours that nobody knows: removed once the guard has seen how many there are.
+    pub orphans: Vec<(EntityKey, RemoteItem)>,
     /// Whether the queue was emptied.
     pub complete: bool,
     /// Whether somebody else took the calendar over.
@@ -124,6 +126,7 @@ impl CalendarReport {
             foreign: 0,
             unknown_ours: 0,
             again: Vec::new(),
+            orphans: Vec::new(),
             complete: false,
             taken_over: false,
             stopped: None,
@@ -152,11 +155,11 @@ impl CalendarReport {
 }
 
 impl CycleReport {
-    /// Adds what one calendar's drain did; entities to be planned again are returned.
+    /// Adds what one calendar's drain did.
     ///
     /// # Errors
     /// When the store had failed.
-    pub fn absorb(&mut self, mut calendar: CalendarReport) -> Result<Vec<EntityKey>, CycleError> {
+    pub fn absorb(&mut self, mut calendar: CalendarReport) -> Result<(), CycleError> {
         if let Some(error) = calendar.store_error.take() {
             return Err(error);
         }
@@ -182,7 +185,7 @@ impl CycleReport {
                 self.problems.push(problem);
             }
         }
-        Ok(calendar.again)
+        Ok(())
     }
 
     /// Notes a problem with a whole calendar.

@@ -7,6 +7,7 @@ use domain::{CalendarKey, EntityKey, Fingerprint, MirrorName};
 use engine::port::{
     CalendarState, ChangeSeq, Cursor, DeltaToken, IntentState, LedgerRow, MirrorCounts,
 };
+use jiff::Timestamp;
 
 use self::row::{decode_row, row_record, state_word};
 use crate::backend::{Arg, Backend, Session};
@@ -110,6 +111,21 @@ pub(crate) async fn cursor(backend: &Backend, mirror: &MirrorName) -> Result<Cur
         window_end: row.maybe_instant(1)?,
         profile: row.maybe_array(2)?.map(Fingerprint::from_bytes),
     })
+}
+
+/// Walks all rows of the mirror: asked only when something is to be deleted.
+pub(crate) async fn items_after(
+    backend: &Backend,
+    mirror: &MirrorName,
+    instant: Timestamp,
+) -> Result<u64, Fault> {
+    const ITEMS: Sql = Sql::same(
+        "SELECT count(*) FROM ledger \
+         WHERE mirror = $1 AND remote IS NOT NULL AND (ends_at IS NULL OR ends_at > $2)",
+    );
+    let args = [Arg::Text(mirror.as_str()), Arg::Int(instant.as_millisecond())];
+    let rows = backend.reader().await?.cells(ITEMS, &args).await?;
+    rows.first().map_or(Ok(0), |row| row.int(0).map(i64::unsigned_abs))
 }
 
 pub(crate) async fn counts(backend: &Backend, mirror: &MirrorName) -> Result<MirrorCounts, Fault> {

@@ -182,6 +182,14 @@ impl Store for SqlStore {
         doing!("count the ledger", ledger::counts(&self.backend, mirror))
     }
 
+    async fn items_after(
+        &self,
+        mirror: &MirrorName,
+        instant: Timestamp,
+    ) -> Result<u64, StoreError> {
+        doing!("count the ledger", ledger::items_after(&self.backend, mirror, instant))
+    }
+
     async fn history(&self, key: &EntityKey) -> Result<Vec<AuditEntry>, StoreError> {
         doing!("read the audit", report::history(&self.backend, key))
     }

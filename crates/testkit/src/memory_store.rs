@@ -205,6 +205,14 @@ impl Store for MemoryStore {
         Ok(self.lock().mirror(mirror).map(Mirror::counts).unwrap_or_default())
     }
 
+    async fn items_after(
+        &self,
+        mirror: &MirrorName,
+        instant: Timestamp,
+    ) -> Result<u64, StoreError> {
+        Ok(self.lock().mirror(mirror).map_or(0, |it| it.items_after(instant)))
+    }
+
     async fn history(&self, key: &EntityKey) -> Result<Vec<AuditEntry>, StoreError> {
         Ok(self.lock().ledgers.history(key))
     }

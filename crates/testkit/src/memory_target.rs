@@ -10,12 +10,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use domain::{CalendarKey, Employee, Entity, EntityKey, EntityKind, Fingerprint, OriginTag};
+use domain::{
+    CalendarEvent, CalendarKey, Employee, Entity, EntityKey, EntityKind, EventSpan, Fingerprint,
+    OriginTag,
+};
 use engine::port::{
     Capabilities, Content, ContentForm, DeltaToken, ETag, Failure, FailureClass, Finding,
     FindingLevel, Item, ListEntry, Listing, Opened, Placement, Probe, QuotaDeclaration, RemoteId,
     RemoteItem, Revision, Sighting, Target, Written,
 };
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 mod calendar;
 
@@ -254,6 +259,22 @@ fn seen(id: &RemoteId, kept: &KeptItem) -> RemoteItem {
         etag: Some(kept.etag.clone()),
         origin: kept.origin.clone(),
         fingerprint: kept.fingerprint(),
+        ends_at: kept.content.as_ref().and_then(ends_at),
+    }
+}
+
+/// When an item is over, wherever it is looked at from.
+fn ends_at(content: &Content) -> Option<Timestamp> {
+    match content {
+        Content::Event(CalendarEvent { span: EventSpan::Timed(interval), .. }) => {
+            Some(interval.end())
+        }
+        Content::Event(CalendarEvent { span: EventSpan::AllDay { end, .. }, .. }) => {
+            // Days end last where clocks are twelve hours behind.
+            let last = TimeZone::fixed(jiff::tz::offset(-12));
+            end.to_zoned(last).ok().map(|midnight| midnight.timestamp())
+        }
+        Content::Entity(entity) => entity.interval().map(|interval| interval.end()),
     }
 }
 

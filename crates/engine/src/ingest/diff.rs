@@ -18,6 +18,8 @@ pub struct RosterDiff {
     pub tombstones: Vec<EntityKey>,
     /// Entities that are there and mean the same as before.
     pub unchanged: u64,
+    /// How many of the deleted ones lie in time; what the guard looks at.
+    pub lost: u64,
     /// How many entities the roster had inside the window that lie in time; what the guard
     /// compares deletions with.
     pub present_before: u64,
@@ -90,7 +92,12 @@ pub fn matching(before: Before, kind: ReadingKind) -> Matching {
     let known = assigned.clone().map(|row| (row.key.clone(), row.fingerprint, row.twin));
     match_equal(known, true, &mut taken, &mut ready, &mut unmatched);
     let known = assigned.map(|row| (row.key.clone(), row.fingerprint, None));
-    let hints = before.hints.into_iter().map(|hint| (hint.key, hint.fingerprint, None));
+    let live: BTreeSet<&EntityKey> = before.index.iter().map(|row| &row.key).collect();
+    let hints = before
+        .hints
+        .into_iter()
+        .filter(|hint| !live.contains(&hint.key))
+        .map(|hint| (hint.key, hint.fingerprint, None));
     match_equal(known.chain(hints), false, &mut taken, &mut ready, &mut unmatched);
     let unmatched = unmatched.into_iter().map(|(it, _, _)| it).collect();
     Matching { before: before.index, taken, ready, unmatched, absence, removed }
@@ -155,9 +162,12 @@ pub fn diff(matching: Matching, loaded: &[Entity], window: &SyncWindow) -> Roste
             }
         }
     }
-    for row in known.values().filter(|row| inside(row, window)) {
-        diff.present_before += 1;
-        if absence == Absence::MeansDeleted && !taken.contains(&row.key) {
+    for row in known.values() {
+        let in_window = inside(row, window);
+        diff.present_before += u64::from(in_window);
+        // Who is not named any more has left; a successor may get the same address.
+        let may_go = in_window || row.key.kind == EntityKind::Employee;
+        if may_go && absence == Absence::MeansDeleted && !taken.contains(&row.key) {
             diff.tombstones.push(row.key.clone());
         }
     }
@@ -165,6 +175,8 @@ pub fn diff(matching: Matching, loaded: &[Entity], window: &SyncWindow) -> Roste
     diff.upserts.sort_by_cached_key(|upsert| upsert.entity.key());
     diff.tombstones.sort();
     diff.tombstones.dedup();
+    diff.lost =
+        diff.tombstones.iter().filter(|key| key.kind != EntityKind::Employee).count() as u64;
     diff
 }
 

@@ -1,6 +1,6 @@
 //! What the answer to one action means for the ledger, and what to do next. Pure.
 
-use domain::limits::{ATTEMPTS_PER_CYCLE_MAX, REFUSALS_BEFORE_QUARANTINE};
+use domain::limits::{ATTEMPTS_PER_CYCLE_MAX, QUARANTINE, REFUSALS_BEFORE_QUARANTINE};
 use domain::{Fingerprint, Fingerprinter};
 use jiff::Timestamp;
 
@@ -163,9 +163,10 @@ fn failed(attempt: Attempt, failure: Failure, now: Timestamp) -> Settled {
             Verb::Delete => gone(attempt),
             Verb::Create | Verb::Update => not_there(attempt, now, Next::Again),
         },
-        FailureClass::Refused | FailureClass::Unsupported | FailureClass::Bug => {
-            refused(attempt, failure.to_string(), now)
-        }
+        FailureClass::Forbidden
+        | FailureClass::Refused
+        | FailureClass::Unsupported
+        | FailureClass::Bug => refused(attempt, failure.to_string(), now),
     }
 }
 
@@ -218,14 +219,16 @@ fn refused(attempt: Attempt, reason: String, now: Timestamp) -> Settled {
         fingerprint,
         quarantined_at: quarantined.then_some(now),
     });
-    // Kept as a waiting intent, so that the next cycle plans it again.
-    row.intent = (!quarantined).then(|| Intent {
+    // Kept as a waiting intent, so that a later cycle plans it again: the next one, or, when it
+    // was refused too often, one in some hours. What was refused may be accepted then.
+    let not_before = quarantined.then(|| now.saturating_add(QUARANTINE).unwrap_or(Timestamp::MAX));
+    row.intent = Some(Intent {
         verb,
         fingerprint,
         remote_id: row.intent.as_ref().and_then(|intent| intent.remote_id.clone()),
         state: IntentState::Planned,
         attempts: row.intent.as_ref().map_or(0, |intent| intent.attempts) + 1,
-        not_before: None,
+        not_before,
     });
     row.changed_at = now;
     let audit = if quarantined { AuditVerb::Quarantined } else { AuditVerb::Refused };

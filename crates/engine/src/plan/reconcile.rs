@@ -135,6 +135,9 @@ pub struct Step {
     pub showing: Option<Showing>,
     /// How often the item was made anew so far.
     pub generation: u32,
+    /// For a removal whose counterpart is made elsewhere for the same employee: where. It must be
+    /// possible to make it there before it is removed here.
+    pub destination: Option<CalendarKey>,
 }
 
 /// What decides beside the subject itself.
@@ -142,7 +145,7 @@ pub struct Step {
 pub struct Circumstances<'a> {
     /// What the cycle looks at.
     pub window: &'a SyncWindow,
-    /// Now.
+    /// What waits for an instant up to this one is due: now, or later when the operator insists.
     pub now: Timestamp,
     /// Whether everything of ours is to go.
     pub purge: bool,
@@ -159,6 +162,7 @@ pub fn plan_subject(
     seen: &dyn Fn(&CalendarKey) -> Seen,
 ) -> Vec<Step> {
     let Circumstances { window, now, purge } = circumstances;
+    let now = if purge { Timestamp::MAX } else { now };
     let wish = if purge {
         Wish::Now(Desired::Hidden(Hidden::Purged))
     } else {
@@ -189,8 +193,12 @@ pub fn plan_subject(
             None => Desired::Hidden(hidden.clone()),
         };
         let seen = seen(&row.calendar);
-        let moved = here.is_none() && showing.is_some();
-        steps.extend(step(subject, Some(row), &row.calendar, desired, seen, now, moved));
+        let moved = here.is_none() && showing.is_some() && !only_if_there;
+        let mut planned = step(subject, Some(row), &row.calendar, desired, seen, now, moved);
+        if let (Some(step), Some(showing)) = (&mut planned, showing.filter(|_| moved)) {
+            step.destination = blocks(row, showing).then(|| showing.calendar.clone());
+        }
+        steps.extend(planned);
     }
     if let Some(showing) = showing.filter(|_| !in_place && !only_if_there) {
         let seen = seen(&showing.calendar);
@@ -214,6 +222,11 @@ pub fn plan_orphan(
     circumstances: Circumstances<'_>,
 ) -> Option<Step> {
     let hidden = if circumstances.purge { Hidden::Purged } else { Hidden::Deleted };
+    let window = circumstances.window.interval;
+    let is_history = item.ends_at.is_some_and(|ends_at| ends_at <= window.start());
+    if is_history && !circumstances.purge {
+        return None;
+    }
     let desired = Desired::Hidden(hidden);
     step(subject, None, calendar, desired, Seen::Present(item), circumstances.now, false)
 }
@@ -269,7 +282,8 @@ fn step(
     if action == Action::Nothing {
         return None;
     }
-    Some(Step { key: subject.key.clone(), calendar: calendar.clone(), action, showing, generation })
+    let (key, calendar) = (subject.key.clone(), calendar.clone());
+    Some(Step { key, calendar, action, showing, generation, destination: None })
 }
 
 /// Turns one situation into one action.
@@ -415,13 +429,17 @@ fn hold_back(
     if !sends {
         return action;
     }
-    let refused_as_is = row.trouble.as_ref().is_some_and(|trouble| {
-        trouble.quarantined_at.is_some()
-            && showing.is_none_or(|showing| showing.fingerprint == trouble.fingerprint)
-    });
-    if refused_as_is {
-        return Action::Hold(Hold::Quarantined);
+    // What was refused is what was there, when nothing is to be shown.
+    let sent = match (showing, &row.remote) {
+        (Some(showing), _) => Some(showing.fingerprint),
+        (None, Some(remote)) => Some(remote.intended),
+        (None, None) => None,
+    };
+    let refused_as_is = row.trouble.as_ref().filter(|it| Some(it.fingerprint) == sent);
+    if row.trouble.is_some() && refused_as_is.is_none() {
+        return action;
     }
+    let quarantined = refused_as_is.is_some_and(|trouble| trouble.quarantined_at.is_some());
     let due = row
         .intent
         .as_ref()
@@ -429,6 +447,7 @@ fn hold_back(
         .and_then(|intent| intent.not_before)
         .filter(|not_before| *not_before > now);
     match due {
+        Some(_) if quarantined => Action::Hold(Hold::Quarantined),
         Some(not_before) => Action::Hold(Hold::NotBefore(not_before)),
         None => action,
     }

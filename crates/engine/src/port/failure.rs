@@ -52,8 +52,10 @@ pub enum FailureClass {
     CalendarMissing,
     /// The delta token is not accepted any more: list in full.
     DeltaExpired,
-    /// Our credentials are not accepted or may not do this: a matter for the operator.
+    /// Our credentials are not accepted: nothing will work until the operator mends that.
     Unauthorised,
+    /// Our credentials are good, and may not do this here; elsewhere they may.
+    Forbidden,
     /// The vendor will never accept this item as it is.
     Refused,
     /// The vendor cannot do this at all.
@@ -76,6 +78,7 @@ impl FailureClass {
             Self::CalendarMissing => "calendar_missing",
             Self::DeltaExpired => "delta_expired",
             Self::Unauthorised => "unauthorised",
+            Self::Forbidden => "forbidden",
             Self::Refused => "refused",
             Self::Unsupported => "unsupported",
             Self::Bug => "bug",

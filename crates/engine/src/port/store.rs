@@ -194,6 +194,11 @@ pub trait Store: FeedStore {
     /// How much a mirror's ledger holds.
     async fn mirror_counts(&self, mirror: &MirrorName) -> Result<MirrorCounts, StoreError>;
 
+    /// How many items that end after `instant`, or do not lie in time, are in the mirror as far as
+    /// we know: what a plan can delete. What is over is history and does not count.
+    async fn items_after(&self, mirror: &MirrorName, instant: Timestamp)
+    -> Result<u64, StoreError>;
+
     /// The audit entries of one entity in all mirrors, oldest first; at most the last 1,000.
     async fn history(&self, key: &EntityKey) -> Result<Vec<AuditEntry>, StoreError>;
 

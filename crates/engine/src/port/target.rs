@@ -306,6 +306,8 @@ pub struct RemoteItem {
     pub origin: Option<OriginTag>,
     /// The fingerprint of its content; `None` when it cannot be expressed in our terms.
     pub fingerprint: Option<Fingerprint>,
+    /// When it is over, where that is known: what is over is history, and is left alone.
+    pub ends_at: Option<Timestamp>,
 }
 
 /// One thing that `doctor` says.

@@ -4,9 +4,11 @@
 //! the window, as far as the ledger knows; with [`CycleOptions::read_back`], as far as the mirror
 //! itself says. A cycle that is cut anywhere can be run again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use domain::limits::{CYCLE_WAIT_MAX, ROUNDS_PER_CYCLE_MAX};
@@ -14,22 +16,27 @@ use domain::policy::DeletionGuard;
 use domain::{
     CalendarKey, EntityKey, Fingerprint, Fingerprinter, MirrorName, RosterName, SyncWindow,
 };
+use futures_util::future::{Either, select};
+use futures_util::lock::Mutex as AsyncMutex;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
 
-use super::drain::Drain;
-use super::gate::Gate;
+use super::drain::{Drain, Task};
+use super::gate::{Gate, Shut};
 use super::group_commit::GroupCommit;
 use super::lease::{Ownership, lease};
+use super::observe::{ReadFailure, Reader};
 use super::project::Projector;
 use super::survey::{Survey, Surveyor};
 use super::watch::{Event, Watcher};
 use crate::mapping::MappingProfile;
 use crate::plan::guard::{DeletionCount, GuardRefusal, judge};
+use crate::plan::state::Seen;
 use crate::port::{
-    ChangeSeq, Clock, Cursor, Epoch, LeaseDomain, LedgerCommit, Scope, Store, StoreError, Target,
+    ChangeSeq, Clock, Cursor, Epoch, LeaseDomain, LedgerCommit, RemoteItem, Scope, Store,
+    StoreError, Target,
 };
-use crate::report::CycleReport;
+use crate::report::{CalendarReport, CycleReport};
 
 /// Calendars drained at once, for each request that may be under way at once.
 const CALENDARS_PER_REQUEST: usize = 2;
@@ -130,16 +137,58 @@ pub(super) struct Cycling<'a> {
     pub(super) commits: &'a GroupCommit<'a>,
     pub(super) window: SyncWindow,
     pub(super) deadline: Timestamp,
+    /// What waits for an instant up to this one is due.
+    pub(super) due_by: Timestamp,
     pub(super) purge: bool,
     pub(super) writes: bool,
     pub(super) width: usize,
     deletions_left: AtomicI64,
+    deletions_refused: AtomicU64,
+    orphans_judged: AtomicBool,
+    /// Calendars that something moves to: whether they could be opened in this cycle.
+    destinations: AsyncMutex<BTreeMap<CalendarKey, bool>>,
 }
 
 impl Cycling<'_> {
     /// Takes one deletion from what the guard let pass; whether there was one left.
     pub(super) fn spend_deletion(&self) -> bool {
-        self.deletions_left.fetch_sub(1, Ordering::Relaxed) > 0
+        let take = |left: i64| (left > 0).then_some(left - 1);
+        let order = Ordering::Relaxed;
+        let spent = self.deletions_left.fetch_update(order, order, take).is_ok();
+        if !spent {
+            self.deletions_refused.fetch_add(1, order);
+        }
+        spent
+    }
+
+    /// Whether items of ours that nobody knows may be removed, because the guard has seen how
+    /// many there are.
+    pub(super) fn orphans_judged(&self) -> bool {
+        self.purge || self.orphans_judged.load(Ordering::Relaxed)
+    }
+
+    fn judge_orphans(&self, found: u64) {
+        let found = i64::try_from(found).unwrap_or(i64::MAX);
+        self.deletions_left.fetch_add(found, Ordering::Relaxed);
+        self.orphans_judged.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a calendar that something moves to is there, or could be made; asked once a cycle.
+    pub(super) async fn opens(&self, calendar: &CalendarKey) -> Result<bool, Shut> {
+        let mut known = self.destinations.lock().await;
+        if let Some(opens) = known.get(calendar) {
+            return Ok(*opens);
+        }
+        let Self { target, gate, clock, watcher, deadline, .. } = *self;
+        let mirror = &self.spec.name;
+        let reader = Reader { target, gate, clock, watcher, mirror, calendar, deadline };
+        let opens = match reader.request(|| target.open(calendar)).await {
+            Ok(_) => true,
+            Err(ReadFailure::Failed(_)) => false,
+            Err(ReadFailure::Shut(shut)) => return Err(shut),
+        };
+        known.insert(calendar.clone(), opens);
+        Ok(opens)
     }
 
     /// Gives a deletion back that was not carried out.
@@ -192,8 +241,7 @@ pub async fn run_cycle(
     let survey = survey(spec, store, &projector, &start, started_at, options).await?;
     report.unmapped = survey.unmapped.clone().into_iter().collect();
     watcher.on(&Event::Planned { mirror: spec.name.clone(), counts: survey.plan.counts() });
-    let present = store.mirror_counts(&spec.name).await?.items;
-    let count = DeletionCount { present, deletions: survey.deletions() };
+    let count = count_deletions(spec, store, &start.window, &survey).await?;
     let allowance = if options.purge { Some(u64::MAX) } else { options.allow_deletions };
     if let Err(refusal) = judge(format!("mirror {}", spec.name), count, &spec.guard, allowance) {
         report.refused = Some(refusal);
@@ -203,7 +251,8 @@ pub async fn run_cycle(
     let commits = GroupCommit::new(store, &spec.name);
     let left = deletions_allowed(spec, count, allowance);
     let cycling = cycling(spec, equipment, options, &start, &projector, &commits, left);
-    let again = drain_all(&cycling, equipment, survey, options, &mut report).await?;
+    let rest = drain_all(&cycling, equipment, survey, options, &mut report).await?;
+    let again = remove_orphans(&cycling, equipment, rest, count, allowance, &mut report).await?;
     later_rounds(&cycling, equipment, again, &mut report).await?;
     finish(&cycling, &start, count, options, &mut report).await?;
     report.requests = target.requests_sent() - sent_before;
@@ -260,10 +309,14 @@ fn cycling<'a>(
         commits,
         window: start.window,
         deadline: clock.now().saturating_add(CYCLE_WAIT_MAX).unwrap_or(Timestamp::MAX),
+        due_by: due_by(options, clock.now()),
         purge: options.purge,
         writes: options.writes,
         width: width(target),
         deletions_left: AtomicI64::new(deletions_left),
+        deletions_refused: AtomicU64::new(0),
+        orphans_judged: AtomicBool::new(false),
+        destinations: AsyncMutex::default(),
     }
 }
 
@@ -287,8 +340,7 @@ pub async fn survey_only(
     }
     let surveyor = surveyor(spec, store, &start.window, now, false);
     let survey = surveyor.survey_with(projector, &start.scope, overlay).await?;
-    let present = store.mirror_counts(&spec.name).await?.items;
-    let count = DeletionCount { present, deletions: survey.deletions() };
+    let count = count_deletions(spec, store, &start.window, &survey).await?;
     let refusal = judge(format!("mirror {}", spec.name), count, &spec.guard, None).err();
     Ok((survey, refusal))
 }
@@ -304,12 +356,28 @@ fn is_organisation(key: &EntityKey) -> bool {
     }
 }
 
+/// What a survey would delete, and from how much: history does not count.
+async fn count_deletions(
+    spec: &MirrorSpec,
+    store: &dyn Store,
+    window: &SyncWindow,
+    survey: &Survey,
+) -> Result<DeletionCount, CycleError> {
+    let present = store.items_after(&spec.name, window.interval.start()).await?;
+    Ok(DeletionCount { present, deletions: survey.deletions() })
+}
+
 /// How many deletions drains may carry out: what was surveyed and judged, and besides that what
 /// the guard would let pass of items that only reading back brings to light.
 fn deletions_allowed(spec: &MirrorSpec, count: DeletionCount, allowance: Option<u64>) -> i64 {
     let share = (count.present as f64 * spec.guard.deleted_share_max) as u64;
     let allowed = count.deletions.max(share).max(spec.guard.deletions_free);
     i64::try_from(allowance.map_or(allowed, |it| it.max(allowed))).unwrap_or(i64::MAX)
+}
+
+/// An operator who has everything read back, or purged, does not want to wait for quarantines.
+fn due_by(options: CycleOptions, now: Timestamp) -> Timestamp {
+    if options.read_back || options.purge { Timestamp::MAX } else { now }
 }
 
 fn width(target: &dyn Target) -> usize {
@@ -359,7 +427,7 @@ async fn survey(
     now: Timestamp,
     options: CycleOptions,
 ) -> Result<Survey, CycleError> {
-    let surveyor = surveyor(spec, store, &start.window, now, options.purge);
+    let surveyor = surveyor(spec, store, &start.window, due_by(options, now), options.purge);
     let survey = surveyor.survey(projector, &start.scope).await?;
     match start.scope {
         // Names stand in items of entities that did not change themselves.
@@ -370,19 +438,28 @@ async fn survey(
     }
 }
 
+/// What drains leave for later in the cycle.
+#[derive(Default)]
+struct Rest {
+    /// To be planned again.
+    again: Vec<EntityKey>,
+    /// Items of ours that nobody knows.
+    orphans: Vec<(CalendarKey, EntityKey, RemoteItem)>,
+}
+
 /// Drains every calendar that something is to be done about, and, when reading back, every
-/// calendar. Returns the entities to be planned again.
+/// calendar.
 async fn drain_all(
     cycling: &Cycling<'_>,
     equipment: Equipment<'_>,
     survey: Survey,
     options: CycleOptions,
     report: &mut CycleReport,
-) -> Result<Vec<EntityKey>, CycleError> {
+) -> Result<Rest, CycleError> {
     let states = cycling.store.calendar_states(&cycling.spec.name).await?;
     let opened: BTreeSet<CalendarKey> =
         states.into_iter().filter(|it| it.read_at.is_some()).map(|it| it.calendar).collect();
-    let mut work = survey.plan.by_calendar();
+    let mut work = tasks(survey.plan.by_calendar());
     if options.read_back {
         for calendar in survey.calendars.iter().chain(&opened) {
             work.entry(calendar.clone()).or_default();
@@ -390,6 +467,50 @@ async fn drain_all(
     }
     let observe = |calendar: &CalendarKey| options.read_back || !opened.contains(calendar);
     drain_calendars(cycling, equipment, work, &observe, report).await
+}
+
+fn tasks(keys: BTreeMap<CalendarKey, Vec<EntityKey>>) -> BTreeMap<CalendarKey, Task> {
+    let task = |keys| Task { keys, seen: BTreeMap::new() };
+    keys.into_iter().map(|(calendar, keys)| (calendar, task(keys))).collect()
+}
+
+/// Removes the items of ours that nobody knows, once it is known how many there are: all of them
+/// or, when the guard finds them too many, none. Returns the entities to be planned again.
+async fn remove_orphans(
+    cycling: &Cycling<'_>,
+    equipment: Equipment<'_>,
+    Rest { mut again, orphans }: Rest,
+    count: DeletionCount,
+    allowance: Option<u64>,
+    report: &mut CycleReport,
+) -> Result<Vec<EntityKey>, CycleError> {
+    let found = orphans.len() as u64;
+    if found == 0 {
+        return Ok(again);
+    }
+    if !cycling.writes {
+        report.held += found;
+        return Ok(again);
+    }
+    let count = DeletionCount {
+        present: count.present + report.created + report.adopted + found,
+        deletions: count.deletions + found,
+    };
+    let subject = format!("mirror {}", cycling.spec.name);
+    if let Err(refusal) = judge(subject, count, &cycling.spec.guard, allowance) {
+        report.refused = Some(refusal);
+        report.complete = false;
+        return Ok(again);
+    }
+    cycling.judge_orphans(found);
+    let mut work: BTreeMap<CalendarKey, Task> = BTreeMap::new();
+    for (calendar, key, item) in orphans {
+        let task = work.entry(calendar).or_default();
+        task.keys.push(key.clone());
+        task.seen.insert(key, Seen::Present(item));
+    }
+    again.extend(drain_calendars(cycling, equipment, work, &|_| false, report).await?.again);
+    Ok(again)
 }
 
 async fn later_rounds(
@@ -402,13 +523,13 @@ async fn later_rounds(
         if again.is_empty() {
             return Ok(());
         }
-        let now = cycling.clock.now();
+        let now = cycling.due_by.max(cycling.clock.now());
         let surveyor = surveyor(cycling.spec, cycling.store, &cycling.window, now, cycling.purge);
         again.sort();
         again.dedup();
         let survey = surveyor.survey(cycling.projector, &Scope::Keys(again)).await?;
-        let work = survey.plan.by_calendar();
-        again = drain_calendars(cycling, equipment, work, &|_| false, report).await?;
+        let work = tasks(survey.plan.by_calendar());
+        again = drain_calendars(cycling, equipment, work, &|_| false, report).await?.again;
     }
     report.complete &= again.is_empty();
     Ok(())
@@ -417,23 +538,22 @@ async fn later_rounds(
 async fn drain_calendars(
     cycling: &Cycling<'_>,
     equipment: Equipment<'_>,
-    work: BTreeMap<CalendarKey, Vec<EntityKey>>,
+    mut work: BTreeMap<CalendarKey, Task>,
     observe: &dyn Fn(&CalendarKey) -> bool,
     report: &mut CycleReport,
-) -> Result<Vec<EntityKey>, CycleError> {
+) -> Result<Rest, CycleError> {
     let Equipment { store, clock, ownership, .. } = equipment;
     let at_once = (cycling.width * CALENDARS_PER_REQUEST).min(CALENDARS_AT_ONCE_MAX);
-    let calendars: Vec<(CalendarKey, Vec<EntityKey>)> = work.into_iter().collect();
-    let names: Vec<CalendarKey> = calendars.iter().map(|(calendar, _)| calendar.clone()).collect();
-    let mut keys: BTreeMap<CalendarKey, Vec<EntityKey>> = calendars.into_iter().collect();
+    let names: Vec<CalendarKey> = work.keys().cloned().collect();
     let mut batches = names.chunks(at_once);
     let mut draining = FuturesUnordered::new();
     let mut epochs: BTreeMap<&CalendarKey, Epoch> = BTreeMap::new();
-    let (mut again, mut done) = (Vec::new(), Vec::new());
+    let (mut rest, mut done, mut finished) = (Rest::default(), Vec::new(), VecDeque::new());
     loop {
         while draining.len() < at_once {
             let Some(batch) = batches.next() else { break };
-            let leased = lease(store, clock, ownership, &cycling.spec.name, batch).await?;
+            let leasing = lease(store, clock, ownership, &cycling.spec.name, batch);
+            let leased = meanwhile(leasing, &mut draining, &mut finished).await?;
             for calendar in leased.held {
                 report.complete = false;
                 report.busy += 1;
@@ -443,25 +563,57 @@ async fn drain_calendars(
                 let Some(calendar) = batch.iter().find(|it| **it == calendar) else {
                     continue;
                 };
-                let queue = keys.remove(calendar).unwrap_or_default();
+                let task = work.remove(calendar).unwrap_or_default();
                 epochs.insert(calendar, epoch);
-                let drain = Drain::new(cycling, calendar, epoch, leased.until, queue);
+                let drain = Drain::new(cycling, calendar, epoch, leased.until, task);
                 draining.push(drain.run(observe(calendar)));
             }
         }
-        let Some(calendar) = draining.next().await else {
-            break;
+        let mut calendar: CalendarReport = match finished.pop_front() {
+            Some(calendar) => calendar,
+            None => match draining.next().await {
+                Some(calendar) => calendar,
+                None => break,
+            },
         };
         if let Some(epoch) = epochs.remove(&calendar.calendar) {
             done.push((LeaseDomain::calendar(&cycling.spec.name, &calendar.calendar), epoch));
         }
-        again.extend(report.absorb(calendar)?);
+        rest.again.append(&mut calendar.again);
+        let orphans = std::mem::take(&mut calendar.orphans).into_iter();
+        let here = &calendar.calendar;
+        rest.orphans.extend(orphans.map(|(key, item)| (here.clone(), key, item)));
+        report.absorb(calendar)?;
         if done.len() >= at_once {
-            store.release_leases(&std::mem::take(&mut done)).await?;
+            let released = std::mem::take(&mut done);
+            let releasing = store.release_leases(&released);
+            meanwhile(releasing, &mut draining, &mut finished).await?;
         }
     }
     store.release_leases(&done).await?;
-    Ok(again)
+    Ok(rest)
+}
+
+/// Waits for `wanted` while the drains go on. Not to let them would be a deadlock: one of them may
+/// hold the connection to the store that `wanted` waits for.
+async fn meanwhile<T, D>(
+    wanted: impl Future<Output = T>,
+    draining: &mut FuturesUnordered<D>,
+    finished: &mut VecDeque<D::Output>,
+) -> T
+where
+    D: Future,
+{
+    let mut wanted = pin!(wanted);
+    loop {
+        if draining.is_empty() {
+            return wanted.await;
+        }
+        match select(wanted.as_mut(), draining.next()).await {
+            Either::Left((value, _)) => return value,
+            Either::Right((drained, _)) => finished.extend(drained),
+        }
+    }
 }
 
 async fn finish(
@@ -471,9 +623,9 @@ async fn finish(
     options: CycleOptions,
     report: &mut CycleReport,
 ) -> Result<(), CycleError> {
-    let left = cycling.deletions_left.load(Ordering::Relaxed);
-    if left < 0 {
-        let deletions = count.deletions + left.unsigned_abs();
+    let held = cycling.deletions_refused.load(Ordering::Relaxed);
+    if held > 0 {
+        let deletions = count.deletions + held;
         let subject = format!("mirror {}", cycling.spec.name);
         report.refused =
             Some(GuardRefusal { subject, count: DeletionCount { deletions, ..count } });

@@ -54,6 +54,15 @@ pub(super) struct Drain<'a> {
     pub report: CalendarReport,
 }
 
+/// What is to be done about one calendar.
+#[derive(Default)]
+pub(super) struct Task {
+    /// The entities to be planned.
+    pub keys: Vec<EntityKey>,
+    /// What was seen of them before.
+    pub seen: BTreeMap<EntityKey, Seen>,
+}
+
 /// Why a drain stopped before its queue was empty.
 pub(super) enum Stop {
     /// The calendar belongs to somebody else now.
@@ -81,7 +90,7 @@ impl<'a> Drain<'a> {
         calendar: &'a CalendarKey,
         epoch: Epoch,
         lease_until: Timestamp,
-        keys: Vec<EntityKey>,
+        Task { keys, seen }: Task,
     ) -> Self {
         let report = CalendarReport::new(calendar.clone());
         Self {
@@ -90,7 +99,7 @@ impl<'a> Drain<'a> {
             epoch,
             lease_until,
             queue: keys.into(),
-            seen: BTreeMap::new(),
+            seen,
             attempts: BTreeMap::new(),
             pending: LedgerCommit::default(),
             reopen: false,
@@ -164,7 +173,7 @@ impl<'a> Drain<'a> {
         let projected = subject.entry.as_ref().and_then(|entry| cycling.projector.project(entry));
         let circumstances = Circumstances {
             window: &cycling.window,
-            now: cycling.clock.now(),
+            now: cycling.due_by.max(cycling.clock.now()),
             purge: cycling.purge,
         };
         let seen = self.seen.remove(&subject.key).unwrap_or(Seen::NotLooked);
@@ -176,7 +185,12 @@ impl<'a> Drain<'a> {
         let known = subject.ledger.iter().any(|row| row.calendar == *here);
         match (step, seen) {
             (None, Seen::Present(item)) if !known => {
-                plan_orphan(subject, here, item, circumstances)
+                let step = plan_orphan(subject, here, item.clone(), circumstances)?;
+                if self.cycling.orphans_judged() {
+                    return Some(step);
+                }
+                self.report.orphans.push((subject.key.clone(), item));
+                None
             }
             (step, _) => step,
         }
@@ -189,9 +203,8 @@ impl<'a> Drain<'a> {
             self.commit().await?;
         }
         if std::mem::take(&mut self.reopen) {
-            let reader = self.reader();
-            let target = self.cycling.target;
-            reader.request(|| target.open(reader.calendar)).await?;
+            // What is made anew is empty: everything that was in it is to be made again.
+            self.observe().await?;
         }
         let subjects = self.subjects(keys).await?;
         let (mut looks, mut sendings) = (Vec::new(), Vec::new());
@@ -214,6 +227,9 @@ impl<'a> Drain<'a> {
                 | Action::Update { because, .. }
                 | Action::Delete { because, .. } => {
                     let because = *because;
+                    if !self.has_a_place(&step).await? {
+                        continue;
+                    }
                     if let Some(it) = self.prepare(step, row, subject.entry.as_ref(), because) {
                         sendings.push(it);
                     }
@@ -232,6 +248,19 @@ impl<'a> Drain<'a> {
             self.look(looks).await?;
         }
         Ok(wait)
+    }
+
+    /// Whether what is to be removed here can be made where it goes. If not, it stays: better in
+    /// the old calendar than in none.
+    async fn has_a_place(&mut self, step: &Step) -> Result<bool, Stop> {
+        let Some(destination) = &step.destination else { return Ok(true) };
+        let opens = self.cycling.opens(destination).await.map_err(Stop::Shut)?;
+        if !opens {
+            let reason = format!("stays here, because calendar `{destination}` cannot be made");
+            self.fail(step.key.clone(), reason);
+            self.report.again.push(step.key.clone());
+        }
+        Ok(opens)
     }
 
     fn fresh_row(&self, step: &Step) -> LedgerRow {
@@ -277,6 +306,7 @@ impl<'a> Drain<'a> {
             }
             (Action::DropIntent, _) => {
                 row.intent = None;
+                row.trouble = None;
                 row.changed_at = self.cycling.clock.now();
                 LedgerWrite::Put(row)
             }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use domain::CalendarKey;
 use futures_util::future::select;
@@ -24,7 +25,10 @@ use crate::resilience::quota::{Admission, Ending, Quota};
 const OPENINGS_PER_CYCLE_MAX: u32 = 3;
 /// How long to wait after a throttling that names no time.
 const THROTTLED_WITHOUT_TIME: Backoff =
-    Backoff { base: std::time::Duration::from_secs(1), cap: std::time::Duration::from_secs(120) };
+    Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(120) };
+
+/// No throttling is waited out for less.
+const THROTTLED_MIN: Duration = Duration::from_millis(200);
 
 /// The way to one connection.
 #[derive(Debug)]
@@ -199,6 +203,7 @@ impl Gate {
                 | FailureClass::Missing
                 | FailureClass::CalendarMissing
                 | FailureClass::DeltaExpired
+                | FailureClass::Forbidden
                 | FailureClass::Refused
                 | FailureClass::Unsupported
                 | FailureClass::Bug,
@@ -222,11 +227,14 @@ impl Gate {
                 if *throttled != scope {
                     return Ending::Failed;
                 }
+                // A time of nothing, or one that has passed by our clock, is no time.
+                let told = retry_after.filter(|told| *told >= THROTTLED_MIN);
                 let own = || {
                     let failures = quota.throttles() + 1;
-                    THROTTLED_WITHOUT_TIME.delay(failures, self.entropy.fraction())
+                    let fraction = self.entropy.fraction();
+                    THROTTLED_WITHOUT_TIME.delay(failures, fraction).max(THROTTLED_MIN)
                 };
-                Ending::Throttled(retry_after.unwrap_or_else(own))
+                Ending::Throttled(told.unwrap_or_else(own))
             }
             Some(FailureClass::Unavailable | FailureClass::Unknown) => Ending::Failed,
             Some(
@@ -236,6 +244,7 @@ impl Gate {
                 | FailureClass::Missing
                 | FailureClass::CalendarMissing
                 | FailureClass::DeltaExpired
+                | FailureClass::Forbidden
                 | FailureClass::Refused
                 | FailureClass::Unsupported
                 | FailureClass::Bug,

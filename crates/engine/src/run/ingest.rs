@@ -90,6 +90,7 @@ impl Ingest<'_> {
         let same_window = state.window_start == Some(self.window.interval.start())
             && state.window_end == Some(self.window.interval.end());
         let since = if same_window { token } else { None };
+        let before = self.store.roster_counts(self.roster).await?.seq;
         let reading = self.source.read(&self.window, since.as_ref()).await?;
         let state = SourceState {
             token: reading.next.map(|token| self.seal(&token)),
@@ -99,7 +100,7 @@ impl Ingest<'_> {
         };
         let unread = matches!(reading.kind, ReadingKind::Unchanged);
         if unread {
-            let expected = self.store.roster_counts(self.roster).await?.seq;
+            let expected = before;
             return Ok(Prepared {
                 diff: RosterDiff::default(),
                 state,
@@ -112,6 +113,12 @@ impl Ingest<'_> {
             });
         }
         let (expected, index) = self.store.roster_index(self.roster).await?;
+        if expected != before {
+            // Somebody took in a reading that may be newer than ours.
+            let roster = self.roster.clone();
+            let (expected, found) = (before.0, expected.0);
+            return Err(StoreError::Superseded { roster, expected, found }.into());
+        }
         let hints = self.store.identity_hints(self.roster).await?;
         let hinted = !hints.is_empty();
         let kind = self.complete(reading.kind);
@@ -133,16 +140,14 @@ impl Ingest<'_> {
         prepared: &Prepared,
         allow_deletions: Option<u64>,
     ) -> Result<(), GuardRefusal> {
-        let count = DeletionCount {
-            present: prepared.diff.present_before,
-            deletions: prepared.diff.tombstones.len() as u64,
-        };
+        let count =
+            DeletionCount { present: prepared.diff.present_before, deletions: prepared.diff.lost };
         judge(format!("roster {}", self.roster), count, &self.guard, allow_deletions)
     }
 
     async fn commit(&self, prepared: Prepared) -> Result<IngestReport, IngestError> {
         let Prepared { diff, state, expected, unread, notes, skipped, hinted, at } = prepared;
-        let RosterDiff { upserts, tombstones, unchanged, present_before: _ } = diff;
+        let RosterDiff { upserts, tombstones, unchanged, lost: _, present_before: _ } = diff;
         let (upserted, deleted) = (upserts.len() as u64, tombstones.len() as u64);
         if !unread {
             let commit =

@@ -11,8 +11,8 @@ use super::gate::{Gate, Shut};
 use super::watch::Watcher;
 use crate::plan::state::Seen;
 use crate::port::{
-    Clock, DeltaToken, Failure, FailureClass, LedgerRow, Listing, Probe, RemoteId, RemoteItem, Sighting,
-    Target,
+    Clock, DeltaToken, Failure, FailureClass, LedgerRow, Listing, Probe, RemoteId, RemoteItem,
+    Sighting, Target,
 };
 
 /// What a calendar holds, against what the ledger says of it.
@@ -95,6 +95,7 @@ impl Reader<'_> {
                 | FailureClass::CalendarMissing
                 | FailureClass::DeltaExpired
                 | FailureClass::Unauthorised
+                | FailureClass::Forbidden
                 | FailureClass::Refused
                 | FailureClass::Unsupported
                 | FailureClass::Bug => return Err(ReadFailure::Failed(failure)),

@@ -4,4 +4,5 @@ mod found_by_sim;
 mod ingest_diff;
 mod mapping;
 mod reconcile;
+mod set_aside;
 mod settle;

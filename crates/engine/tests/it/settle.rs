@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::limits::{ATTEMPTS_PER_CYCLE_MAX, REFUSALS_BEFORE_QUARANTINE};
+use domain::limits::{ATTEMPTS_PER_CYCLE_MAX, QUARANTINE, REFUSALS_BEFORE_QUARANTINE};
 use domain::{Fingerprint, Fingerprinter};
 use engine::plan::outcome::{Attempt, Next, Settled, keep_what_is_there, settle};
 use engine::plan::state::Known;
@@ -115,7 +115,8 @@ fn a_refused_item_gets_so_many_chances_and_another_content_gets_new_ones() {
         let LedgerWrite::Put(row) = settled.write else { panic!("the row stays") };
         let set_aside = row.trouble.as_ref().and_then(|it| it.quarantined_at).is_some();
         assert_eq!(set_aside, refusal == REFUSALS_BEFORE_QUARANTINE);
-        assert_eq!(row.intent.is_some(), !set_aside, "what is set aside does not wait");
+        let due = row.intent.as_ref().and_then(|it| it.not_before);
+        assert_eq!(due, set_aside.then(|| hour(1) + QUARANTINE), "what is set aside has its time");
         sent.row.trouble = row.trouble;
     }
     sent.fingerprint = print("another");

@@ -264,6 +264,9 @@ impl Store for FakeStore {
     async fn mirror_counts(&self, _: &MirrorName) -> Answered<MirrorCounts> {
         unused()
     }
+    async fn items_after(&self, _: &MirrorName, _: Timestamp) -> Answered<u64> {
+        unused()
+    }
     async fn history(&self, _: &EntityKey) -> Answered<Vec<AuditEntry>> {
         unused()
     }

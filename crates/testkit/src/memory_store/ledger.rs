@@ -44,6 +44,13 @@ impl Mirror {
         self.rows.get(key).into_iter().flat_map(BTreeMap::values)
     }
 
+    pub fn items_after(&self, instant: Timestamp) -> u64 {
+        let counts = |row: &&LedgerRow| {
+            row.remote.is_some() && row.ends_at.is_none_or(|ends_at| ends_at > instant)
+        };
+        self.all_rows().filter(counts).count() as u64
+    }
+
     pub fn counts(&self) -> MirrorCounts {
         let count = |wanted: &dyn Fn(&LedgerRow) -> bool| {
             self.all_rows().filter(|row| wanted(row)).count() as u64

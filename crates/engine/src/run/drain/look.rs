@@ -36,12 +36,13 @@ impl<'a> Drain<'a> {
     pub(super) async fn observe(&mut self) -> Result<(), Stop> {
         let reader = self.reader();
         let target = self.cycling.target;
-        if self.cycling.writes {
+        let makes = self.cycling.writes && !self.cycling.purge;
+        if makes {
             reader.request(|| target.open(reader.calendar)).await?;
         }
         let listing = match reader.list().await {
             Err(ReadFailure::Failed(failure))
-                if !self.cycling.writes && failure.class == FailureClass::CalendarMissing =>
+                if !makes && failure.class == FailureClass::CalendarMissing =>
             {
                 return Ok(());
             }
@@ -65,7 +66,8 @@ impl<'a> Drain<'a> {
         self.queue.extend(more);
         self.seen = seen;
         self.remove_surplus(surplus).await?;
-        let read_at = Some(self.cycling.clock.now());
+        // What was only looked at is read again before anything is written.
+        let read_at = self.cycling.writes.then(|| self.cycling.clock.now());
         let calendar = self.calendar.clone();
         self.pending.calendars.push(CalendarState { calendar, read_at, token });
         Ok(())

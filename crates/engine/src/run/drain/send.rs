@@ -151,7 +151,7 @@ impl Drain<'_> {
         self.cycling.watcher.on(&Event::Written { calendar, key, verb });
     }
 
-    fn fail(&mut self, key: EntityKey, reason: String) {
+    pub(super) fn fail(&mut self, key: EntityKey, reason: String) {
         let calendar = self.calendar.clone();
         let event = Event::Failed { calendar, key: key.clone(), reason: reason.clone() };
         self.cycling.watcher.on(&event);

@@ -374,6 +374,9 @@ async fn counts_follow_the_rows(Handles { one, two }: Handles) {
     commit(&*one, commit_to(&ada, vec![LedgerWrite::Put(settle)])).await;
     let expected = MirrorCounts { items: 4, in_doubt: 1, ..expected };
     assert_eq!(two.mirror_counts(&mirror()).await.unwrap(), expected);
+    let over = LedgerRow { ends_at: Some(midnight()), ..row("settled", true, None, false) };
+    commit(&*one, commit_to(&ada, vec![LedgerWrite::Put(over)])).await;
+    assert_eq!(two.items_after(&mirror(), midnight()).await.unwrap(), 3);
 }
 
 async fn the_history_is_told_oldest_first(Handles { one, two }: Handles) {
