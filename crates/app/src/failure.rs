@@ -127,7 +127,7 @@ pub fn guard_message(refusal: &GuardRefusal) -> String {
     let name = subject
         .split_once(' ')
         .map_or_else(|| subject.clone(), |(kind, name)| format!("{kind} `{name}`"));
-    format!("{name} would lose {deletions} of {present} items at once; nothing was deleted")
+    format!("{name} would lose {deletions} of {present} items at once; they were left in place")
 }
 
 /// `1580` as `1,580`.

@@ -1,5 +1,6 @@
 //! From a URL to connections with the right schema.
 
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -93,6 +94,9 @@ impl Place {
         match self {
             Self::Sqlite(options) | Self::SqliteMemory(options) => {
                 let options = options.clone().create_if_missing(true);
+                if let Self::Sqlite(_) = self {
+                    make_private(options.get_filename());
+                }
                 let mut connection = SqliteConnection::connect_with(&options).await?;
                 let before = migration::migrate_sqlite(&mut connection).await?;
                 connection.close().await?;
@@ -112,6 +116,7 @@ impl Place {
         match self {
             Self::Sqlite(options) => {
                 let options = options.create_if_missing(true);
+                make_private(options.get_filename());
                 let writer = sqlite_pool(1).connect_with(options.clone()).await?;
                 prepare_sqlite(&writer).await?;
                 let readers = options.pragma("query_only", "on");
@@ -168,6 +173,17 @@ fn expect_version(found: i64) -> Result<(), Fault> {
         return Ok(());
     }
     Err(StoreError::Version { found, expected: SCHEMA_VERSION }.into())
+}
+
+/// Makes the database file, if it is missing, readable by nobody but us: it holds schedules, and
+/// the keys that sign feed links. SQLite gives its other files the same mode.
+fn make_private(path: &Path) {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    // What fails here fails again, and is told then, when the database opens the file.
+    drop(options.open(path));
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The machine's clock, made never to go backwards.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use engine::port::Clock;
@@ -11,16 +11,35 @@ use jiff::Timestamp;
 /// laptop may have slept.
 const NAP_MAX: Duration = Duration::from_secs(60);
 
-/// The real time. When the machine's clock is set back, it stands still until that is made up.
+/// The real time. When the machine's clock is set back, it goes on from where it was at its own
+/// pace, until the machine has caught up: it neither stands still nor goes back.
 #[derive(Debug)]
 pub struct SystemClock {
-    latest: Mutex<Timestamp>,
+    latest: Mutex<Reading>,
+}
+
+/// What was told last, and when that was by the clock that nobody sets.
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    told: Timestamp,
+    at: Instant,
+}
+
+impl Reading {
+    /// What is told next, when the machine's clock says `machine`.
+    fn next(self, machine: Timestamp, at: Instant) -> Self {
+        let elapsed = at.saturating_duration_since(self.at);
+        let own = self.told.saturating_add(elapsed).unwrap_or(Timestamp::MAX);
+        Self { told: machine.max(own), at }
+    }
 }
 
 impl SystemClock {
     /// The clock of this machine.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
     pub fn new() -> Self {
-        Self { latest: Mutex::new(Timestamp::MIN) }
+        let reading = Reading { told: Timestamp::now(), at: Instant::now() };
+        Self { latest: Mutex::new(reading) }
     }
 }
 
@@ -29,8 +48,8 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
     fn now(&self) -> Timestamp {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        *latest = Timestamp::now().max(*latest);
-        *latest
+        *latest = latest.next(Timestamp::now(), Instant::now());
+        latest.told
     }
 
     async fn sleep_until(&self, at: Timestamp) {
@@ -49,10 +68,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_never_goes_backwards() {
-        let clock = SystemClock::new();
-        let ahead: Timestamp = "2199-01-01T00:00:00Z".parse().unwrap();
-        *clock.latest.lock().unwrap() = ahead;
-        assert_eq!(clock.now(), ahead);
+    #[expect(clippy::disallowed_methods, reason = "an instant to count from")]
+    fn a_clock_that_is_set_back_goes_on_at_its_own_pace_and_catches_up_when_set_forward() {
+        let hour = Duration::from_secs(3600);
+        let told: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        let first = Reading { told, at: Instant::now() };
+        let set_back = first.next(told - 5 * hour, first.at + hour);
+        assert_eq!(set_back.told, told + hour);
+        let caught_up = set_back.next(told + 6 * hour, set_back.at + hour);
+        assert_eq!(caught_up.told, told + 6 * hour);
     }
 }

@@ -23,7 +23,7 @@ fn an_emptied_source_is_refused_and_named_with_the_flag() {
     let world = world();
     world.roster(HEADER);
     let run = world.run(&["sync"]).exits(4);
-    run.says("roster `ward` would lose 40 of 40 items at once; nothing was deleted");
+    run.says("roster `ward` would lose 40 of 40 items at once; they were left in place");
     run.says("hint: if that is meant, run again with `--allow-deletions 40`");
     run.says("mirror `ward-caldav` was left as it is");
     nothing_was_deleted(&world);
@@ -58,7 +58,7 @@ fn a_mirror_has_a_guard_of_its_own() {
     world.edit(source, &format!("{source}\nguard = {{ deleted_share_max = 1.0 }}"));
     world.roster(&csv(&rows(2, 10)));
     let run = world.run(&["sync"]).exits(4);
-    run.says("mirror `ward-caldav` would lose 20 of 40 items at once; nothing was deleted");
+    run.says("mirror `ward-caldav` would lose 20 of 40 items at once; they were left in place");
     nothing_was_deleted(&world);
     let run = world.run(&["sync", "--allow-deletions", "20", "--json"]).exits(0);
     assert_eq!(counts(&run.json()["mirrors"][0]), [0, 0, 20, 20, 0]);

@@ -165,3 +165,16 @@ async fn no_password_is_in_an_error() {
         assert!(error.starts_with("store cannot open the database: "), "{error}");
     }
 }
+
+#[tokio::test]
+#[cfg(unix)]
+async fn a_new_database_file_is_for_our_eyes_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rota.db");
+    store::open(&format!("sqlite://{}", path.display())).await.unwrap();
+    for name in ["rota.db", "rota.db-wal"] {
+        let mode = std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
