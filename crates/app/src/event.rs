@@ -98,9 +98,10 @@ pub fn waiting(mirror: &str, why: Wait, left: Duration) {
         Wait::Budget => "own budget is spent",
     };
     let seconds = left.as_secs_f64().ceil();
+    // A target of its own: commands that keep other events to themselves tell this one.
     tracing::warn!(
-        mirror.name = mirror,
-        wait_ms = left.as_millis() as u64,
+        target: "rotabridge::wait",
+        { mirror.name = mirror, wait_ms = left.as_millis() as u64 },
         "mirror {mirror}: {reason}, continues in {seconds} s"
     );
 }

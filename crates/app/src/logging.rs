@@ -11,10 +11,9 @@ use crate::output::progress::Bars;
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    // Without documentation comments: one of them would make every help text three times as long.
     #[default]
     Text,
-    /// For programs: one JSON object a line.
     Json,
 }
 

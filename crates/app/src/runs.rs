@@ -436,3 +436,26 @@ pub fn tell(run: &MirrorRun, output: &Output) {
         &Failure { exit: exit_for(&[], &[run.outcome()]), ..Failure::saying(text) }.hint(hint),
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_comes_first_and_nothing_done_is_a_failure() {
+        use Outcome::{Done, Failed, Partly, Refused};
+        let check = |rosters: &[Outcome], mirrors: &[Outcome], exit| {
+            assert_eq!(exit_for(rosters, mirrors), exit, "{rosters:?} {mirrors:?}");
+        };
+        check(&[], &[], Exit::Done);
+        check(&[Done], &[Done], Exit::Done);
+        check(&[Done], &[Failed], Exit::Failed);
+        check(&[Done, Failed], &[Done], Exit::Partly);
+        check(&[Done], &[Done, Failed], Exit::Partly);
+        check(&[Done], &[Partly], Exit::Partly);
+        check(&[Failed], &[], Exit::Failed);
+        check(&[Done, Failed], &[], Exit::Partly);
+        check(&[Refused, Done], &[Done], Exit::Refused);
+        check(&[Done], &[Refused, Failed, Done], Exit::Refused);
+    }
+}

@@ -27,9 +27,14 @@ use crate::logging::LogFormat;
 use crate::output::Output;
 use crate::wiring::{Opening, Outside, Works};
 
+const AFTER_HELP: &str = "\
+New here? `rotabridge demo` shows it at work; `rotabridge init` begins with your own schedule.
+Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 partly done, 4 refused by a guard.";
+
 /// Keeps a workforce schedule mirrored, exactly, in calendars.
 #[derive(Debug, Parser)]
 #[command(name = "rotabridge", version, max_term_width = 100)]
+#[command(after_help = AFTER_HELP, next_help_heading = "For every command")]
 pub struct Cli {
     /// The configuration
     #[arg(long, global = true, value_name = "PATH", default_value = "rotabridge.toml")]
@@ -130,7 +135,7 @@ impl Command {
             | Self::Feed(_)
             | Self::Recover(_)
             | Self::Purge(_)
-            | Self::Migrate(_) => "error,rotabridge::event=off",
+            | Self::Migrate(_) => "error,rotabridge::event=off,rotabridge::wait=warn",
         }
     }
 }

@@ -118,8 +118,7 @@ fn print(status: &Status, now: Timestamp, output: &Output) -> Result<(), Failure
     if status.mirrors.is_empty() {
         return Ok(());
     }
-    let header =
-        ["MIRROR", "CYCLE", "", "ITEMS", "CALENDARS", "BACKLOG", "SET ASIDE", "CHANGES BEHIND"];
+    let header = ["MIRROR", "CYCLE", "", "ITEMS", "CALENDARS", "BACKLOG", "SET ASIDE", "BEHIND"];
     let mut table = Table::new(&header).right(&[3, 4, 5, 6, 7]);
     for MirrorStatus { name, cycled_at, last, counts, backlog, lag_changes, .. } in &status.mirrors
     {

@@ -24,22 +24,25 @@ impl Bars {
         self.0.suspend(print)
     }
 
-    /// A bar for one mirror, empty until the cycle has planned.
+    /// A bar for one mirror; until the cycle has planned, a sign of life.
     pub fn mirror(&self, name: &str, clock: Arc<dyn Clock>) -> MirrorBar {
         let waiting = Arc::new(Waiting::default());
-        let shown = Arc::clone(&waiting);
-        let style = ProgressStyle::with_template(
-            "{prefix:24} {bar:28} {human_pos:>7}/{human_len:<7} {note}",
-        )
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("━╸·")
-        .with_key("note", move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-            // A bar that cannot be drawn is no reason to stop.
-            let _ = out.write_str(&note(state, &shown, clock.as_ref()));
-        });
-        let bar = self.0.add(ProgressBar::new(0).with_style(style).with_prefix(name.to_owned()));
+        let style = |template: &str| {
+            let shown = Arc::clone(&waiting);
+            let clock = Arc::clone(&clock);
+            ProgressStyle::with_template(template)
+                .unwrap_or_else(|_| ProgressStyle::default_bar())
+                .progress_chars("━╸·")
+                .with_key("note", move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+                    // A bar that cannot be drawn is no reason to stop.
+                    let _ = out.write_str(&note(state, &shown, clock.as_ref()));
+                })
+        };
+        let looking = style("{prefix:24} {spinner} {note}");
+        let writing = style("{prefix:24} {bar:28} {human_pos:>7}/{human_len:<7} {note}");
+        let bar = self.0.add(ProgressBar::new(0).with_style(looking).with_prefix(name.to_owned()));
         bar.enable_steady_tick(TICK);
-        MirrorBar { bar, waiting }
+        MirrorBar { bar, writing, waiting }
     }
 }
 
@@ -75,9 +78,9 @@ struct Waiting {
 }
 
 /// The bar of one mirror's cycle; gone when it is dropped.
-#[derive(Debug)]
 pub struct MirrorBar {
     bar: ProgressBar,
+    writing: ProgressStyle,
     waiting: Arc<Waiting>,
 }
 
@@ -86,6 +89,7 @@ impl Watcher for MirrorBar {
         match event {
             Event::Planned { counts, .. } => {
                 self.bar.set_length(counts.create + counts.update + counts.delete + counts.look);
+                self.bar.set_style(self.writing.clone());
             }
             Event::Written { .. } | Event::Failed { .. } => {
                 self.bar.inc(1);

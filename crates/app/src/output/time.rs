@@ -22,8 +22,11 @@ pub fn ago(at: Timestamp, now: Timestamp) -> String {
     if passed.is_negative() {
         return "just now".to_owned();
     }
-    let whole = Duration::from_secs(passed.unsigned_abs().as_secs());
-    if whole.is_zero() { "just now".to_owned() } else { format!("{} ago", duration(whole)) }
+    match passed.unsigned_abs().as_secs() {
+        0 => "just now".to_owned(),
+        seconds @ 1..60 => format!("{seconds} s ago"),
+        seconds => format!("{} ago", duration(Duration::from_secs(seconds))),
+    }
 }
 
 /// To the second, in UTC: `2026-11-21 04:30:12Z`.

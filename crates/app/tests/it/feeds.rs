@@ -38,16 +38,8 @@ impl Service {
         Self { child, address }
     }
 
-    /// Status and body of the answer to a GET.
     fn get(&self, path: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let status = answer[9..12].parse().unwrap();
-        let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
-        (status, body.unwrap_or_default())
+        get(&self.address, path)
     }
 
     /// Asks until the answer is right.
@@ -63,11 +55,6 @@ impl Service {
         }
         panic!("{path} still answers {last:?}");
     }
-
-    fn signal(&self, name: &str) {
-        let mut kill = std::process::Command::new("kill");
-        assert!(kill.args([name, &self.child.id().to_string()]).status().unwrap().success());
-    }
 }
 
 impl Drop for Service {
@@ -76,6 +63,23 @@ impl Drop for Service {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// Status and body of the answer to a GET.
+fn get(address: &str, path: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer[9..12].parse().unwrap();
+    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
+    (status, body.unwrap_or_default())
+}
+
+fn signal(child: &Child, name: &str) {
+    let mut kill = std::process::Command::new("kill");
+    assert!(kill.args([name, &child.id().to_string()]).status().unwrap().success());
 }
 
 fn path_of(url: &str) -> &str {
@@ -144,7 +148,7 @@ fn serve_follows_the_roster_and_stops_when_told() {
         body.contains("rotabridge_writes_total{mirror=\"ward-caldav\",verb=\"update\"} 1")
     };
     service.wait_for("/metrics", puts);
-    service.signal("-TERM");
+    signal(&service.child, "-TERM");
     let mut service = service;
     let status = service.child.wait().unwrap();
     assert_eq!(status.code(), Some(0));
@@ -185,4 +189,25 @@ fn two_processes_on_one_store_write_nothing_twice() {
     assert_eq!(crate::events::events(world.server(), &people).len(), 72);
     assert_eq!(crate::events::twice(world.server(), &people), None);
     assert_eq!(world.server().count("PUT"), 72, "each item was written once");
+}
+
+#[test]
+fn demo_shows_a_feed_and_goes_on_changing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = crate::world::binary();
+    command.args(["demo", "--listen", "127.0.0.1:0", "--employees", "8", "--weeks", "2"]);
+    command.env("TMPDIR", folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let said = BufReader::new(child.stdout.take().unwrap()).lines();
+    let url = said.map_while(Result::ok).find(|line| line.starts_with("http://")).unwrap();
+    let address = url.trim_start_matches("http://").split('/').next().unwrap();
+    let (status, body) = get(address, path_of(&url));
+    assert_eq!(status, 200);
+    assert!(body.contains("BEGIN:VEVENT"), "{body}");
+    let mut talk = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let change = talk.find(|line| line.contains(" requests, ")).unwrap();
+    assert!(!change.contains(" 0 requests"), "{change}");
+    signal(&child, "-INT");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left behind");
 }
