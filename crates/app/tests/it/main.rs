@@ -10,6 +10,5 @@ mod feeds;
 mod generated;
 mod guard;
 mod messages;
-mod quick;
 mod servers;
 mod world;

@@ -1,3 +1,0 @@
-//! Short trials on real servers and of killed processes.
-
-mod servers;
