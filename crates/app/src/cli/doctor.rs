@@ -1,16 +1,18 @@
 //! `rotabridge doctor`: connects to everything, writes nothing, says what is wrong.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use clap::Args;
 use connectors::{ConnectionContext, ConnectionError};
+use engine::plan::guard::GuardRefusal;
 use engine::port::{Finding, FindingLevel};
 use secrecy::ExposeSecret;
 
 use super::Session;
 use super::plan::survey;
 use crate::config::Config;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, guard_message};
 use crate::output::Output;
 use crate::wiring::{Opening, Works};
 
@@ -58,9 +60,9 @@ async fn store_finding(config: &Config) -> Finding {
     };
     let needed = store::SCHEMA_VERSION;
     match found {
-        Ok(0) => {
+        Ok(0) => missing_folder(config).unwrap_or_else(|| {
             finding(FindingLevel::Good, "store", "is not there yet; the first `sync` makes it")
-        }
+        }),
         Ok(version) if version == needed => {
             finding(FindingLevel::Good, "store", format!("has version {version}"))
         }
@@ -77,6 +79,22 @@ async fn store_finding(config: &Config) -> Finding {
             Finding { hint, ..finding(FindingLevel::Error, "store", message) }
         }
     }
+}
+
+/// That the database file could not be made, because there is no folder for it.
+fn missing_folder(config: &Config) -> Option<Finding> {
+    let url = config.store.connect_url(&config.base).ok()?;
+    let path = PathBuf::from(url.expose_secret().strip_prefix("sqlite://")?);
+    let folder = path.parent()?;
+    let found = match std::fs::metadata(folder) {
+        Ok(it) if it.is_dir() && !it.permissions().readonly() => return None,
+        Ok(it) if it.is_dir() => "may not be written to",
+        Ok(_) => "is no folder",
+        Err(_) => "does not exist",
+    };
+    let message = format!("`{}` cannot be made: its folder {found}", path.display());
+    let hint = "make the folder, or name another place in `[store] url`".to_owned();
+    Some(Finding { hint: Some(hint), ..finding(FindingLevel::Error, "store", message) })
 }
 
 async fn connection_findings(config: &Config, session: &Session) -> Vec<Finding> {
@@ -128,12 +146,18 @@ async fn mapping_findings(works: &Works) -> Vec<Finding> {
     let mut findings = Vec::new();
     for roster in &works.rosters {
         let prepared = match works.ingest(roster) {
-            Ok(ingest) => ingest.prepare().await.map_err(Failure::from),
+            Ok(ingest) => ingest.prepare().await.map_err(Failure::from).map(|prepared| {
+                let verdict = ingest.judge(&prepared, None);
+                (prepared, verdict)
+            }),
             Err(error) => Err(error.into()),
         };
         let subject = format!("roster {}", roster.name);
         let overlay = match prepared {
-            Ok(prepared) => prepared.overlay(),
+            Ok((prepared, verdict)) => {
+                findings.extend(verdict.err().map(|refusal| would_refuse(&subject, &refusal)));
+                prepared.overlay()
+            }
             Err(failure) => {
                 let message = failure.error.to_string();
                 let hint = failure.hint;
@@ -144,7 +168,10 @@ async fn mapping_findings(works: &Works) -> Vec<Finding> {
         for mirror in works.mirrors_of(&roster.name) {
             let subject = format!("mirror {}", mirror.spec.name);
             match survey(works, mirror, &overlay).await {
-                Ok((survey, _)) => findings.extend(unmapped(&subject, &survey.unmapped)),
+                Ok((survey, refusal)) => {
+                    findings.extend(unmapped(&subject, &survey.unmapped));
+                    findings.extend(refusal.map(|refusal| would_refuse(&subject, &refusal)));
+                }
                 Err(failure) => {
                     findings.push(finding(FindingLevel::Error, subject, failure.error.to_string()))
                 }
@@ -152,6 +179,14 @@ async fn mapping_findings(works: &Works) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// What `sync` will refuse, found before it does.
+fn would_refuse(subject: &str, refusal: &GuardRefusal) -> Finding {
+    let deletions = refusal.count.deletions;
+    let hint = format!("`sync` will refuse it; if it is meant, `--allow-deletions {deletions}`");
+    let message = guard_message(refusal);
+    Finding { hint: Some(hint), ..finding(FindingLevel::Error, subject, message) }
 }
 
 fn unmapped(subject: &str, reasons: &BTreeMap<String, u64>) -> Vec<Finding> {

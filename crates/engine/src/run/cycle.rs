@@ -320,8 +320,8 @@ fn cycling<'a>(
     }
 }
 
-/// What `run_cycle` would do, without doing it. `overlay` are changes of the roster that are not
-/// in the store.
+/// What `run_cycle` would do, without doing it: looks at everything, so that nothing that is wrong
+/// goes untold. `overlay` are changes of the roster that are not in the store.
 ///
 /// # Errors
 /// When the store fails.
@@ -332,28 +332,12 @@ pub async fn survey_only(
     now: Timestamp,
     overlay: &super::survey::Overlay,
 ) -> Result<(Survey, Option<GuardRefusal>), CycleError> {
-    let options = CycleOptions::default();
-    let mut start = start(spec, store, now, options).await?;
-    let names_changed = overlay.keys().any(is_organisation);
-    if names_changed {
-        start.scope = Scope::All { window: start.window };
-    }
-    let surveyor = surveyor(spec, store, &start.window, now, false);
-    let survey = surveyor.survey_with(projector, &start.scope, overlay).await?;
-    let count = count_deletions(spec, store, &start.window, &survey).await?;
+    let window = SyncWindow::around(now, spec.past, spec.future);
+    let surveyor = surveyor(spec, store, &window, now, false);
+    let survey = surveyor.survey_with(projector, &Scope::All { window }, overlay).await?;
+    let count = count_deletions(spec, store, &window, &survey).await?;
     let refusal = judge(format!("mirror {}", spec.name), count, &spec.guard, None).err();
     Ok((survey, refusal))
-}
-
-fn is_organisation(key: &EntityKey) -> bool {
-    match key.kind {
-        domain::EntityKind::Employee
-        | domain::EntityKind::ScheduleGroup
-        | domain::EntityKind::TimeOffReason => true,
-        domain::EntityKind::Shift | domain::EntityKind::OpenShift | domain::EntityKind::TimeOff => {
-            false
-        }
-    }
 }
 
 /// What a survey would delete, and from how much: history does not count.
