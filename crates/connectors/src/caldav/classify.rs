@@ -15,7 +15,9 @@ use crate::transport::SendError;
 /// What was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
-    /// Anything that changes nothing.
+    /// Anything about the account: where its calendars are, what it may do.
+    Account,
+    /// Anything about one calendar that changes nothing.
     Read,
     /// What changed since a token.
     Changes,
@@ -32,8 +34,23 @@ pub(super) enum Asked {
 impl Asked {
     const fn writes(self) -> bool {
         match self {
-            Self::Read | Self::Changes => false,
+            Self::Account | Self::Read | Self::Changes => false,
             Self::Create | Self::Update | Self::Delete | Self::MakeCalendar => true,
+        }
+    }
+
+    /// The class of a request that the server answered by naming another place: it did nothing,
+    /// and only the operator can say whether the credentials may go there. Where that was about
+    /// one calendar, the others need not stop.
+    const fn redirected(self) -> FailureClass {
+        match self {
+            Self::Account => FailureClass::Unauthorised,
+            Self::Read
+            | Self::Changes
+            | Self::Create
+            | Self::Update
+            | Self::Delete
+            | Self::MakeCalendar => FailureClass::Forbidden,
         }
     }
 
@@ -51,9 +68,7 @@ pub(super) fn class_of_error(asked: Asked, error: &CallError) -> FailureClass {
     match error {
         CallError::Send(SendError::NotSent { .. }) => FailureClass::Unavailable,
         CallError::Send(SendError::Unanswered { .. }) => asked.unanswered(),
-        // The server did nothing but name another place, and only the operator can say whether
-        // the credentials may go there.
-        CallError::Redirected { .. } => FailureClass::Unauthorised,
+        CallError::Redirected { .. } => asked.redirected(),
         CallError::Unsendable { .. } => FailureClass::Bug,
     }
 }
@@ -72,7 +87,7 @@ pub(super) fn class_of(
         }
         Some(Condition::UidConflict { .. }) => FailureClass::Duplicate { at: None },
         Some(Condition::ValidSyncToken) => FailureClass::DeltaExpired,
-        Some(Condition::NeedPrivileges) => FailureClass::Unauthorised,
+        Some(Condition::NeedPrivileges) => FailureClass::Forbidden,
         Some(Condition::SupportedReport | Condition::MatchesWithinLimits) => {
             FailureClass::Unsupported
         }
@@ -92,7 +107,7 @@ fn class_of_status(asked: Asked, status: u16) -> FailureClass {
         // 410 (specs/caldav-server-matrix.json, `sync-token.invalid-token`). If it was something
         // else, the listing in full that follows will meet it again.
         (Asked::Changes, 400 | 403 | 409 | 410 | 412 | 500) => FailureClass::DeltaExpired,
-        (_, 402 | 403) => FailureClass::Unauthorised,
+        (_, 402 | 403) => FailureClass::Forbidden,
         (Asked::Update | Asked::Delete, 404 | 410) => FailureClass::Missing,
         (Asked::MakeCalendar, 404 | 409 | 410) => FailureClass::Refused,
         (Asked::Create | Asked::Update, 409) | (_, 404 | 410) => FailureClass::CalendarMissing,
@@ -102,7 +117,7 @@ fn class_of_status(asked: Asked, status: u16) -> FailureClass {
         (_, 408 | 500..) => asked.unanswered(),
         // "Accepted" and its like: it may be done, or be done later.
         (_, 200..300) if asked.writes() => FailureClass::Unknown,
-        (_, 300..400) => FailureClass::Unauthorised,
+        (_, 300..400) => asked.redirected(),
         (_, 400..500) if asked.writes() => FailureClass::Refused,
         (_, _) => FailureClass::Bug,
     }

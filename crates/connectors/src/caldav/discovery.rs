@@ -107,7 +107,7 @@ impl CaldavTarget {
 
     fn discovering(&self) -> Doing<'_> {
         Doing {
-            asked: Asked::Read,
+            asked: Asked::Account,
             verb: "find the calendars of connection",
             place: self.setup.connection.as_str(),
         }
@@ -212,8 +212,8 @@ impl Report {
             (FailureClass::Unauthorised, Some(401)) => {
                 "check `username` and `password_file`; many servers want an app password"
             }
-            (FailureClass::Unauthorised, Some(_)) => "check what the account may do at `url`",
-            (FailureClass::Unauthorised, None) => "check `url`",
+            (FailureClass::Forbidden, _) => "check what the account may do at `url`",
+            (FailureClass::Unauthorised, _) => "check `url`",
             (FailureClass::Unavailable, _) => {
                 "check that the server runs, and `url`; a private certificate needs `ca_file`"
             }

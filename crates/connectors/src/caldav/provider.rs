@@ -181,7 +181,12 @@ impl CaldavTarget {
                     failure.class = class_beside_calendar(doing.asked, status);
                 }
                 // Not applied, that much is sure; what it was shows at the next attempt.
-                Err(_) => failure.class = FailureClass::Unavailable,
+                Err(asking) => {
+                    failure.class = match asking.class {
+                        FailureClass::Throttled { .. } | FailureClass::Unauthorised => asking.class,
+                        _ => FailureClass::Unavailable,
+                    };
+                }
             }
         }
         failure

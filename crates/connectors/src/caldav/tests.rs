@@ -113,14 +113,16 @@ fn only_strong_etags_are_etags() {
 
 #[test]
 fn refusals_are_classified_once() {
-    use Asked::{Changes, Create, Delete, MakeCalendar, Read, Update};
+    use Asked::{Account, Changes, Create, Delete, MakeCalendar, Read, Update};
     use FailureClass::{
-        Bug, CalendarMissing, DeltaExpired, Missing, Precondition, Refused, Unauthorised,
-        Unavailable, Unknown, Unsupported,
+        Bug, CalendarMissing, DeltaExpired, Forbidden, Missing, Precondition, Refused,
+        Unauthorised, Unavailable, Unknown, Unsupported,
     };
     let table = [
-        (&[Read, Changes, Create, Update, Delete, MakeCalendar][..], &[401][..], Unauthorised),
-        (&[Read, Create, Update, Delete, MakeCalendar], &[403, 302, 307], Unauthorised),
+        (&[Account, Read, Changes, Create, Update, Delete, MakeCalendar][..], &[401][..], Unauthorised),
+        (&[Read, Create, Update, Delete, MakeCalendar], &[402, 403, 302, 307], Forbidden),
+        (&[Account], &[302, 307], Unauthorised),
+        (&[Account], &[402, 403], Forbidden),
         (&[Changes], &[400, 403, 409, 410, 412, 500], DeltaExpired),
         (&[Read, Changes, Create], &[404], CalendarMissing),
         (&[Create, Update], &[409], CalendarMissing),
@@ -173,7 +175,7 @@ fn a_named_precondition_says_more_than_the_status() {
         check(Asked::Update, status, other(), FailureClass::Refused);
         check(Asked::Changes, status, Condition::ValidSyncToken, FailureClass::DeltaExpired);
     }
-    check(Asked::Create, 403, Condition::NeedPrivileges, FailureClass::Unauthorised);
+    check(Asked::Create, 403, Condition::NeedPrivileges, FailureClass::Forbidden);
     check(Asked::Create, 507, Condition::QuotaNotExceeded, FailureClass::Unavailable);
     check(Asked::Read, 403, Condition::SupportedReport, FailureClass::Unsupported);
     check(Asked::Read, 507, Condition::MatchesWithinLimits, FailureClass::Unsupported);
