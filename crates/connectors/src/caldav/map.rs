@@ -242,30 +242,35 @@ pub(super) fn object(uid: &str, item: &Item) -> Option<(Vec<u8>, Fingerprint)> {
     Some((bytes, ical::representable(event).fingerprint()))
 }
 
-/// The entity that stands behind an item, as it is known without reading the item.
+/// What is known of an item without reading it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Expected<'a> {
+    /// The mirror that asks.
     pub mirror: &'a MirrorName,
+    /// Where the item stands.
     pub calendar: &'a CalendarKey,
-    pub key: &'a EntityKey,
-    pub generation: u32,
+    /// The entity that should stand behind it, and its generation.
+    pub entity: Option<(&'a EntityKey, u32)>,
 }
 
 /// What a stored object shows.
 ///
-/// Its origin is its tag, or, for a server that drops unknown properties, what its `UID` says: if
-/// that is the one we would give to `expected`, it is ours. Then the entity's fingerprint is not
-/// known, and all zeros stand for it.
+/// Its origin is the tag of an event whose `UID` is the one that the tag's mirror would give here:
+/// clients copy events with every property they find, under a `UID` of their own, and such a copy
+/// is no more ours than a tag that somebody made up. For a server that drops unknown properties,
+/// the `UID` says it alone: if it is the one that we would give to the expected entity, the item
+/// is ours. Then the entity's fingerprint is not known, and all zeros stand for it.
 pub(super) fn remote_item(
     remote_id: RemoteId,
     etag: Option<ETag>,
     bytes: &[u8],
-    expected: Option<Expected<'_>>,
+    expected: Expected<'_>,
 ) -> RemoteItem {
+    let Expected { mirror, calendar, entity } = expected;
     let events = ical::read_object(bytes).unwrap_or_default();
-    let tagged = events.iter().find_map(|event| event.origin.clone());
-    let origin = tagged.or_else(|| {
-        let Expected { mirror, calendar, key, generation } = expected?;
+    let tagged = events.iter().find_map(|event| own_tag(event, calendar));
+    let origin = tagged.cloned().or_else(|| {
+        let (key, generation) = entity?;
         let ours = uid(mirror, calendar, key, generation);
         let same = |event: &ReadEvent| event.uid.as_deref() == Some(ours.as_str());
         events.iter().any(same).then(|| OriginTag {
@@ -275,7 +280,17 @@ pub(super) fn remote_item(
             entity: Fingerprint::from_bytes([0; 16]),
         })
     });
-    RemoteItem { remote_id, etag, origin, fingerprint: fingerprint(&events) }
+    let ends = events.iter().filter_map(|event| event.event.as_ref().ok());
+    let ends_at = ends.map(|event| event.span.is_over_at()).max();
+    RemoteItem { remote_id, etag, origin, fingerprint: fingerprint(&events), ends_at }
+}
+
+/// The tag of an event, if the event's `UID` proves it.
+fn own_tag<'e>(event: &'e ReadEvent, calendar: &CalendarKey) -> Option<&'e OriginTag> {
+    let tag = event.origin.as_ref()?;
+    let OriginTag { mirror, key, generation, entity: _ } = tag;
+    let proof = uid(mirror, calendar, key, *generation);
+    (event.uid.as_deref() == Some(proof.as_str())).then_some(tag)
 }
 
 /// What one plain event shows; several, recurring or cancelled ones are beyond our terms.

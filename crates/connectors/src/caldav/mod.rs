@@ -10,7 +10,8 @@
 //!   settled by looking, and nothing is overwritten unseen. Without a strong etag nothing is
 //!   written at all;
 //! - a write that failed says whether the server may have applied it; nothing is sent twice;
-//! - an item is ours by its `X-ROTABRIDGE-ORIGIN`, or, from servers that drop it, by its `UID`.
+//! - an item is ours by its `X-ROTABRIDGE-ORIGIN` and the `UID` that goes with it, or, from servers
+//!   that drop the tag, by its `UID` alone. A copy under another `UID` is somebody else's.
 //!
 //! Quirks, each handled where it is met:
 //! - sync-collection is missing (GMX, posteo, robur), or its answer is cut short with 507

@@ -10,7 +10,8 @@ use std::sync::atomic::Ordering;
 use domain::CalendarKey;
 use domain::limits::{LIST_PAGES_MAX, MULTIGET_ITEMS_MAX};
 use engine::port::{
-    DeltaToken, ETag, Failure, FailureClass, ListEntry, Listing, Probe, RemoteId, Sighting,
+    DeltaToken, ETag, Failure, FailureClass, ListEntry, Listing, Probe, RemoteId, RemoteItem,
+    Sighting,
 };
 use http::header::ETAG;
 
@@ -57,6 +58,7 @@ impl CaldavTarget {
         // The token of a cut first answer skips the rest on Stalwart, so pages come second.
         match self.members(calendar, &collection).await {
             Ok(page) if !page.is_cut => Ok(listing(page.members, page.token, true)),
+            Err(failure) if matches!(failure.class, FailureClass::Throttled { .. }) => Err(failure),
             Ok(_) | Err(_) => {
                 let (members, token) = self.remaining(calendar, &collection, first).await?;
                 Ok(listing(members, token, true))
@@ -216,13 +218,9 @@ impl CaldavTarget {
         remote_id.clone().or_else(derived)
     }
 
-    fn expected<'a>(&'a self, calendar: &'a CalendarKey, probe: &'a Probe) -> Option<Expected<'a>> {
-        Some(Expected {
-            mirror: &self.setup.mirror,
-            calendar,
-            key: probe.key.as_ref()?,
-            generation: probe.generation,
-        })
+    fn expected<'a>(&'a self, calendar: &'a CalendarKey, probe: &'a Probe) -> Expected<'a> {
+        let entity = probe.key.as_ref().map(|key| (key, probe.generation));
+        Expected { mirror: &self.setup.mirror, calendar, entity }
     }
 
     /// Many objects in one request. What the answer leaves out, or tells without a strong etag,
@@ -277,7 +275,7 @@ impl CaldavTarget {
         calendar: &CalendarKey,
         collection: &str,
         id: RemoteId,
-        expected: Option<Expected<'_>>,
+        expected: Expected<'_>,
     ) -> Result<Sighting, Failure> {
         let doing = items_of(calendar);
         let path = map::item_path(collection, &id);
@@ -291,6 +289,9 @@ impl CaldavTarget {
                 Ok(Sighting::Present(item))
             }
             404 | 410 => Ok(Sighting::Absent),
+            // One object that the server cannot or will not give is no reason to give up the
+            // calendar: it is there, and nothing is known of it.
+            403 | 406 | 415 | 422 | 500 => Ok(Sighting::Present(unreadable(id))),
             _ => Err(self.refused(doing, &answer)),
         }
     }
@@ -328,4 +329,9 @@ fn listing(members: Vec<(RemoteId, State)>, next: Option<DeltaToken>, full: bool
         }
     }
     Listing { entries, removed, next, full }
+}
+
+/// An object that stands there and cannot be read: whose it is, only the ledger knows.
+fn unreadable(remote_id: RemoteId) -> RemoteItem {
+    RemoteItem { remote_id, etag: None, origin: None, fingerprint: None, ends_at: None }
 }

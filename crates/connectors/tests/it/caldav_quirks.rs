@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use domain::CalendarKey;
+use domain::{CalendarKey, OriginTag};
 use engine::port::{DeltaToken, FailureClass, FindingLevel, Probe, RemoteId, Sighting};
 use simulators::caldav::{
     CaldavServer, Making, Options, Rewriting, SyncSupport, UidCheck, WellKnown,
@@ -75,6 +75,67 @@ fn what_others_changed_is_seen_to_be_changed() {
         assert_eq!(seen.fingerprint, None, "{beyond}");
         assert!(seen.origin.is_some());
     }
+}
+
+/// What an object that somebody else put into the calendar says of its origin.
+fn origin_of(stage: &Stage, text: String) -> Option<OriginTag> {
+    stage.server.put_object("anna/", "copy.ics", text);
+    let probes = [None, Some(shift_key("a"))].map(|key| Probe {
+        key,
+        generation: 0,
+        remote_id: Some(RemoteId("copy.ics".into())),
+    });
+    let [unasked, asked] = probes.map(|probe| match look(stage, probe) {
+        Sighting::Present(seen) => seen.origin,
+        Sighting::Absent => panic!("it is there"),
+    });
+    assert_eq!(unasked, asked);
+    asked
+}
+
+#[test]
+fn a_copy_of_an_item_is_somebody_elses() {
+    let stage = Stage::new(Options { uid_check: UidCheck::None, ..Options::default() });
+    let ours = item("a", "Late");
+    let written = stage.create(&ours).unwrap();
+    let uid = written.remote_id.0.replace(".ics", "");
+    let bytes = stage.server.objects("anna/").remove(&written.remote_id.0).unwrap();
+    let text = String::from_utf8(bytes.to_vec()).unwrap();
+    assert!(text.contains("X-ROTABRIDGE-ORIGIN"));
+    assert_eq!(origin_of(&stage, text.replace(&uid, "copied-by-a-client")), None);
+    // The tag of one event proves nothing about another one of the same object.
+    let (_, event) = text.split_once("BEGIN:VEVENT").unwrap();
+    let (event, _) = event.split_once("END:VEVENT").unwrap();
+    let untagged: Vec<_> = event.lines().filter(|it| !it.starts_with(['X', ' '])).collect();
+    let beside = text.replace(&uid, "copied-by-a-client").replace(
+        "END:VCALENDAR",
+        &format!("BEGIN:VEVENT{}\r\nEND:VEVENT\r\nEND:VCALENDAR", untagged.join("\r\n")),
+    );
+    stage.server.put_object("anna/", "copy.ics", beside);
+    let unasked = look(&stage, at(&RemoteId("copy.ics".into())));
+    assert!(matches!(unasked, Sighting::Present(seen) if seen.origin.is_none()));
+    // The item itself, under another name, is still ours.
+    assert_eq!(origin_of(&stage, text), Some(ours.origin));
+}
+
+#[test]
+fn a_made_up_tag_is_somebody_elses() {
+    let stage = Stage::new(Options::default());
+    let mine = item("never-in-the-roster", "Late").origin;
+    let tagged = |uid: &str, tag: &OriginTag| {
+        let line = format!("X-ROTABRIDGE-ORIGIN:{tag}\r\nSUMMARY");
+        foreign(uid).replace("SUMMARY", &line)
+    };
+    assert_eq!(origin_of(&stage, tagged("1", &mine)), None);
+    let elsewhere = CalendarKey::new("berta/").unwrap();
+    let name = stage.target.remote_id(&elsewhere, &mine.key, 0).unwrap();
+    let uid = name.0.replace(".ics", "");
+    assert_eq!(origin_of(&stage, tagged(&uid, &mine)), None, "of another calendar");
+    let name = stage.target.remote_id(&stage.calendar, &mine.key, 0).unwrap();
+    let uid = name.0.replace(".ics", "");
+    let later = OriginTag { generation: 1, ..mine.clone() };
+    assert_eq!(origin_of(&stage, tagged(&uid, &later)), None, "of another generation");
+    assert_eq!(origin_of(&stage, tagged(&uid, &mine)), Some(mine));
 }
 
 #[test]
@@ -162,7 +223,7 @@ fn a_server_that_makes_no_calendars_is_named_with_its_answer() {
     let stage = Stage::new(Options { making: Making::Refused, ..Options::default() });
     let calendar = CalendarKey::new("berta/").unwrap();
     let failure = run(stage.target.open(&calendar)).unwrap_err();
-    let expected = "cannot make the calendar `berta/`: HTTP 403: Forbidden (unauthorised)";
+    let expected = "cannot make the calendar `berta/`: HTTP 403: Forbidden (forbidden)";
     assert_eq!(failure.to_string(), expected);
 }
 
@@ -191,7 +252,7 @@ fn an_account_that_may_only_read_is_told_by_check_and_refused_by_class() {
     let bad = findings.iter().find(|it| it.level == FindingLevel::Error);
     assert!(bad.unwrap().message.contains("may not write"), "{findings:?}");
     let failure = stage.create(&item("a", "Late")).unwrap_err();
-    assert_eq!(failure.class, FailureClass::Unauthorised);
+    assert_eq!(failure.class, FailureClass::Forbidden);
 }
 
 #[test]
