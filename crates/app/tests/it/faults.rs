@@ -75,7 +75,8 @@ fn nothing_is_sent_while_the_server_asks_to_wait() {
     let rows = rows(2, 10);
     world.roster(&csv(&rows));
     world.server().set_faults([Fault::on("PUT").skip(4).times(3).then(What::throttled(1))]);
-    world.sync(0);
+    let run = world.run(&["sync"]).exits(0);
+    run.says("mirror ward-caldav: throttled by the server, continues in 1 s");
     let log = world.server().requests();
     let throttled: Vec<usize> =
         (0..log.len()).filter(|index| log[*index].status == Some(429)).collect();
