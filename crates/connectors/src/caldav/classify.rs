@@ -68,6 +68,12 @@ pub(super) fn class_of_error(asked: Asked, error: &CallError) -> FailureClass {
     match error {
         CallError::Send(SendError::NotSent { .. }) => FailureClass::Unavailable,
         CallError::Send(SendError::Unanswered { .. }) => asked.unanswered(),
+        // A write may have been applied, whatever was said at length. A read would be answered
+        // like this again.
+        CallError::Send(SendError::TooLarge { .. }) => match asked.writes() {
+            true => FailureClass::Unknown,
+            false => FailureClass::Refused,
+        },
         CallError::Redirected { .. } => asked.redirected(),
         CallError::Unsendable { .. } => FailureClass::Bug,
     }

@@ -2,7 +2,8 @@
 //!
 //! Credentials go to the host that the operator named and to no other, and neither does anything
 //! else. On that host a redirect is followed with the same method and body (RFC 6764 §5 and iCloud
-//! need it); a redirected request was not acted on, so this repeats nothing.
+//! need it); a redirected request was not acted on, so this repeats nothing. All of that together
+//! has the time of one request.
 
 use bytes::Bytes;
 use domain::limits::REDIRECTS_MAX;
@@ -163,13 +164,14 @@ impl Client {
         let method =
             Method::from_bytes(method.as_bytes()).map_err(|e| unsendable(e.to_string()))?;
         let mut path = path.to_owned();
+        let deadline = self.http.deadline();
         for _ in 0..=REDIRECTS_MAX {
             let mut request = Request::new(Full::new(body.clone()));
             *request.method_mut() = method.clone();
             *request.uri_mut() =
                 Uri::try_from(path.as_str()).map_err(|e| unsendable(e.to_string()))?;
             *request.headers_mut() = headers.clone();
-            let answer = self.http.send(request).await.map_err(CallError::Send)?;
+            let answer = self.http.send_until(deadline, request).await.map_err(CallError::Send)?;
             if !matches!(answer.status.as_u16(), 301 | 302 | 307 | 308) {
                 return Ok((answer, path));
             }

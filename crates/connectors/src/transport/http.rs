@@ -20,7 +20,7 @@ use domain::limits::{CONNECT_TIMEOUT, CONNECTION_IDLE_MAX, RESPONSE_BYTES_MAX};
 use http::header::HOST;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
@@ -56,6 +56,12 @@ pub enum SendError {
     Unanswered {
         /// What went wrong.
         detail: String,
+    },
+    /// The other side answered, with more than [`RESPONSE_BYTES_MAX`]; asked again, it would again.
+    #[error("HTTP {status}, with a body of more than {RESPONSE_BYTES_MAX} bytes")]
+    TooLarge {
+        /// What it answered.
+        status: StatusCode,
     },
 }
 
@@ -143,13 +149,30 @@ impl HttpClient {
         self.sent.load(Ordering::Relaxed)
     }
 
+    /// When a request that starts now has to be answered.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        Instant::now() + self.options.timeout
+    }
+
     /// Sends one request once, and reads the whole answer. The URI of `request` is a path.
     ///
     /// # Errors
     /// [`SendError`]; never for a status.
-    pub async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<Answer, SendError> {
+    pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Answer, SendError> {
+        self.send_until(self.deadline(), request).await
+    }
+
+    /// The same, for one of several requests that share a [`Self::deadline`].
+    ///
+    /// # Errors
+    /// [`SendError`]; never for a status.
+    pub async fn send_until(
+        &self,
+        deadline: Instant,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<Answer, SendError> {
         request.headers_mut().insert(HOST, self.host_header.clone());
-        let deadline = Instant::now() + self.options.timeout;
         while let Some(mut connection) = self.take_idle() {
             if connection.ready(deadline).await {
                 match self.exchange(connection, request, deadline).await {
@@ -279,22 +302,36 @@ impl Connection {
             }
         })?;
         let (parts, body) = response.into_parts();
-        let body = drive(driver, collect(body)).await.map_err(|detail| {
-            Unsent::Lost(SendError::Unanswered {
-                detail: format!("HTTP {}, and then {detail}", parts.status.as_u16()),
+        let status = parts.status;
+        let body = drive(driver, collect(body)).await.map_err(|lost| {
+            Unsent::Lost(match lost {
+                Uncollected::TooLarge => SendError::TooLarge { status },
+                Uncollected::Broken(detail) => SendError::Unanswered {
+                    detail: format!("HTTP {}, and then {detail}", status.as_u16()),
+                },
             })
         })?;
-        Ok(Answer { status: parts.status, headers: parts.headers, body })
+        Ok(Answer { status, headers: parts.headers, body })
     }
 }
 
-async fn collect(mut body: Incoming) -> Result<Bytes, String> {
+/// Why a body is not whole.
+enum Uncollected {
+    TooLarge,
+    Broken(String),
+}
+
+async fn collect(mut body: Incoming) -> Result<Bytes, Uncollected> {
+    // `Content-Length`, where there is one.
+    if body.size_hint().lower() > RESPONSE_BYTES_MAX as u64 {
+        return Err(Uncollected::TooLarge);
+    }
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| describe(&error))?;
+        let frame = frame.map_err(|error| Uncollected::Broken(describe(&error)))?;
         if let Ok(data) = frame.into_data() {
             if whole.len() + data.len() > RESPONSE_BYTES_MAX {
-                return Err(format!("a body of more than {RESPONSE_BYTES_MAX} bytes"));
+                return Err(Uncollected::TooLarge);
             }
             whole.extend_from_slice(&data);
         }
