@@ -81,7 +81,8 @@ impl CaldavTarget {
         if answer.status.as_u16() != 207 {
             return Err(self.refused(doing, &answer));
         }
-        let told = wire::multistatus(&answer.body)
+        let told = wire::read_multistatus(answer.body)
+            .await
             .map_err(|error| Failure { status: Some(207), ..doing.bug(error) })?;
         let first = told.responses.into_iter().next();
         Ok(first.map(|response| (response.properties, at)))

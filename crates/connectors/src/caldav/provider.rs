@@ -202,7 +202,7 @@ impl CaldavTarget {
             404 | 410 => return Ok(Kind::Missing),
             _ => return Err(self.refused(doing, &answer)),
         }
-        let found = wire::multistatus(&answer.body).map_err(|error| doing.bug(error))?;
+        let found = wire::read_multistatus(answer.body).await.map_err(|error| doing.bug(error))?;
         Ok(match found.responses.first() {
             Some(response) if response.properties.is_calendar => Kind::Calendar,
             Some(response) if matches!(response.status, Some(404 | 410)) => Kind::Missing,
@@ -260,10 +260,12 @@ impl Doing<'_> {
         Failure { class, operation: self.operation(), status: None, detail: detail.to_string() }
     }
 
-    /// Nothing is written that could overwrite what we have not seen.
+    /// Nothing is written that could overwrite what we have not seen. Whoever asks for it has
+    /// looked already, so looking again gives no etag either.
     fn without_etag(&self) -> Failure {
-        let detail = "no strong etag is known, so nothing was sent";
-        self.failure(FailureClass::Precondition, detail)
+        let detail = "the server gives no strong etag for the item, \
+            so what stands there cannot be replaced or deleted safely; nothing was sent";
+        self.failure(FailureClass::Refused, detail)
     }
 }
 

@@ -16,11 +16,11 @@ use engine::port::{
 use http::header::ETAG;
 
 use super::classify::Asked;
-use super::client::Depth;
+use super::client::{CallError, Depth};
 use super::map::{self, Expected, Member};
 use super::provider::{CaldavTarget, Doing};
-use super::wire;
-use crate::transport::Answer;
+use super::wire::{self, Condition};
+use crate::transport::{Answer, SendError};
 
 /// What one answer says of the members of a collection.
 struct Page {
@@ -46,14 +46,13 @@ impl CaldavTarget {
         let first = match self.changes(calendar, &collection, None).await {
             Ok(page) if !page.is_cut => return Ok(listing(page.members, page.token, true)),
             Ok(page) => page,
-            Err(failure) if is_about_the_report(&failure) => {
+            Err(Unlisted { failure, lacks_report }) if is_about_the_report(&failure) => {
                 let page = self.members(calendar, &collection).await?;
                 // A listing worked, so it was the report that did not.
-                let lasting = !matches!(failure.status, Some(500..));
-                self.sync_unsupported.fetch_or(lasting, Ordering::Relaxed);
+                self.sync_unsupported.fetch_or(lacks_report, Ordering::Relaxed);
                 return Ok(listing(page.members, None, true));
             }
-            Err(failure) => return Err(failure),
+            Err(Unlisted { failure, .. }) => return Err(failure),
         };
         // The token of a cut first answer skips the rest on Stalwart, so pages come second.
         match self.members(calendar, &collection).await {
@@ -81,10 +80,10 @@ impl CaldavTarget {
         }
         let page = match self.changes(calendar, &collection, Some(since)).await {
             Ok(page) => page,
-            Err(failure) if failure.class == FailureClass::Unsupported => {
+            Err(Unlisted { failure, .. }) if failure.class == FailureClass::Unsupported => {
                 return expired("the server does not answer sync-collection any more");
             }
-            Err(failure) => return Err(failure),
+            Err(Unlisted { failure, .. }) => return Err(failure),
         };
         if page.is_cut && page.token.as_ref() == Some(since) {
             return expired("the server repeats itself");
@@ -123,7 +122,7 @@ impl CaldavTarget {
         calendar: &CalendarKey,
         collection: &str,
         since: Option<&DeltaToken>,
-    ) -> Result<Page, Failure> {
+    ) -> Result<Page, Unlisted> {
         let mut doing = changes_of(calendar);
         if since.is_none() {
             doing.asked = Asked::Read;
@@ -132,7 +131,8 @@ impl CaldavTarget {
         let body = wire::sync_collection(token);
         let sent = self.setup.client.report(collection, body).await;
         let answer = sent.map_err(|error| self.lost(doing, &error))?;
-        self.page(doing, collection, &answer)
+        let page = self.page(doing, collection, answer.clone()).await;
+        page.map_err(|failure| Unlisted { failure, lacks_report: lacks_report(&answer) })
     }
 
     /// All members and their etags, by plain WebDAV.
@@ -141,14 +141,20 @@ impl CaldavTarget {
         let client = &self.setup.client;
         let sent = client.propfind(collection, Depth::Members, wire::PROPFIND_MEMBERS).await;
         let (answer, _) = sent.map_err(|error| self.lost(doing, &error))?;
-        self.page(doing, collection, &answer)
+        self.page(doing, collection, answer).await
     }
 
-    fn page(&self, doing: Doing<'_>, collection: &str, answer: &Answer) -> Result<Page, Failure> {
+    async fn page(
+        &self,
+        doing: Doing<'_>,
+        collection: &str,
+        answer: Answer,
+    ) -> Result<Page, Failure> {
         if answer.status.as_u16() != 207 {
-            return Err(self.refused(doing, answer));
+            return Err(self.refused(doing, &answer));
         }
-        let told = wire::multistatus(&answer.body)
+        let told = wire::read_multistatus(answer.body)
+            .await
             .map_err(|error| Failure { status: Some(207), ..doing.bug(error) })?;
         let mut page = Page {
             members: Vec::with_capacity(told.responses.len()),
@@ -185,9 +191,14 @@ impl CaldavTarget {
     ) -> Result<Vec<Sighting>, Failure> {
         let collection = self.collection(calendar).await?;
         let mut sightings = Vec::with_capacity(probes.len());
-        for chunk in probes.chunks(MULTIGET_ITEMS_MAX) {
+        let mut chunks: Vec<_> = probes.chunks(MULTIGET_ITEMS_MAX).rev().collect();
+        while let Some(chunk) = chunks.pop() {
             let places: Vec<_> = chunk.iter().map(|it| self.place_of(calendar, it)).collect();
-            let mut told = self.multiget(calendar, &collection, &places).await?;
+            let Some(mut told) = self.multiget(calendar, &collection, &places).await? else {
+                let (first, rest) = chunk.split_at(chunk.len() / 2);
+                chunks.extend([rest, first]);
+                continue;
+            };
             for (probe, place) in chunk.iter().zip(places) {
                 let Some(id) = place else {
                     sightings.push(Sighting::Absent);
@@ -196,6 +207,7 @@ impl CaldavTarget {
                 let expected = self.expected(calendar, probe);
                 sightings.push(match told.remove(&id) {
                     Some(Told::Absent) => Sighting::Absent,
+                    Some(Told::TooLarge) => Sighting::Present(unreadable(id)),
                     Some(Told::Object { etag, data }) => Sighting::Present(map::remote_item(
                         id,
                         Some(etag),
@@ -224,32 +236,43 @@ impl CaldavTarget {
     }
 
     /// Many objects in one request. What the answer leaves out, or tells without a strong etag,
-    /// is not in the result, and neither is anything when the server does not know the report.
+    /// is not in the result, and neither is anything when the server does not answer the report.
+    /// `None` when the answer is too large and fewer objects have to be asked for.
     async fn multiget(
         &self,
         calendar: &CalendarKey,
         collection: &str,
         places: &[Option<RemoteId>],
-    ) -> Result<HashMap<RemoteId, Told>, Failure> {
+    ) -> Result<Option<HashMap<RemoteId, Told>>, Failure> {
         let doing = items_of(calendar);
         let ids = places.iter().flatten();
         let paths: Vec<_> = ids.map(|id| map::item_path(collection, id)).collect();
         let mut told = HashMap::with_capacity(paths.len());
         if paths.is_empty() || self.multiget_unsupported.load(Ordering::Relaxed) {
-            return Ok(told);
+            return Ok(Some(told));
         }
         let body = wire::calendar_multiget(paths.iter().map(String::as_str));
-        let sent = self.setup.client.report(collection, body).await;
-        let answer = sent.map_err(|error| self.lost(doing, &error))?;
+        let answer = match self.setup.client.report(collection, body).await {
+            Ok(answer) => answer,
+            Err(CallError::Send(SendError::TooLarge { .. })) => match places {
+                [Some(id)] => {
+                    told.insert(id.clone(), Told::TooLarge);
+                    return Ok(Some(told));
+                }
+                _ => return Ok(None),
+            },
+            Err(error) => return Err(self.lost(doing, &error)),
+        };
         match answer.status.as_u16() {
             207 => {}
             400 | 403 | 405 | 415 | 501 => {
-                self.multiget_unsupported.store(true, Ordering::Relaxed);
-                return Ok(told);
+                let lasting = lacks_report(&answer);
+                self.multiget_unsupported.fetch_or(lasting, Ordering::Relaxed);
+                return Ok(Some(told));
             }
             _ => return Err(self.refused(doing, &answer)),
         }
-        let answer = wire::multistatus(&answer.body).map_err(|error| doing.bug(error))?;
+        let answer = wire::read_multistatus(answer.body).await.map_err(|error| doing.bug(error))?;
         for response in answer.responses {
             let Member::Object(id) = map::member(collection, &response.href) else {
                 continue;
@@ -267,7 +290,7 @@ impl CaldavTarget {
                 (_, None) => {}
             }
         }
-        Ok(told)
+        Ok(Some(told))
     }
 
     async fn get(
@@ -279,8 +302,13 @@ impl CaldavTarget {
     ) -> Result<Sighting, Failure> {
         let doing = items_of(calendar);
         let path = map::item_path(collection, &id);
-        let sent = self.setup.client.get(&path).await;
-        let answer = sent.map_err(|error| self.lost(doing, &error))?;
+        let answer = match self.setup.client.get(&path).await {
+            Ok(answer) => answer,
+            Err(CallError::Send(SendError::TooLarge { status })) if status.is_success() => {
+                return Ok(Sighting::Present(unreadable(id)));
+            }
+            Err(error) => return Err(self.lost(doing, &error)),
+        };
         match answer.status.as_u16() {
             200 => {
                 let etag = answer.headers.get(ETAG).and_then(|it| it.to_str().ok());
@@ -300,7 +328,39 @@ impl CaldavTarget {
 /// What a multiget told of one item.
 enum Told {
     Absent,
-    Object { etag: ETag, data: String },
+    Object {
+        etag: ETag,
+        data: String,
+    },
+    /// It alone is more than is read.
+    TooLarge,
+}
+
+/// Why a sync-collection report gave no page.
+struct Unlisted {
+    failure: Failure,
+    /// Whether the server has no such report at all.
+    lacks_report: bool,
+}
+
+impl From<Failure> for Unlisted {
+    fn from(failure: Failure) -> Self {
+        Self { failure, lacks_report: false }
+    }
+}
+
+impl From<Unlisted> for Failure {
+    fn from(Unlisted { failure, .. }: Unlisted) -> Self {
+        failure
+    }
+}
+
+/// Whether an answer says that the server does not have the report, for any calendar and any
+/// items. Other refusals of it (400, 403, 415) can be about what was asked for this time.
+fn lacks_report(answer: &Answer) -> bool {
+    matches!(answer.status.as_u16(), 405 | 501)
+        || (answer.status.is_client_error()
+            && wire::condition(&answer.body) == Some(Condition::SupportedReport))
 }
 
 fn changes_of(calendar: &CalendarKey) -> Doing<'_> {

@@ -201,6 +201,21 @@ fn silence_is_unknown_only_for_what_may_have_been_written() {
 }
 
 #[test]
+fn an_answer_that_is_too_large_is_not_waited_for_again() {
+    let status = http::StatusCode::MULTI_STATUS;
+    let too_large = CallError::Send(SendError::TooLarge { status });
+    for (asked, expected) in [
+        (Asked::Account, FailureClass::Refused),
+        (Asked::Read, FailureClass::Refused),
+        (Asked::Changes, FailureClass::Refused),
+        (Asked::Create, FailureClass::Unknown),
+        (Asked::Delete, FailureClass::Unknown),
+    ] {
+        assert_eq!(class_of_error(asked, &too_large), expected);
+    }
+}
+
+#[test]
 fn a_put_refused_beside_a_calendar_that_exists_is_about_the_item() {
     let duplicate = FailureClass::Duplicate { at: None };
     for (asked, status, expected) in [
@@ -282,6 +297,34 @@ fn an_answer_that_defines_entities_is_refused() {
         <multistatus xmlns="DAV:"><sync-token>&b;</sync-token></multistatus>"#;
     let found = wire::multistatus(bomb.as_bytes());
     assert_eq!(found, Err(WireError::Xml(roxmltree::Error::DtdDetected)));
+}
+
+#[test]
+fn an_element_with_too_many_attributes_is_refused() {
+    let crowded = |count: usize| {
+        let attributes = (0..count).map(|it| format!(" a{it} = '\">'"));
+        let before = "<?a <a?><!-- <a b=\"' --><![CDATA[ <a = \" ]]>";
+        format!(
+            "<multistatus xmlns=\"DAV:\">{before}<x{}/><y/></multistatus>",
+            attributes.collect::<String>()
+        )
+    };
+    assert_eq!(wire::multistatus(crowded(64).as_bytes()), Ok(wire::Multistatus::default()));
+    assert_eq!(wire::multistatus(crowded(65).as_bytes()), Err(WireError::Attributes));
+    assert_eq!(wire::condition(crowded(65).as_bytes()), None);
+    // Text is no attribute.
+    let text = "=".repeat(100);
+    let text = format!("<multistatus xmlns=\"DAV:\"><![CDATA[<{text}]]>{text}</multistatus>");
+    assert!(wire::multistatus(text.as_bytes()).is_ok());
+}
+
+#[test]
+fn a_long_answer_is_read_like_a_short_one() {
+    let padding = format!("<!--{}-->", " ".repeat(300 * 1024));
+    let long = ANSWER.replace("<x:sync-token>", &format!("{padding}<x:sync-token>"));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let read = runtime.block_on(wire::read_multistatus(long.into()));
+    assert_eq!(read, wire::multistatus(ANSWER.as_bytes()));
 }
 
 #[test]

@@ -115,14 +115,15 @@ fn keeps_its_promises_where_etags_after_writing_are_weak_or_absent() {
 
 #[test]
 fn keeps_its_promises_without_sync_collection() {
-    for sync in [SyncSupport::Refused, SyncSupport::RefusedBare] {
-        let options = Options { sync, ..Options::default() };
-        let server = played(options, |_| {});
-        // The report is tried once; then it is known that it is not there.
+    let refused = |sync| {
+        let server = played(Options { sync, ..Options::default() }, |_| {});
         let reports = server.requests().into_iter();
-        let refused = reports.filter(|it| it.method == "REPORT" && it.status == Some(403));
-        assert_eq!(refused.count(), 1);
-    }
+        reports.filter(|it| it.method == "REPORT" && it.status == Some(403)).count()
+    };
+    // The report is tried once; then it is known that it is not there.
+    assert_eq!(refused(SyncSupport::Refused), 1);
+    // A bare 403 could be about one calendar: the others are asked.
+    assert!(refused(SyncSupport::RefusedBare) > 1);
 }
 
 #[test]

@@ -7,9 +7,11 @@ use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use domain::limits::RESPONSE_BYTES_MAX;
 use domain::{CalendarEvent, CalendarKey, EventSpan, OriginTag, ShowAs, Visibility};
 use engine::port::{
-    Content, Failure, FailureClass, Item, Opened, QuotaScope, Revision, Target, Written,
+    Content, Failure, FailureClass, Item, Opened, Probe, QuotaScope, Revision, Sighting, Target,
+    Written,
 };
 use simulators::caldav::{CaldavServer, Fault, Options, What};
 use testkit::builders::{hour, hours, mirror, shift_key};
@@ -220,10 +222,113 @@ fn nothing_is_sent_without_a_strong_etag() {
     let (target, calendar, id) = (&stage.target, &stage.calendar, &written.remote_id);
     let item = item("a", "Changed");
     let update = run(target.update(calendar, id, None, &item)).unwrap_err();
-    assert_eq!(update.class, FailureClass::Precondition);
+    assert_eq!(update.class, FailureClass::Refused, "asking again would not help: {update}");
     let delete = run(target.delete(calendar, id, None)).unwrap_err();
-    assert_eq!(delete.class, FailureClass::Precondition);
+    assert_eq!(delete.class, FailureClass::Refused);
+    assert!(delete.detail.contains("no strong etag"), "{delete}");
     assert_eq!(stage.server.count_all(), 0);
+}
+
+#[test]
+fn too_many_objects_for_one_answer_are_asked_for_in_halves() {
+    let stage = Stage::new(Options::default());
+    let mut probes = Vec::new();
+    for number in 0..4 {
+        let written = stage.create(&item(&number.to_string(), "Late")).unwrap();
+        let remote_id = Some(written.remote_id);
+        probes.push(Probe { key: None, generation: 0, remote_id });
+    }
+    let endless = || What::Garbage(" ".repeat(RESPONSE_BYTES_MAX + 1));
+    let look = || run(stage.target.look(&stage.calendar, &probes)).unwrap();
+    let expected = look();
+    stage.server.clear_log();
+    stage.server.set_faults([Fault::on("REPORT").times(1).then(endless())]);
+    assert_eq!(look(), expected);
+    assert_eq!((stage.server.count("REPORT"), stage.server.count_all()), (3, 3));
+    // The first object alone is too large: four of them, two, one.
+    stage.server.set_faults([Fault::on("REPORT").times(3).then(endless())]);
+    let seen = look();
+    let [Sighting::Present(first), rest @ ..] = &seen[..] else { panic!("{seen:?}") };
+    assert_eq!((&first.etag, &first.origin, first.fingerprint), (&None, &None, None));
+    assert_eq!(rest, &expected[1..]);
+    // And so is a listing, which is no reason to take the server for unreachable.
+    stage.server.set_faults([Fault::on("REPORT").then(endless())]);
+    let failure = run(stage.target.list(&stage.calendar, None)).unwrap_err();
+    assert_eq!(failure.class, FailureClass::Refused, "{failure}");
+}
+
+#[test]
+fn a_report_that_was_refused_once_is_asked_for_again() {
+    for code in [400, 403, 415] {
+        let stage = Stage::new(Options::default());
+        let written = stage.create(&item("a", "Late")).unwrap();
+        let refused = |code| Fault::on("REPORT").times(1).then(What::status(code));
+        let probe = Probe { key: None, generation: 0, remote_id: Some(written.remote_id) };
+        let reports = || {
+            stage.server.clear_log();
+            let listing = run(stage.target.list(&stage.calendar, None)).unwrap();
+            let seen = run(stage.target.look(&stage.calendar, std::slice::from_ref(&probe)));
+            assert!(matches!(&seen.unwrap()[..], [Sighting::Present(_)]));
+            (listing.next.is_some(), stage.server.count("GET"))
+        };
+        stage.server.set_faults([refused(code)]);
+        assert_eq!(reports(), (false, 0), "{code}");
+        stage.server.set_faults([refused(code)]);
+        let seen = run(stage.target.look(&stage.calendar, std::slice::from_ref(&probe)));
+        assert!(matches!(&seen.unwrap()[..], [Sighting::Present(_)]));
+        assert_eq!(reports(), (true, 0), "{code}");
+    }
+}
+
+#[test]
+fn a_report_that_the_server_does_not_have_is_asked_for_once() {
+    for code in [405, 501] {
+        let stage = Stage::new(Options::default());
+        let written = stage.create(&item("a", "Late")).unwrap();
+        let probe = Probe { key: None, generation: 0, remote_id: Some(written.remote_id) };
+        stage.server.set_faults([Fault::on("REPORT").then(What::status(code))]);
+        stage.server.clear_log();
+        for _ in 0..2 {
+            run(stage.target.list(&stage.calendar, None)).unwrap();
+            run(stage.target.look(&stage.calendar, std::slice::from_ref(&probe))).unwrap();
+        }
+        assert_eq!(stage.server.count("REPORT"), 2, "{code}: one of each kind");
+    }
+}
+
+/// Answers every request with a redirect to another path, after a while.
+fn redirect_slowly(listener: &TcpListener, pause: Duration) {
+    for (number, stream) in listener.incoming().enumerate() {
+        let mut stream = stream.unwrap();
+        let mut seen = Vec::new();
+        let mut buffer = [0; 4096];
+        while !seen.ends_with(b"</D:propfind>") {
+            match stream.read(&mut buffer) {
+                Ok(0) | Err(_) => break,
+                Ok(count) => seen.extend_from_slice(&buffer[..count]),
+            }
+        }
+        std::thread::sleep(pause);
+        let answer = format!(
+            "HTTP/1.1 307 There\r\nLocation: /{number}\r\nContent-Length: 0\r\n\
+             Connection: close\r\n\r\n"
+        );
+        // Whoever gave up is gone.
+        let _ = stream.write_all(answer.as_bytes());
+    }
+}
+
+#[test]
+fn redirects_share_the_time_of_one_request() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    // All six answers together take longer than the time, each of them takes less.
+    let keys = format!("url = \"http://{address}/\", timeout = \"1500ms\"");
+    std::thread::spawn(move || redirect_slowly(&listener, Duration::from_millis(400)));
+    let target = target_in(Path::new("/"), &mirror(), &keys, r#"collection = "anna/""#).unwrap();
+    let failure = run(target.open(&CalendarKey::new("anna/").unwrap())).unwrap_err();
+    assert_eq!(failure.class, FailureClass::Unavailable, "{failure}");
+    assert!(failure.detail.contains("no complete answer in 1.5s"), "{failure}");
 }
 
 #[test]
