@@ -56,8 +56,8 @@ pub(super) struct Mapped<'r> {
     pub group: Option<&'r Field<'r>>,
     /// What it says.
     pub meaning: Meaning<'r>,
-    /// What was decided about its times.
-    pub note: Option<RowFault>,
+    /// What was decided about its times and its notes.
+    pub remarks: Vec<RowFault>,
 }
 
 /// An employee, as one row names them.
@@ -166,27 +166,27 @@ pub(super) fn read<'r>(row: &'r RawRow<'r>, rules: &Rules) -> Result<Mapped<'r>,
     let label = check_label(activity)?;
     let off = label.is_some_and(|label| rules.day_off_codes.iter().any(|code| code == label));
     let label = label.unwrap_or(LABEL_UNKNOWN);
-    let (meaning, note) = match kind {
-        RowKind::Shift | RowKind::OpenShift if off => (Meaning::Nothing, None),
-        RowKind::Shift => {
-            let (work, note) = work(id, label, times, notes, rules)?;
-            (Meaning::Shift(work), note)
-        }
+    let mut remarks = Vec::new();
+    let meaning = match kind {
+        RowKind::Shift | RowKind::OpenShift if off => Meaning::Nothing,
+        RowKind::Shift => Meaning::Shift(work(id, label, times, notes, rules, &mut remarks)?),
         RowKind::OpenShift => {
-            let (work, note) = work(id, label, times, notes, rules)?;
+            let work = work(id, label, times, notes, rules, &mut remarks)?;
             match slots(open_slots)? {
-                0 => (Meaning::Nothing, None),
-                open => (Meaning::OpenShift(work, open), note),
+                0 => {
+                    remarks.clear();
+                    Meaning::Nothing
+                }
+                open => Meaning::OpenShift(work, open),
             }
         }
         RowKind::TimeOff => {
             let reasons = [reason, activity];
-            let (absence, note) = absence(id, reasons, times, notes, rules)?;
-            (Meaning::TimeOff(absence), note)
+            Meaning::TimeOff(absence(id, reasons, times, notes, rules, &mut remarks)?)
         }
         RowKind::Activity => {
             let mut when = times.when(rules)?;
-            let note = when.note.take();
+            remarks.extend(when.note.take());
             let part = Part {
                 parent: shift.given().map(|_| shift),
                 id: id.given().map(|_| id),
@@ -197,7 +197,7 @@ pub(super) fn read<'r>(row: &'r RawRow<'r>, rules: &Rules) -> Result<Mapped<'r>,
                 },
                 start_cell: start.cell,
             };
-            (Meaning::Activity(part), note)
+            Meaning::Activity(part)
         }
     };
     let person = match kind {
@@ -207,7 +207,7 @@ pub(super) fn read<'r>(row: &'r RawRow<'r>, rules: &Rules) -> Result<Mapped<'r>,
         }
         RowKind::Shift | RowKind::TimeOff | RowKind::Activity => person,
     };
-    Ok(Mapped { person, group: group.given().map(|_| group), meaning, note })
+    Ok(Mapped { person, group: group.given().map(|_| group), meaning, remarks })
 }
 
 fn work<'r>(
@@ -216,11 +216,11 @@ fn work<'r>(
     times: Times<'r>,
     notes: &Field<'_>,
     rules: &Rules,
-) -> Result<(Work<'r>, Option<RowFault>), RowFault> {
+    remarks: &mut Vec<RowFault>,
+) -> Result<Work<'r>, RowFault> {
     let mut when = times.when(rules)?;
-    let note = when.note.take();
-    let work = Work { id: native(id)?, label, when, notes: free_text(notes)? };
-    Ok((work, note))
+    remarks.extend(when.note.take());
+    Ok(Work { id: native(id)?, label, when, notes: free_text(notes, remarks) })
 }
 
 fn absence<'r>(
@@ -229,14 +229,15 @@ fn absence<'r>(
     times: Times<'r>,
     notes: &Field<'_>,
     rules: &Rules,
-) -> Result<(Absence<'r>, Option<RowFault>), RowFault> {
+    remarks: &mut Vec<RowFault>,
+) -> Result<Absence<'r>, RowFault> {
     let (span, note) = times.absence(rules)?;
+    remarks.extend(note);
     let reason = reasons.into_iter().find(|field| field.given().is_some());
     if let Some(reason) = reason {
         check_label(reason)?;
     }
-    let absence = Absence { id: native(id)?, reason, span, notes: free_text(notes)? };
-    Ok((absence, note))
+    Ok(Absence { id: native(id)?, reason, span, notes: free_text(notes, remarks) })
 }
 
 fn no_employee(field: &Field<'_>) -> RowFault {
@@ -311,22 +312,20 @@ fn check_label<'r>(field: &'r Field<'r>) -> Result<Option<&'r str>, RowFault> {
     }
 }
 
-/// Notes may have several lines; other control characters no calendar can show.
-fn free_text(field: &Field<'_>) -> Result<Option<String>, RowFault> {
-    let Some(text) = field.given() else {
-        return Ok(None);
-    };
+/// Notes may have several lines; other control characters no calendar can show. Nobody's shift is
+/// missed for the sake of its notes: what cannot be kept of them is left out, and that is said.
+fn free_text(field: &Field<'_>, remarks: &mut Vec<RowFault>) -> Option<String> {
+    let mut text = field.given()?.replace("\r\n", "\n").replace('\r', "\n");
+    let unshowable = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if let Some(character) = text.chars().find(|c| unshowable(*c)) {
+        let message = format!("holds {character:?}; control characters are left out");
+        remarks.push(RowFault::cell(field.cell, message));
+        text.retain(|c| !unshowable(c));
+    }
     if text.len() > NOTES_BYTES_MAX {
-        let message = format!("has {} bytes; expected at most {NOTES_BYTES_MAX}", text.len());
-        return Err(RowFault::cell(field.cell, message));
+        let message = format!("has {} bytes; cut to {NOTES_BYTES_MAX}", text.len());
+        remarks.push(RowFault::cell(field.cell, message));
+        text.truncate(text.floor_char_boundary(NOTES_BYTES_MAX));
     }
-    let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    let unshowable = |c: &char| c.is_control() && !matches!(c, '\n' | '\t');
-    match text.chars().find(unshowable) {
-        Some(character) => {
-            let message = format!("holds {character:?}; expected lines of text");
-            Err(RowFault::cell(field.cell, message))
-        }
-        None => Ok(Some(text)),
-    }
+    (!text.trim().is_empty()).then_some(text)
 }

@@ -79,7 +79,9 @@ fn times_are_read_in_every_form() {
     check_times("2026-10-05,9:00,24:00,", "2026-10-05T07:00:00Z/2026-10-05T22:00:00Z");
     check_times("2026-10-05,22:00,6:00,", "2026-10-05T20:00:00Z/2026-10-06T04:00:00Z");
     check_times("2026-10-05,22:00,24:00,2026-10-06", "2026-10-05T20:00:00Z/2026-10-06T22:00:00Z");
-    check_times("2026-10-05,08:00,08:00,", "2026-10-05T06:00:00Z/2026-10-06T06:00:00Z");
+    let whole_day = "2026-10-05T06:00:00Z/2026-10-06T06:00:00Z";
+    check_times("2026-10-05,08:00,08:00,2026-10-06", whole_day);
+    check_times("2026-10-05,08:00,2026-10-06T08:00,", whole_day);
 }
 
 #[test]
@@ -136,6 +138,9 @@ fn bad_rows_name_field_value_and_what_was_expected() {
     check("A,x,2026-10-05,,22:30,,", "", "is empty; expected a time");
     check("A,x,,14:30,22:30,,", "14:30", "has a time and no date");
     check("A,x,2026-10-05,14:30,22:30,2026-10-04,", "22:30", "not after its start");
+    check("A,x,2026-10-05,08:00,08:00,,", "08:00", "start and end are equal");
+    check("A,x,2026-10-05,00:00,00:00,,", "00:00", "start and end are equal");
+    check("A,x,2026-10-05,08:00,08:00,2026-10-05,", "08:00", "not after its start");
     check("A,x,2026-10-05,14:30,22:30,2026-11-04,", "22:30", "lasts 729 hours");
     check("A,x,2026-10-05,14:30,22:30,", "", "6 fields; expected 7");
     check("A,\"x\u{1}\",2026-10-05,14:30,22:30,,", "\"x\u{1}\"", "control characters");
@@ -297,6 +302,29 @@ fn skipped_rows_are_listed_and_absence_means_nothing_then() {
     assert_eq!(gathered.absence, Absence::MeansNothing);
     let gathered = read_with(&more, &format!("{HEADER}{good}")).unwrap();
     assert_eq!(gathered.absence, Absence::MeansDeleted);
+}
+
+#[test]
+fn notes_that_cannot_be_kept_as_they_are_cost_nobody_their_shift() {
+    let more = COLUMNS.replace("}", ", notes = \"extra\" }");
+    let read = |notes: &str| {
+        let row = format!("Ana,Late,2026-10-05,14:30,22:30,,\"{notes}\"\n");
+        let gathered = read_with(&more, &format!("{HEADER}{row}")).unwrap();
+        let said = gathered.notes.iter().map(|it| {
+            assert_eq!((it.line, it.column.as_deref()), (2, Some("extra")));
+            it.message.clone()
+        });
+        (shifts(&gathered)[0].notes.clone(), said.collect::<Vec<_>>())
+    };
+    assert_eq!(read("a\tb\r\nc"), (Some("a\tb\nc".into()), vec![]));
+    let dropped = || vec!["holds '\\u{b}'; control characters are left out".to_owned()];
+    assert_eq!(read("a\u{b}b\u{7f}"), (Some("ab".into()), dropped()));
+    assert_eq!(read("\u{b}"), (None, dropped()));
+    let (kept, said) = read(&"ä".repeat(16 * 1024 + 1));
+    assert_eq!(kept, Some("ä".repeat(16 * 1024)));
+    assert_eq!(said, ["has 32770 bytes; cut to 32768"]);
+    let (kept, said) = read(&format!("a{}\u{0}", "ä".repeat(16 * 1024)));
+    assert_eq!((kept.unwrap().len(), said.len()), (32 * 1024 - 1, 2));
 }
 
 #[test]

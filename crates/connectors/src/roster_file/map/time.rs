@@ -3,6 +3,8 @@
 //! The only conversion of local time in this provider; it goes through [`domain::time::resolve`]
 //! and reports what was decided.
 
+use std::cmp::Ordering;
+
 use domain::UtcInterval;
 use domain::limits::{SHIFT_DURATION_MAX, TIME_OFF_DAYS_MAX};
 use domain::time::{LocalTimeError, Resolution, local_day, resolve};
@@ -70,7 +72,7 @@ impl<'r> Times<'r> {
                 self.end.cell,
                 format!("ends at {end}, which is not after its start at {}", error.start),
             )
-            .hint("without an end date, an end that is not after the start is on the next day")
+            .hint("without an end date, an end before the start is on the next day")
         })?;
         if interval.duration() > SHIFT_DURATION_MAX {
             let message = format!(
@@ -190,15 +192,22 @@ impl<'r> Times<'r> {
                 Some(day) => day.to_datetime(time),
                 None => {
                     let same_day = started.date().to_datetime(time);
-                    if same_day > started {
-                        same_day
-                    } else {
-                        next(started.date())?.to_datetime(time)
+                    match same_day.cmp(&started) {
+                        Ordering::Greater => same_day,
+                        Ordering::Less => next(started.date())?.to_datetime(time),
+                        // Nothing at all or a whole day: both are seen in exports.
+                        Ordering::Equal => return Err(self.no_length()),
                     }
                 }
             },
         };
         decisions.resolve_end(local, start, zone, self.end, rules)
+    }
+
+    fn no_length(&self) -> RowFault {
+        let message = "start and end are equal; expected an end after the start";
+        RowFault::cell(self.end.cell, message)
+            .hint("a shift of 24 hours needs an `end_date`, or an end with its date")
     }
 
     fn zone(&self, rules: &Rules) -> Result<Option<TimeZone>, RowFault> {

@@ -193,7 +193,7 @@ impl<'a> Gather<'a> {
             (Meaning::Activity(part), employee) => self.part(line, part, employee),
         };
         match first {
-            None => self.note(mapped.note, line),
+            None => mapped.remarks.into_iter().for_each(|it| self.note(Some(it), line)),
             Some(Repeats(first)) => {
                 let first = self.tables.source_ref(first);
                 let message = format!("repeats {} in every column; both count as one", first.0);
