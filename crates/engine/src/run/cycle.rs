@@ -4,9 +4,7 @@
 //! the window, as far as the ledger knows; with [`CycleOptions::read_back`], as far as the mirror
 //! itself says. A cycle that is cut anywhere can be run again.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::future::Future;
-use std::pin::pin;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -16,15 +14,14 @@ use domain::policy::DeletionGuard;
 use domain::{
     CalendarKey, EntityKey, Fingerprint, Fingerprinter, MirrorName, RosterName, SyncWindow,
 };
-use futures_util::future::{Either, select};
 use futures_util::lock::Mutex as AsyncMutex;
-use futures_util::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
 
-use super::drain::{Drain, Task};
+use super::drain::Task;
+use super::drains::{Rest, drain_calendars, tasks};
 use super::gate::{Gate, Shut};
 use super::group_commit::GroupCommit;
-use super::lease::{Ownership, lease};
+use super::lease::Ownership;
 use super::observe::{ReadFailure, Reader};
 use super::project::Projector;
 use super::survey::{Survey, Surveyor};
@@ -32,16 +29,9 @@ use super::watch::{Event, Watcher};
 use crate::mapping::MappingProfile;
 use crate::plan::guard::{DeletionCount, GuardRefusal, judge};
 use crate::plan::state::Seen;
-use crate::port::{
-    ChangeSeq, Clock, Cursor, Epoch, LeaseDomain, LedgerCommit, RemoteItem, Scope, Store,
-    StoreError, Target,
-};
-use crate::report::{CalendarReport, CycleReport};
+use crate::port::{ChangeSeq, Clock, Cursor, LedgerCommit, Scope, Store, StoreError, Target};
+use crate::report::CycleReport;
 
-/// Calendars drained at once, for each request that may be under way at once.
-const CALENDARS_PER_REQUEST: usize = 2;
-/// Calendars drained at once, at most.
-const CALENDARS_AT_ONCE_MAX: usize = 64;
 /// Requests under way at once where the vendor names no limit.
 const CONCURRENCY_DEFAULT: usize = 8;
 
@@ -422,15 +412,6 @@ async fn survey(
     }
 }
 
-/// What drains leave for later in the cycle.
-#[derive(Default)]
-struct Rest {
-    /// To be planned again.
-    again: Vec<EntityKey>,
-    /// Items of ours that nobody knows.
-    orphans: Vec<(CalendarKey, EntityKey, RemoteItem)>,
-}
-
 /// Drains every calendar that something is to be done about, and, when reading back, every
 /// calendar.
 async fn drain_all(
@@ -451,11 +432,6 @@ async fn drain_all(
     }
     let observe = |calendar: &CalendarKey| options.read_back || !opened.contains(calendar);
     drain_calendars(cycling, equipment, work, &observe, report).await
-}
-
-fn tasks(keys: BTreeMap<CalendarKey, Vec<EntityKey>>) -> BTreeMap<CalendarKey, Task> {
-    let task = |keys| Task { keys, seen: BTreeMap::new() };
-    keys.into_iter().map(|(calendar, keys)| (calendar, task(keys))).collect()
 }
 
 /// Removes the items of ours that nobody knows, once it is known how many there are: all of them
@@ -517,87 +493,6 @@ async fn later_rounds(
     }
     report.complete &= again.is_empty();
     Ok(())
-}
-
-async fn drain_calendars(
-    cycling: &Cycling<'_>,
-    equipment: Equipment<'_>,
-    mut work: BTreeMap<CalendarKey, Task>,
-    observe: &dyn Fn(&CalendarKey) -> bool,
-    report: &mut CycleReport,
-) -> Result<Rest, CycleError> {
-    let Equipment { store, clock, ownership, .. } = equipment;
-    let at_once = (cycling.width * CALENDARS_PER_REQUEST).min(CALENDARS_AT_ONCE_MAX);
-    let names: Vec<CalendarKey> = work.keys().cloned().collect();
-    let mut batches = names.chunks(at_once);
-    let mut draining = FuturesUnordered::new();
-    let mut epochs: BTreeMap<&CalendarKey, Epoch> = BTreeMap::new();
-    let (mut rest, mut done, mut finished) = (Rest::default(), Vec::new(), VecDeque::new());
-    loop {
-        while draining.len() < at_once {
-            let Some(batch) = batches.next() else { break };
-            let leasing = lease(store, clock, ownership, &cycling.spec.name, batch);
-            let leased = meanwhile(leasing, &mut draining, &mut finished).await?;
-            for calendar in leased.held {
-                report.complete = false;
-                report.busy += 1;
-                report.problem(calendar, "being drained by another process".into());
-            }
-            for (calendar, epoch) in leased.granted {
-                let Some(calendar) = batch.iter().find(|it| **it == calendar) else {
-                    continue;
-                };
-                let task = work.remove(calendar).unwrap_or_default();
-                epochs.insert(calendar, epoch);
-                let drain = Drain::new(cycling, calendar, epoch, leased.until, task);
-                draining.push(drain.run(observe(calendar)));
-            }
-        }
-        let mut calendar: CalendarReport = match finished.pop_front() {
-            Some(calendar) => calendar,
-            None => match draining.next().await {
-                Some(calendar) => calendar,
-                None => break,
-            },
-        };
-        if let Some(epoch) = epochs.remove(&calendar.calendar) {
-            done.push((LeaseDomain::calendar(&cycling.spec.name, &calendar.calendar), epoch));
-        }
-        rest.again.append(&mut calendar.again);
-        let orphans = std::mem::take(&mut calendar.orphans).into_iter();
-        let here = &calendar.calendar;
-        rest.orphans.extend(orphans.map(|(key, item)| (here.clone(), key, item)));
-        report.absorb(calendar)?;
-        if done.len() >= at_once {
-            let released = std::mem::take(&mut done);
-            let releasing = store.release_leases(&released);
-            meanwhile(releasing, &mut draining, &mut finished).await?;
-        }
-    }
-    store.release_leases(&done).await?;
-    Ok(rest)
-}
-
-/// Waits for `wanted` while the drains go on. Not to let them would be a deadlock: one of them may
-/// hold the connection to the store that `wanted` waits for.
-async fn meanwhile<T, D>(
-    wanted: impl Future<Output = T>,
-    draining: &mut FuturesUnordered<D>,
-    finished: &mut VecDeque<D::Output>,
-) -> T
-where
-    D: Future,
-{
-    let mut wanted = pin!(wanted);
-    loop {
-        if draining.is_empty() {
-            return wanted.await;
-        }
-        match select(wanted.as_mut(), draining.next()).await {
-            Either::Left((value, _)) => return value,
-            Either::Right((drained, _)) => finished.extend(drained),
-        }
-    }
 }
 
 async fn finish(

@@ -1,12 +1,14 @@
 //! Carrying out what was decided: asynchronous, and thin.
 //!
 //! [`ingest`] reads a source into the roster. [`cycle`] brings one mirror into agreement: survey,
-//! guard, then one [`drain`] per calendar under its [`lease`]. [`gate`] spends the budgets,
-//! [`group_commit`] merges what many calendars make durable at once. [`recover`] rebuilds a lost
+//! guard, then one [`drain`] per calendar under its [`lease`], many at once (`drains`). [`gate`]
+//! spends the budgets, [`group_commit`] merges what many calendars make durable at once.
+//! [`recover`] rebuilds a lost
 //! ledger. Nothing here spawns: dropping the future of a cycle stops all of it.
 
 pub mod cycle;
 pub mod drain;
+mod drains;
 pub mod gate;
 pub mod group_commit;
 pub mod ingest;

@@ -1,0 +1,116 @@
+//! Draining many calendars at once: leased in batches, some at a time, released when done.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::pin::pin;
+
+use domain::{CalendarKey, EntityKey};
+use futures_util::future::{Either, select};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+
+use super::cycle::{CycleError, Cycling, Equipment};
+use super::drain::{Drain, Task};
+use super::lease::lease;
+use crate::port::{Epoch, LeaseDomain, RemoteItem};
+use crate::report::{CalendarReport, CycleReport};
+
+/// Calendars drained at once, for each request that may be under way at once.
+const CALENDARS_PER_REQUEST: usize = 2;
+/// Calendars drained at once, at most.
+const CALENDARS_AT_ONCE_MAX: usize = 64;
+/// What drains leave for later in the cycle.
+#[derive(Default)]
+pub(super) struct Rest {
+    /// To be planned again.
+    pub again: Vec<EntityKey>,
+    /// Items of ours that nobody knows.
+    pub orphans: Vec<(CalendarKey, EntityKey, RemoteItem)>,
+}
+
+/// What is to be planned in each calendar.
+pub(super) fn tasks(keys: BTreeMap<CalendarKey, Vec<EntityKey>>) -> BTreeMap<CalendarKey, Task> {
+    let task = |keys| Task { keys, seen: BTreeMap::new() };
+    keys.into_iter().map(|(calendar, keys)| (calendar, task(keys))).collect()
+}
+
+/// Drains calendars; those whose turn it is to be read back are, as `observe` says.
+pub(super) async fn drain_calendars(
+    cycling: &Cycling<'_>,
+    equipment: Equipment<'_>,
+    mut work: BTreeMap<CalendarKey, Task>,
+    observe: &dyn Fn(&CalendarKey) -> bool,
+    report: &mut CycleReport,
+) -> Result<Rest, CycleError> {
+    let Equipment { store, clock, ownership, .. } = equipment;
+    let at_once = (cycling.width * CALENDARS_PER_REQUEST).min(CALENDARS_AT_ONCE_MAX);
+    let names: Vec<CalendarKey> = work.keys().cloned().collect();
+    let mut batches = names.chunks(at_once);
+    let mut draining = FuturesUnordered::new();
+    let mut epochs: BTreeMap<&CalendarKey, Epoch> = BTreeMap::new();
+    let (mut rest, mut done, mut finished) = (Rest::default(), Vec::new(), VecDeque::new());
+    loop {
+        while draining.len() < at_once {
+            let Some(batch) = batches.next() else { break };
+            let leasing = lease(store, clock, ownership, &cycling.spec.name, batch);
+            let leased = meanwhile(leasing, &mut draining, &mut finished).await?;
+            for calendar in leased.held {
+                report.complete = false;
+                report.busy += 1;
+                report.problem(calendar, "being drained by another process".into());
+            }
+            for (calendar, epoch) in leased.granted {
+                let Some(calendar) = batch.iter().find(|it| **it == calendar) else {
+                    continue;
+                };
+                let task = work.remove(calendar).unwrap_or_default();
+                epochs.insert(calendar, epoch);
+                let drain = Drain::new(cycling, calendar, epoch, leased.until, task);
+                draining.push(drain.run(observe(calendar)));
+            }
+        }
+        let mut calendar: CalendarReport = match finished.pop_front() {
+            Some(calendar) => calendar,
+            None => match draining.next().await {
+                Some(calendar) => calendar,
+                None => break,
+            },
+        };
+        if let Some(epoch) = epochs.remove(&calendar.calendar) {
+            done.push((LeaseDomain::calendar(&cycling.spec.name, &calendar.calendar), epoch));
+        }
+        rest.again.append(&mut calendar.again);
+        let orphans = std::mem::take(&mut calendar.orphans).into_iter();
+        let here = &calendar.calendar;
+        rest.orphans.extend(orphans.map(|(key, item)| (here.clone(), key, item)));
+        report.absorb(calendar)?;
+        if done.len() >= at_once {
+            let released = std::mem::take(&mut done);
+            let releasing = store.release_leases(&released);
+            meanwhile(releasing, &mut draining, &mut finished).await?;
+        }
+    }
+    store.release_leases(&done).await?;
+    Ok(rest)
+}
+
+/// Waits for `wanted` while the drains go on. Not to let them would be a deadlock: one of them may
+/// hold the connection to the store that `wanted` waits for.
+async fn meanwhile<T, D>(
+    wanted: impl Future<Output = T>,
+    draining: &mut FuturesUnordered<D>,
+    finished: &mut VecDeque<D::Output>,
+) -> T
+where
+    D: Future,
+{
+    let mut wanted = pin!(wanted);
+    loop {
+        if draining.is_empty() {
+            return wanted.await;
+        }
+        match select(wanted.as_mut(), draining.next()).await {
+            Either::Left((value, _)) => return value,
+            Either::Right((drained, _)) => finished.extend(drained),
+        }
+    }
+}
