@@ -22,6 +22,9 @@ use crate::{Setting, machine};
 const SHIFTS: usize = 1_000;
 const GOAL: f64 = 1.05;
 
+/// An object's name and bytes.
+type Object = (String, Vec<u8>);
+
 /// Measures.
 pub fn run(setting: &Setting) -> Result<Report, Trouble> {
     let program = tools::of_python("radicale")?;
@@ -54,7 +57,7 @@ pub fn account(server: &DavServer) -> Server {
     Server { url: server.url(), account }
 }
 
-fn push_ours() -> Result<(f64, Vec<(String, Vec<u8>)>), Trouble> {
+fn push_ours() -> Result<(f64, Vec<Object>), Trouble> {
     let server = start()?;
     let folder = tempfile::tempdir()?;
     let ours = Installation::new(folder.path(), &account(&server), None)?;
@@ -68,7 +71,7 @@ fn push_ours() -> Result<(f64, Vec<(String, Vec<u8>)>), Trouble> {
     Ok((finished.seconds, objects))
 }
 
-fn stored(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Trouble> {
+fn stored(folder: &Path) -> Result<Vec<Object>, Trouble> {
     let mut objects = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
@@ -81,7 +84,7 @@ fn stored(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Trouble> {
     Ok(objects)
 }
 
-fn push_bare(objects: &[(String, Vec<u8>)]) -> Result<f64, Trouble> {
+fn push_bare(objects: &[Object]) -> Result<f64, Trouble> {
     let server = start()?;
     let url = server.url();
     let (host, home) = split(&url)?;

@@ -43,10 +43,10 @@ pub fn events(count: usize) -> Result<Vec<CalendarEvent>, Trouble> {
         Ok(CalendarEvent {
             summary: format!("{} – team {}", pick(&LABELS, index), index % 40),
             description: Some(pick(&NOTES, index).to_owned()),
-            location: (index % 2 == 0).then(|| pick(&PLACES, index).to_owned()),
+            location: index.is_multiple_of(2).then(|| pick(&PLACES, index).to_owned()),
             categories: vec![pick(&LABELS, index).to_owned()],
             span: EventSpan::Timed(interval(index % 20_000)?),
-            show_as: if index % 10 == 0 { ShowAs::Free } else { ShowAs::Busy },
+            show_as: if index.is_multiple_of(10) { ShowAs::Free } else { ShowAs::Busy },
             visibility: Visibility::Default,
         })
     };
