@@ -100,7 +100,8 @@ fn foreign_event(number: usize) -> String {
         2 => "RRULE:FREQ=WEEKLY;COUNT=9\r\nEXDATE:20261012T123000Z\r\n",
         3 => "ATTENDEE:mailto:somebody@example.org\r\nX-OWN;X-PARAMETER=\"a:b\":c\\,d\r\n",
         _ => {
-            "CATEGORIES:Late\r\nDESCRIPTION:a long line of somebody's that had to be fol\r\n ded\r\n"
+            "CATEGORIES:Late\r\nDESCRIPTION:a long line of somebody's that had to be \
+             fol\r\n ded\r\n"
         }
     };
     format!(
