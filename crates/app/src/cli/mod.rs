@@ -118,6 +118,24 @@ impl Command {
         }
     }
 
+    /// Whether it answers requests while it works.
+    pub fn serves(&self) -> bool {
+        match self {
+            Self::Serve(_) | Self::Demo(_) => true,
+            Self::Init(_)
+            | Self::Config(_)
+            | Self::Doctor(_)
+            | Self::Plan(_)
+            | Self::Sync(_)
+            | Self::Status(_)
+            | Self::Explain(_)
+            | Self::Feed(_)
+            | Self::Recover(_)
+            | Self::Purge(_)
+            | Self::Migrate(_) => false,
+        }
+    }
+
     /// What is logged where `RUST_LOG` says nothing: a service tells of its work, a command at a
     /// terminal talks by itself.
     pub fn log_level(&self) -> &'static str {

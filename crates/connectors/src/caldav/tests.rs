@@ -118,8 +118,9 @@ fn refusals_are_classified_once() {
         Bug, CalendarMissing, DeltaExpired, Forbidden, Missing, Precondition, Refused,
         Unauthorised, Unavailable, Unknown, Unsupported,
     };
+    let all = [Account, Read, Changes, Create, Update, Delete, MakeCalendar];
     let table = [
-        (&[Account, Read, Changes, Create, Update, Delete, MakeCalendar][..], &[401][..], Unauthorised),
+        (&all[..], &[401][..], Unauthorised),
         (&[Read, Create, Update, Delete, MakeCalendar], &[402, 403, 302, 307], Forbidden),
         (&[Account], &[302, 307], Unauthorised),
         (&[Account], &[402, 403], Forbidden),

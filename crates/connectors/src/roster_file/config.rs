@@ -59,8 +59,8 @@ pub struct ColumnMapping {
     /// The local day that the row belongs to; needed where start and end are mere times.
     #[serde(default)]
     pub date: Option<String>,
-    /// The local day of the end; for time off, the last day. Without it an end that is not after
-    /// the start is on the next day.
+    /// The local day of the end; for time off, the last day. Without it an end before the start
+    /// is on the next day, and an end equal to it is refused: 24 hours need this.
     #[serde(default)]
     pub end_date: Option<String>,
     /// What kind of work it is.

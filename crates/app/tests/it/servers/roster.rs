@@ -134,13 +134,13 @@ impl Roster {
         let mut touched = BTreeSet::new();
         let near =
             self.each(dice, times, &mut touched, &mut parts, Part::Edited, |it, _, index| {
-                it.to_free_day(index, &[1, -1])
+                it.move_to_free_day(index, &[1, -1])
             });
         self.each(dice, times - near, &mut touched, &mut parts, Part::Edited, |it, _, index| {
-            it.to_free_day(index, &[2, -2, 3, -3, 4, -4, 5, -5, 6, -6])
+            it.move_to_free_day(index, &[2, -2, 3, -3, 4, -4, 5, -5, 6, -6])
         });
-        self.each(dice, times, &mut touched, &mut parts, Part::Edited, Self::to_other_time);
-        self.each(dice, times, &mut touched, &mut parts, Part::Edited, Self::to_other_label);
+        self.each(dice, times, &mut touched, &mut parts, Part::Edited, Self::give_other_time);
+        self.each(dice, times, &mut touched, &mut parts, Part::Edited, Self::give_other_label);
         self.each(dice, times, &mut touched, &mut parts, Part::Added, Self::another_like);
         let mut gone = BTreeSet::new();
         self.each(dice, times, &mut touched, &mut parts, Part::Deleted, |_, _, index| {
@@ -201,7 +201,7 @@ impl Roster {
     }
 
     /// Moves a shift by one of these numbers of days, to a day on which its employee is free.
-    fn to_free_day(&mut self, index: usize, by: &[i32]) -> bool {
+    fn move_to_free_day(&mut self, index: usize, by: &[i32]) -> bool {
         let row = self.rows[index].clone();
         let works =
             |date| self.rows.iter().any(|it| it.employee == row.employee && it.date == date);
@@ -209,14 +209,14 @@ impl Roster {
         free.is_some_and(|date| self.put(Some(index), row.on(date)))
     }
 
-    fn to_other_time(&mut self, dice: &mut Dice, index: usize) -> bool {
+    fn give_other_time(&mut self, dice: &mut Dice, index: usize) -> bool {
         let row = self.rows[index].clone();
         let minute = i8::try_from(dice.below(59) + 1).unwrap();
         let start = Time::new(row.start.hour(), minute, 0, 0).unwrap();
         self.put(Some(index), Row { start, ..row })
     }
 
-    fn to_other_label(&mut self, dice: &mut Dice, index: usize) -> bool {
+    fn give_other_label(&mut self, dice: &mut Dice, index: usize) -> bool {
         let row = self.rows[index].clone();
         let label = LABELS[dice.below(LABELS.len())];
         self.put(Some(index), Row { shift_code: label.to_owned(), ..row })
