@@ -103,7 +103,7 @@ impl Trial<'_> {
         // SIGKILL; an error means that it ended in this very moment.
         let _ = child.kill();
         let run = child.wait_with_output().unwrap();
-        assert!(self.watcher.is_content(), "the watcher complains: {}", self.complaint());
+        assert_eq!(self.watcher.complaint(), None, "seed {}, {:?}", self.plan.seed, self.tally);
         if ended {
             self.tally.ended += 1;
             ended_well(run.status, &Run::of(run));
@@ -122,10 +122,6 @@ impl Trial<'_> {
         assert_same(&counted((self.look)().into_iter()), &wanted);
         self.watcher.allow_only(&wanted);
         assert_eq!(self.ward.sync(&["--full"])["unchanged"], self.ward.roster.rows.len());
-    }
-
-    fn complaint(&self) -> String {
-        format!("seed {}, {:?}", self.plan.seed, self.tally)
     }
 }
 

@@ -134,14 +134,14 @@ impl Roster {
         let mut touched = BTreeSet::new();
         let near =
             self.each(dice, times, &mut touched, &mut parts, Part::Edited, |it, _, index| {
-                it.move_to_free_day(index, &[1, -1])
+                it.move_move_to_free_day(index, &[1, -1])
             });
         self.each(dice, times - near, &mut touched, &mut parts, Part::Edited, |it, _, index| {
-            it.move_to_free_day(index, &[2, -2, 3, -3, 4, -4, 5, -5, 6, -6])
+            it.move_move_to_free_day(index, &[2, -2, 3, -3, 4, -4, 5, -5, 6, -6])
         });
         self.each(dice, times, &mut touched, &mut parts, Part::Edited, Self::give_other_time);
         self.each(dice, times, &mut touched, &mut parts, Part::Edited, Self::give_other_label);
-        self.each(dice, times, &mut touched, &mut parts, Part::Added, Self::another_like);
+        self.each(dice, times, &mut touched, &mut parts, Part::Added, Self::add_one_like);
         let mut gone = BTreeSet::new();
         self.each(dice, times, &mut touched, &mut parts, Part::Deleted, |_, _, index| {
             gone.insert(index)
@@ -201,7 +201,7 @@ impl Roster {
     }
 
     /// Moves a shift by one of these numbers of days, to a day on which its employee is free.
-    fn move_to_free_day(&mut self, index: usize, by: &[i32]) -> bool {
+    fn move_move_to_free_day(&mut self, index: usize, by: &[i32]) -> bool {
         let row = self.rows[index].clone();
         let works =
             |date| self.rows.iter().any(|it| it.employee == row.employee && it.date == date);
@@ -222,7 +222,7 @@ impl Roster {
         self.put(Some(index), Row { shift_code: label.to_owned(), ..row })
     }
 
-    fn another_like(&mut self, dice: &mut Dice, index: usize) -> bool {
+    fn add_one_like(&mut self, dice: &mut Dice, index: usize) -> bool {
         let row = self.rows[index].clone();
         let minute = i8::try_from(dice.below(59) + 1).unwrap();
         let start = Time::new(row.start.hour(), minute, 0, 0).unwrap();

@@ -49,7 +49,7 @@ fn check(roster: Roster, edit: impl FnOnce(&World)) {
         let events = watch::played(&server, &employees)();
         assert_same(&counted(events.into_iter().map(|it| it.look)), &wanted);
         watcher.allow_only(&wanted);
-        assert!(watcher.is_content(), "the watcher complains in round {round}");
+        assert_eq!(watcher.complaint(), None, "round {round}");
     }
     println!("{:?}", watcher.stop());
 }

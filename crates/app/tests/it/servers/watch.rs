@@ -41,7 +41,8 @@ pub struct Readings {
 pub struct Watcher {
     allowed: Allowed,
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<Result<Readings, String>>,
+    complaint: Arc<Mutex<Option<String>>>,
+    thread: JoinHandle<Readings>,
 }
 
 impl Watcher {
@@ -49,19 +50,24 @@ impl Watcher {
     pub fn start(read: Read) -> Self {
         let allowed = Allowed::default();
         let stop = Arc::new(AtomicBool::new(false));
+        let complaint: Arc<Mutex<Option<String>>> = Arc::default();
         let (limits, ended) = (Arc::clone(&allowed), Arc::clone(&stop));
+        let complained = Arc::clone(&complaint);
         let thread = std::thread::spawn(move || {
             let mut readings = Readings::default();
             while !ended.load(Ordering::Relaxed) {
                 let events = read();
-                judge(&events, &limits.lock().unwrap())?;
+                if let Err(found) = judge(&events, &limits.lock().unwrap()) {
+                    *complained.lock().unwrap() = Some(found);
+                    break;
+                }
                 readings.times += 1;
                 readings.most = readings.most.max(events.len());
                 readings.items += events.len();
             }
-            Ok(readings)
+            readings
         });
-        Self { allowed, stop, thread }
+        Self { allowed, stop, complaint, thread }
     }
 
     /// From now on, this may be there too.
@@ -82,15 +88,15 @@ impl Watcher {
     #[track_caller]
     pub fn stop(self) -> Readings {
         self.stop.store(true, Ordering::Relaxed);
-        match self.thread.join().unwrap() {
-            Ok(readings) => readings,
-            Err(complaint) => panic!("{complaint}"),
-        }
+        let readings = self.thread.join().unwrap();
+        let complaint = self.complaint.lock().unwrap();
+        assert_eq!(*complaint, None);
+        readings
     }
 
-    /// Whether it still has nothing to complain of.
-    pub fn is_content(&self) -> bool {
-        !self.thread.is_finished()
+    /// What it has to complain of, if anything; it does not read on after that.
+    pub fn complaint(&self) -> Option<String> {
+        self.complaint.lock().unwrap().clone()
     }
 }
 
