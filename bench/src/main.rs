@@ -177,7 +177,7 @@ fn run_all(asked: &Asked) -> Result<bool, Trouble> {
             continue;
         }
         eprintln!("bench: {} …", bench.name);
-        let context = context(bench.name, asked.setting.runs);
+        let context = context(bench, asked.setting.runs);
         let report = (bench.run)(&asked.setting).unwrap_or_else(|trouble| {
             well &= matches!(trouble, Trouble::Needs(_));
             Report { rows: vec![Row::none(bench.about, &trouble)], notes: vec![] }
@@ -192,9 +192,11 @@ fn run_all(asked: &Asked) -> Result<bool, Trouble> {
     Ok(well)
 }
 
-fn context(name: &str, runs: usize) -> String {
+fn context(bench: &Bench, runs: usize) -> String {
     let date = measure::now().strftime("%Y-%m-%d %H:%M UTC");
     let machine = machine::describe(&std::env::temp_dir());
     let commit = machine::commit();
-    format!("{date}, commit {commit}, {runs} runs on {machine}. `cargo xtask bench {name}`")
+    let runs = if bench.by_hand { "once".into() } else { format!("{runs} runs") };
+    let name = bench.name;
+    format!("{date}, commit {commit}, {runs} on {machine}. `cargo xtask bench {name}`")
 }

@@ -65,13 +65,7 @@ pub fn object_uid(
 ) -> String {
     let EntityKey { kind, id } = key;
     let generation = generation.to_string();
-    let parts = [
-        mirror.as_str(),
-        calendar.as_str(),
-        kind.as_str(),
-        id.as_str(),
-        &generation,
-    ];
+    let parts = [mirror.as_str(), calendar.as_str(), kind.as_str(), id.as_str(), &generation];
     uid_for("object/1", &parts)
 }
 
@@ -100,10 +94,7 @@ mod tests {
         let roster = RosterName::new("emea").unwrap();
         let mirror = MirrorName::new("ward-caldav").unwrap();
         let calendar = CalendarKey::new("ward/anna").unwrap();
-        let key = EntityKey {
-            kind: EntityKind::Shift,
-            id: EntityId::new("shft-81").unwrap(),
-        };
+        let key = EntityKey { kind: EntityKind::Shift, id: EntityId::new("shft-81").unwrap() };
         let feed = "26e0aa30-997c-5a01-b0ae-07dc86a7f10d";
         assert_eq!(feed_uid(&roster, &key, UidStyle::Opaque), feed);
         let style = UidStyle::Organization("acme");
@@ -124,10 +115,6 @@ mod tests {
     fn the_alphabet_is_safe_in_a_file_name() {
         let uid = uid_for("t", &["Åsa Öberg/../7"]);
         assert_eq!(uid.len(), 36);
-        assert!(
-            uid.bytes()
-                .all(|b| matches!(b, b'a'..=b'f' | b'0'..=b'9' | b'-')),
-            "{uid}"
-        );
+        assert!(uid.bytes().all(|b| matches!(b, b'a'..=b'f' | b'0'..=b'9' | b'-')), "{uid}");
     }
 }

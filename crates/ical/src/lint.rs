@@ -123,17 +123,10 @@ impl fmt::Display for Finding {
 pub fn lint(bytes: &[u8]) -> Vec<Finding> {
     let mut findings = Vec::new();
     if bytes.starts_with("\u{feff}".as_bytes()) {
-        findings.push(Finding {
-            line: 1,
-            rule: Rule::ByteOrderMark,
-        });
+        findings.push(Finding { line: 1, rule: Rule::ByteOrderMark });
     }
     let lines = physical_lines(bytes, &mut findings);
-    let mut walk = Walk {
-        findings,
-        open: Vec::new(),
-        calendars: 0,
-    };
+    let mut walk = Walk { findings, open: Vec::new(), calendars: 0 };
     for (line, text) in logical_lines(&lines) {
         walk.line(line, &text);
     }
@@ -145,28 +138,18 @@ pub fn lint(bytes: &[u8]) -> Vec<Finding> {
 fn physical_lines<'b>(bytes: &'b [u8], findings: &mut Vec<Finding>) -> Vec<&'b [u8]> {
     let mut lines = Vec::new();
     for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
-        let mut found = |rule| {
-            findings.push(Finding {
-                line: index + 1,
-                rule,
-            })
-        };
+        let mut found = |rule| findings.push(Finding { line: index + 1, rule });
         let content = line.strip_suffix(b"\r\n").unwrap_or_else(|| {
             found(Rule::LineEnd);
             line.strip_suffix(b"\n").unwrap_or(line)
         });
         if content.len() > LINE_OCTETS_MAX {
-            found(Rule::LongLine {
-                octets: content.len(),
-            });
+            found(Rule::LongLine { octets: content.len() });
         }
         if std::str::from_utf8(content).is_err() {
             found(Rule::Encoding);
         }
-        if let Some(byte) = content
-            .iter()
-            .find(|byte| byte.is_ascii_control() && **byte != b'\t')
-        {
+        if let Some(byte) = content.iter().find(|byte| byte.is_ascii_control() && **byte != b'\t') {
             found(Rule::ControlCharacter { byte: *byte });
         }
         lines.push(content);
@@ -184,10 +167,7 @@ fn logical_lines(lines: &[&[u8]]) -> Vec<(usize, String)> {
         }
     }
     let decode = |text: Vec<u8>| String::from_utf8_lossy(&text).into_owned();
-    logical
-        .into_iter()
-        .map(|(line, text)| (line, decode(text)))
-        .collect()
+    logical.into_iter().map(|(line, text)| (line, decode(text))).collect()
 }
 
 /// One line, taken apart.
@@ -207,11 +187,7 @@ impl<'l> Property<'l> {
         let (head, value) = (line.get(..colon)?, line.get(colon + 1..)?);
         let (name, parameters) = head.split_once(';').unwrap_or((head, ""));
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        (!name.is_empty() && name.chars().all(plain)).then_some(Self {
-            name,
-            parameters,
-            value,
-        })
+        (!name.is_empty() && name.chars().all(plain)).then_some(Self { name, parameters, value })
     }
 }
 
@@ -224,16 +200,11 @@ enum Moment {
 
 impl Moment {
     fn parse(property: &Property<'_>) -> Option<Self> {
-        let day = property
-            .parameters
-            .split(';')
-            .any(|parameter| parameter == "VALUE=DATE");
+        let day = property.parameters.split(';').any(|parameter| parameter == "VALUE=DATE");
         // Also checked by length: the library accepts more forms than the format has.
         match (day, property.value.len()) {
             (true, 8) => Date::strptime("%Y%m%d", property.value).ok().map(Self::Day),
-            (false, 16) => DateTime::strptime("%Y%m%dT%H%M%SZ", property.value)
-                .ok()
-                .map(Self::Utc),
+            (false, 16) => DateTime::strptime("%Y%m%dT%H%M%SZ", property.value).ok().map(Self::Utc),
             _ => None,
         }
     }
@@ -268,12 +239,7 @@ impl Walk {
             "END" => self.close(line, property.value),
             _ => match self.open.last_mut() {
                 Some(component) => component.property(line, &property, &mut self.findings),
-                None => self.found(
-                    line,
-                    Rule::Nesting {
-                        line: property.name.to_owned(),
-                    },
-                ),
+                None => self.found(line, Rule::Nesting { line: property.name.to_owned() }),
             },
         }
     }
@@ -287,18 +253,8 @@ impl Walk {
             (None, "VCALENDAR") => self.calendars += 1,
             (Some("VCALENDAR"), "VEVENT" | "VTIMEZONE") => {}
             (Some("VTIMEZONE"), "STANDARD" | "DAYLIGHT") => {}
-            (_, "VALARM") => self.found(
-                line,
-                Rule::Forbidden {
-                    name: name.to_owned(),
-                },
-            ),
-            _ => self.found(
-                line,
-                Rule::Nesting {
-                    line: format!("BEGIN:{name}"),
-                },
-            ),
+            (_, "VALARM") => self.found(line, Rule::Forbidden { name: name.to_owned() }),
+            _ => self.found(line, Rule::Nesting { line: format!("BEGIN:{name}") }),
         }
         self.open.push(Component::new(name, line));
     }
@@ -306,12 +262,7 @@ impl Walk {
     fn close(&mut self, line: usize, name: &str) {
         match self.open.pop() {
             Some(component) if component.name == name => component.end(&mut self.findings),
-            _ => self.found(
-                line,
-                Rule::Nesting {
-                    line: format!("END:{name}"),
-                },
-            ),
+            _ => self.found(line, Rule::Nesting { line: format!("END:{name}") }),
         }
     }
 

@@ -154,10 +154,7 @@ fn read_event<'o>(component: &'o ICalendarComponent, zones: &Zones<'o>) -> ReadE
         origin: extension(component, ORIGIN_PROPERTY).and_then(|text| text.trim().parse().ok()),
         event: read_content(component, zones),
         recurring: component.is_recurrent_or_override(),
-        cancelled: matches!(
-            status,
-            Some(ICalendarValue::Status(ICalendarStatus::Cancelled))
-        ),
+        cancelled: matches!(status, Some(ICalendarValue::Status(ICalendarStatus::Cancelled))),
     }
 }
 
@@ -170,9 +167,7 @@ fn read_content<'o>(
         .flat_map(|entry| &entry.values)
         .filter_map(|value| value.as_text().map(unshield));
     let event = CalendarEvent {
-        summary: text(component, &ICalendarProperty::Summary)
-            .unwrap_or_default()
-            .to_owned(),
+        summary: text(component, &ICalendarProperty::Summary).unwrap_or_default().to_owned(),
         description: text(component, &ICalendarProperty::Description).map(str::to_owned),
         location: text(component, &ICalendarProperty::Location).map(str::to_owned),
         categories: categories.collect(),
@@ -186,10 +181,7 @@ fn read_content<'o>(
 /// `TRANSP` is what every client keeps up to date; the extension refines it, and speaks alone
 /// where `TRANSP` is absent.
 fn show_as(component: &ICalendarComponent) -> ShowAs {
-    let transparency = match component
-        .property(&ICalendarProperty::Transp)
-        .and_then(value)
-    {
+    let transparency = match component.property(&ICalendarProperty::Transp).and_then(value) {
         Some(ICalendarValue::Transparency(transparency)) => Some(transparency),
         _ => None,
     };
@@ -204,10 +196,7 @@ fn show_as(component: &ICalendarComponent) -> ShowAs {
 }
 
 fn visibility(component: &ICalendarComponent) -> Visibility {
-    match component
-        .property(&ICalendarProperty::Class)
-        .and_then(value)
-    {
+    match component.property(&ICalendarProperty::Class).and_then(value) {
         Some(ICalendarValue::Classification(
             ICalendarClassification::Private | ICalendarClassification::Confidential,
         )) => Visibility::Private,
@@ -228,18 +217,11 @@ fn text<'c>(component: &'c ICalendarComponent, name: &ICalendarProperty) -> Opti
 /// The text of an extension property. Calcard cuts it at semicolons that are not escaped; some
 /// servers write them so.
 fn extension(component: &ICalendarComponent, wanted: &str) -> Option<String> {
-    component
-        .entries
-        .iter()
-        .find_map(|entry| match &entry.name {
-            ICalendarProperty::Other(name) if name.eq_ignore_ascii_case(wanted) => {
-                let parts: Vec<_> = entry
-                    .values
-                    .iter()
-                    .filter_map(ICalendarValue::as_text)
-                    .collect();
-                Some(parts.join(";"))
-            }
-            _ => None,
-        })
+    component.entries.iter().find_map(|entry| match &entry.name {
+        ICalendarProperty::Other(name) if name.eq_ignore_ascii_case(wanted) => {
+            let parts: Vec<_> = entry.values.iter().filter_map(ICalendarValue::as_text).collect();
+            Some(parts.join(";"))
+        }
+        _ => None,
+    })
 }

@@ -25,11 +25,8 @@ pub const ORIGIN_PROPERTY: &str = "X-ROTABRIDGE-ORIGIN";
 /// What stands in for a title that is empty; Bedework answers 500 without a `SUMMARY`.
 pub const SUMMARY_FALLBACK: &str = "(untitled)";
 
-const CALENDAR_BEGIN: &str = concat!(
-    "BEGIN:VCALENDAR\r\n",
-    "VERSION:2.0\r\n",
-    "PRODID:-//Rotabridge//Rotabridge//EN\r\n",
-);
+const CALENDAR_BEGIN: &str =
+    concat!("BEGIN:VCALENDAR\r\n", "VERSION:2.0\r\n", "PRODID:-//Rotabridge//Rotabridge//EN\r\n",);
 const CALENDAR_END: &str = "END:VCALENDAR\r\n";
 
 /// RFC 5545 §3.6: an iCalendar object must hold at least one component.
@@ -89,21 +86,9 @@ pub fn write_event(
     event: &CalendarEvent,
     style: UtcStyle,
 ) {
-    let EventHeader {
-        uid,
-        revised_at,
-        sequence,
-        origin,
-    } = *header;
-    let CalendarEvent {
-        summary,
-        description,
-        location,
-        categories,
-        span,
-        show_as,
-        visibility,
-    } = event;
+    let EventHeader { uid, revised_at, sequence, origin } = *header;
+    let CalendarEvent { summary, description, location, categories, span, show_as, visibility } =
+        event;
     let mut emitter = Emitter::new(out);
     let revised = stamp(revised_at);
     emitter.lines("BEGIN:VEVENT\r\n");
@@ -112,24 +97,14 @@ pub fn write_event(
     write_span(&mut emitter, span, style);
     emitter.number("SEQUENCE:", sequence.into());
     emitter.stamp("LAST-MODIFIED:", &revised);
-    emitter.text(
-        "SUMMARY:",
-        if is_blank(summary) {
-            SUMMARY_FALLBACK
-        } else {
-            summary
-        },
-    );
+    emitter.text("SUMMARY:", if is_blank(summary) { SUMMARY_FALLBACK } else { summary });
     for (name, value) in [("DESCRIPTION:", description), ("LOCATION:", location)] {
         if let Some(value) = value.as_deref().filter(|value| !is_blank(value)) {
             emitter.text(name, value);
         }
     }
     if categories.iter().any(|category| !is_blank(category)) {
-        let labels = categories
-            .iter()
-            .map(String::as_str)
-            .filter(|label| !is_blank(label));
+        let labels = categories.iter().map(String::as_str).filter(|label| !is_blank(label));
         emitter.texts("CATEGORIES:", labels);
     }
     emitter.lines(match show_as {
@@ -188,11 +163,7 @@ pub fn write_feed<'e>(
     feed: &FeedHeader<'_>,
     events: impl IntoIterator<Item = (EventHeader<'e>, &'e CalendarEvent)>,
 ) {
-    let FeedHeader {
-        name,
-        refresh_interval,
-        utc_style,
-    } = *feed;
+    let FeedHeader { name, refresh_interval, utc_style } = *feed;
     let mut emitter = Emitter::new(out);
     emitter.lines(CALENDAR_BEGIN);
     emitter.lines("CALSCALE:GREGORIAN\r\n");
@@ -221,15 +192,8 @@ pub fn write_feed<'e>(
 /// times their fractions of a second, empty texts are absent, labels are sorted. Idempotent.
 #[must_use]
 pub fn representable(event: &CalendarEvent) -> CalendarEvent {
-    let CalendarEvent {
-        summary,
-        description,
-        location,
-        categories,
-        span,
-        show_as,
-        visibility,
-    } = event;
+    let CalendarEvent { summary, description, location, categories, span, show_as, visibility } =
+        event;
     let text = |text: &String| (!is_blank(text)).then(|| plain(text).into_owned());
     let mut categories: Vec<_> = categories.iter().filter_map(text).collect();
     categories.sort_unstable();
@@ -239,10 +203,9 @@ pub fn representable(event: &CalendarEvent) -> CalendarEvent {
             let (start, end) = whole_seconds(&interval);
             EventSpan::Timed(UtcInterval::new(start, end).unwrap_or(interval))
         }
-        EventSpan::AllDay { first, end } => EventSpan::AllDay {
-            first,
-            end: last_day_excluded(first, end),
-        },
+        EventSpan::AllDay { first, end } => {
+            EventSpan::AllDay { first, end: last_day_excluded(first, end) }
+        }
     };
     CalendarEvent {
         summary: text(summary).unwrap_or_else(|| SUMMARY_FALLBACK.to_owned()),
@@ -272,19 +235,12 @@ fn whole_seconds(interval: &UtcInterval) -> (Timestamp, Timestamp) {
     if end > start {
         return (start, end);
     }
-    (
-        start,
-        Timestamp::from_second(start.as_second() + 1).unwrap_or(end),
-    )
+    (start, Timestamp::from_second(start.as_second() + 1).unwrap_or(end))
 }
 
 /// The end of whole days, after their first even if the caller broke the promise of that.
 fn last_day_excluded(first: Date, end: Date) -> Date {
-    if end > first {
-        end
-    } else {
-        first.tomorrow().unwrap_or(end)
-    }
+    if end > first { end } else { first.tomorrow().unwrap_or(end) }
 }
 
 fn stamp(instant: Timestamp) -> Stamp {

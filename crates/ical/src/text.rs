@@ -49,9 +49,7 @@ pub(crate) const fn is_suspect(byte: u8) -> bool {
 
 /// Whether no byte is suspect; without early exit, so that it runs many bytes at a time.
 pub(crate) fn is_plain(bytes: &[u8]) -> bool {
-    !bytes
-        .iter()
-        .fold(false, |found, byte| found | is_suspect(*byte))
+    !bytes.iter().fold(false, |found, byte| found | is_suspect(*byte))
 }
 
 /// The text as it will come back: line ends as `\n`, no other control characters but tabs.

@@ -20,10 +20,7 @@ const SHIELDED_TAB: char = '\u{2}';
 /// component are removed; bytes that are not UTF-8 become U+FFFD.
 pub(crate) fn unfold(bytes: &[u8]) -> Result<String, ReadError> {
     if bytes.len() > ICALENDAR_BYTES_MAX {
-        return Err(ReadError::TooLong {
-            bytes: bytes.len(),
-            max: ICALENDAR_BYTES_MAX,
-        });
+        return Err(ReadError::TooLong { bytes: bytes.len(), max: ICALENDAR_BYTES_MAX });
     }
     let joined = join(bytes)?;
     let joined = String::from_utf8_lossy(&joined);
@@ -38,9 +35,7 @@ pub(crate) fn unfold(bytes: &[u8]) -> Result<String, ReadError> {
         } else if let Some(name) = strip_name(line, "END") {
             let expected = open.pop().unwrap_or_default();
             if !expected.eq_ignore_ascii_case(name) {
-                return Err(ReadError::Unbalanced {
-                    component: component_name(name),
-                });
+                return Err(ReadError::Unbalanced { component: component_name(name) });
             }
             text.push_str(line.trim_end());
         } else if is_list(line) {
@@ -51,9 +46,7 @@ pub(crate) fn unfold(bytes: &[u8]) -> Result<String, ReadError> {
         text.push('\n');
     }
     match open.pop() {
-        Some(name) => Err(ReadError::Unterminated {
-            component: component_name(name),
-        }),
+        Some(name) => Err(ReadError::Unterminated { component: component_name(name) }),
         None if !begun => Err(ReadError::NotCalendar),
         None => Ok(text),
     }
@@ -87,9 +80,7 @@ fn join(bytes: &[u8]) -> Result<Vec<u8>, ReadError> {
     let mut joined: Vec<u8> = Vec::with_capacity(bytes.len() + 1);
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         if index >= ICALENDAR_LINES_MAX {
-            return Err(ReadError::TooManyLines {
-                max: ICALENDAR_LINES_MAX,
-            });
+            return Err(ReadError::TooManyLines { max: ICALENDAR_LINES_MAX });
         }
         let line = match line {
             [b' ' | b'\t', rest @ ..] if joined.last() == Some(&b'\n') => {
@@ -98,10 +89,7 @@ fn join(bytes: &[u8]) -> Result<Vec<u8>, ReadError> {
             }
             line => line,
         };
-        joined.extend(
-            line.iter()
-                .filter(|byte| **byte == b'\t' || !byte.is_ascii_control()),
-        );
+        joined.extend(line.iter().filter(|byte| **byte == b'\t' || !byte.is_ascii_control()));
         joined.push(b'\n');
     }
     Ok(joined)
@@ -131,18 +119,9 @@ mod tests {
     #[test]
     fn what_does_not_end_is_not_taken_for_whole() {
         let error = |text: &str| unfold(text.as_bytes()).unwrap_err().to_string();
-        assert_eq!(
-            error("BEGIN:VCALENDAR\nSUMM"),
-            "component `VCALENDAR` does not end"
-        );
-        assert_eq!(
-            error("BEGIN:A\nEND:B\n"),
-            "`END:B` closes no open component"
-        );
+        assert_eq!(error("BEGIN:VCALENDAR\nSUMM"), "component `VCALENDAR` does not end");
+        assert_eq!(error("BEGIN:A\nEND:B\n"), "`END:B` closes no open component");
         assert_eq!(error("END:B\n"), "`END:B` closes no open component");
-        assert_eq!(
-            error("hello"),
-            "no line begins a component; expected `BEGIN:VCALENDAR`"
-        );
+        assert_eq!(error("hello"), "no line begins a component; expected `BEGIN:VCALENDAR`");
     }
 }

@@ -163,10 +163,7 @@ struct FoldedLine<'a> {
 impl<'a> FoldedLine<'a> {
     fn begin(out: &'a mut Vec<u8>, name: &'static str) -> Self {
         out.extend_from_slice(name.as_bytes());
-        Self {
-            out,
-            octets: name.len(),
-        }
+        Self { out, octets: name.len() }
     }
 
     fn end(self) {
@@ -224,10 +221,7 @@ fn cut(run: &str, room: usize) -> usize {
     let last = run.floor_char_boundary(room);
     let is_blank = |at: usize| matches!(run.as_bytes().get(at), Some(b' ' | b'\t'));
     let is_good = |at: &usize| run.is_char_boundary(*at) && !is_blank(*at) && !is_blank(at - 1);
-    (last.saturating_sub(FOLD_RETREAT_MAX).max(1)..=last)
-        .rev()
-        .find(is_good)
-        .unwrap_or(last)
+    (last.saturating_sub(FOLD_RETREAT_MAX).max(1)..=last).rev().find(is_good).unwrap_or(last)
 }
 
 #[cfg(test)]
@@ -248,10 +242,7 @@ mod tests {
 
     #[test]
     fn special_characters_are_escaped_and_control_characters_left_out() {
-        assert_eq!(
-            text("a,b;c\\d\r\ne\u{7}f"),
-            "SUMMARY:a\\,b\\;c\\\\d\\nef\r\n"
-        );
+        assert_eq!(text("a,b;c\\d\r\ne\u{7}f"), "SUMMARY:a\\,b\\;c\\\\d\\nef\r\n");
     }
 
     #[test]
@@ -279,10 +270,7 @@ mod tests {
     fn folded_lines_unfold_to_the_escaped_text() {
         let value = "Übergabe, Station 3; 🚑\n".repeat(20);
         let escaped = "Übergabe\\, Station 3\\; 🚑\\n".repeat(20);
-        assert_eq!(
-            text(&value).replace("\r\n ", ""),
-            format!("SUMMARY:{escaped}\r\n")
-        );
+        assert_eq!(text(&value).replace("\r\n ", ""), format!("SUMMARY:{escaped}\r\n"));
     }
 
     #[test]
@@ -291,10 +279,7 @@ mod tests {
             let value = format!("{} night shift {}", "x".repeat(filler), " ".repeat(80));
             let found = text(&value);
             let (first, _) = found.split_once("\r\n").unwrap();
-            assert!(
-                !first.ends_with(' ') && !found.contains("\r\n  night"),
-                "{found:?}"
-            );
+            assert!(!first.ends_with(' ') && !found.contains("\r\n  night"), "{found:?}");
             assert_eq!(found.replace("\r\n ", ""), format!("SUMMARY:{value}\r\n"));
         }
     }
@@ -311,10 +296,7 @@ mod tests {
             emitter.number("SEQUENCE:", 0);
             emitter.number("SEQUENCE:", 4_294_967_295);
             emitter.day("DTSTART;VALUE=DATE:", date(2026, 2, 3));
-            emitter.stamp(
-                "DTSTAMP:",
-                &Stamp::new(date(987, 12, 31).at(1, 2, 3, 999_999_999)),
-            );
+            emitter.stamp("DTSTAMP:", &Stamp::new(date(987, 12, 31).at(1, 2, 3, 999_999_999)));
             emitter.duration("X:", 3600);
             emitter.duration("X:", 5400);
             emitter.duration("X:", 61);

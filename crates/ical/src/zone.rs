@@ -41,22 +41,13 @@ impl<'o> Zones<'o> {
             Some((entry.values.first()?.as_text()?.trim(), definition))
         };
         let definitions = object.timezones().filter_map(name_of).collect();
-        Self {
-            object,
-            definitions,
-            found: RefCell::default(),
-            floating,
-        }
+        Self { object, definitions, found: RefCell::default(), floating }
     }
 
     /// The zone that a `TZID` parameter names.
     pub(crate) fn get(&self, tzid: &'o str) -> Option<TimeZone> {
         let look_up = || by_name(tzid).or_else(|| self.defined(self.definitions.get(tzid.trim())?));
-        self.found
-            .borrow_mut()
-            .entry(tzid)
-            .or_insert_with(look_up)
-            .clone()
+        self.found.borrow_mut().entry(tzid).or_insert_with(look_up).clone()
     }
 
     fn defined(&self, definition: &ICalendarComponent) -> Option<TimeZone> {
@@ -73,19 +64,12 @@ impl<'o> Zones<'o> {
             return None;
         };
         let entry = self.object.component_by_id(*only)?;
-        let value = entry
-            .property(&ICalendarProperty::Tzoffsetto)?
-            .values
-            .first()?;
+        let value = entry.property(&ICalendarProperty::Tzoffsetto)?.values.first()?;
         let ICalendarValue::PartialDateTime(offset) = value else {
             return None;
         };
         let minutes = i32::from(offset.tz_hour?) * 60 + i32::from(offset.tz_minute.unwrap_or(0));
-        let seconds = if offset.tz_minus {
-            -minutes * 60
-        } else {
-            minutes * 60
-        };
+        let seconds = if offset.tz_minus { -minutes * 60 } else { minutes * 60 };
         Offset::from_seconds(seconds).ok().map(TimeZone::fixed)
     }
 }
@@ -97,26 +81,21 @@ fn by_name(name: &str) -> Option<TimeZone> {
         return None;
     }
     let iana = |name: &str| TimeZone::get(name).ok();
-    iana(name)
-        .or_else(|| iana(&Tz::from_str(name).ok()?.name()?))
-        .or_else(|| {
-            // `/freeassociation.sourceforge.net/Europe/Berlin`, `/mozilla.org/…/America/Chicago`.
-            let tails = name.strip_prefix('/')?.match_indices('/');
-            tails.filter_map(|(at, _)| iana(name.get(at + 2..)?)).next()
-        })
+    iana(name).or_else(|| iana(&Tz::from_str(name).ok()?.name()?)).or_else(|| {
+        // `/freeassociation.sourceforge.net/Europe/Berlin`, `/mozilla.org/…/America/Chicago`.
+        let tails = name.strip_prefix('/')?.match_indices('/');
+        tails.filter_map(|(at, _)| iana(name.get(at + 2..)?)).next()
+    })
 }
 
 /// The text of a property that only some vendors write.
 fn extension<'c>(component: &'c ICalendarComponent, wanted: &str) -> Option<&'c str> {
-    component
-        .entries
-        .iter()
-        .find_map(|entry| match &entry.name {
-            ICalendarProperty::Other(name) if name.eq_ignore_ascii_case(wanted) => {
-                entry.values.first()?.as_text()
-            }
-            _ => None,
-        })
+    component.entries.iter().find_map(|entry| match &entry.name {
+        ICalendarProperty::Other(name) if name.eq_ignore_ascii_case(wanted) => {
+            entry.values.first()?.as_text()
+        }
+        _ => None,
+    })
 }
 
 #[cfg(test)]

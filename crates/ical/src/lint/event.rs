@@ -32,14 +32,7 @@ pub(super) struct Component {
 impl Component {
     pub(super) fn new(name: &str, line: usize) -> Self {
         let name = name.to_owned();
-        Self {
-            name,
-            line,
-            children: 0,
-            seen: Vec::new(),
-            start: None,
-            end: None,
-        }
+        Self { name, line, children: 0, seen: Vec::new(), start: None, end: None }
     }
 
     pub(super) fn property(
@@ -51,25 +44,17 @@ impl Component {
         let name = property.name;
         let mut found = |rule| findings.push(Finding { line, rule });
         if self.seen.iter().any(|seen| seen == name) {
-            found(Rule::Repeated {
-                property: name.to_owned(),
-            });
+            found(Rule::Repeated { property: name.to_owned() });
         }
         self.seen.push(name.to_owned());
         if matches!(name, "METHOD" | "ORGANIZER" | "ATTENDEE") {
-            found(Rule::Forbidden {
-                name: name.to_owned(),
-            });
+            found(Rule::Forbidden { name: name.to_owned() });
         }
         if TEXTS.contains(&name) && !is_escaped(property.value, name == "CATEGORIES") {
-            found(Rule::Escaping {
-                property: name.to_owned(),
-            });
+            found(Rule::Escaping { property: name.to_owned() });
         }
         if has_zone(property) && property.value.ends_with('Z') {
-            return found(Rule::TzidWithUtc {
-                property: name.to_owned(),
-            });
+            return found(Rule::TzidWithUtc { property: name.to_owned() });
         }
         if self.name != "VEVENT" {
             return;
@@ -78,15 +63,11 @@ impl Component {
             "TZID" => found(Rule::TzidInEvent),
             "SUMMARY" if property.value.trim().is_empty() => found(Rule::EmptySummary),
             "DTSTART" | "DTEND" | "DTSTAMP" | "LAST-MODIFIED" => match Moment::parse(property) {
-                None => found(Rule::Time {
-                    property: name.to_owned(),
-                }),
+                None => found(Rule::Time { property: name.to_owned() }),
                 Some(start) if name == "DTSTART" => self.start = Some(start),
                 Some(end) if name == "DTEND" => self.end = Some((line, end)),
                 Some(Moment::Utc(_)) => {}
-                Some(Moment::Day(_)) => found(Rule::Time {
-                    property: name.to_owned(),
-                }),
+                Some(Moment::Day(_)) => found(Rule::Time { property: name.to_owned() }),
             },
             _ => {}
         }
@@ -103,13 +84,7 @@ impl Component {
         };
         for property in needs {
             if !self.seen.iter().any(|seen| seen == property) {
-                found(
-                    self.line,
-                    Rule::Missing {
-                        component,
-                        property,
-                    },
-                );
+                found(self.line, Rule::Missing { component, property });
             }
         }
         if self.children == 0 && matches!(component, "VCALENDAR" | "VTIMEZONE") {
@@ -124,10 +99,7 @@ impl Component {
 }
 
 fn has_zone(property: &Property<'_>) -> bool {
-    property
-        .parameters
-        .split(';')
-        .any(|parameter| parameter.starts_with("TZID="))
+    property.parameters.split(';').any(|parameter| parameter.starts_with("TZID="))
 }
 
 fn is_escaped(text: &str, is_list: bool) -> bool {

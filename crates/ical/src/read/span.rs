@@ -29,9 +29,7 @@ pub(super) fn read_span<'o>(
     component: &'o ICalendarComponent,
     zones: &Zones<'o>,
 ) -> Result<EventSpan, Unreadable> {
-    let start = component
-        .property(&ICalendarProperty::Dtstart)
-        .ok_or(Unreadable::NoStart)?;
+    let start = component.property(&ICalendarProperty::Dtstart).ok_or(Unreadable::NoStart)?;
     let start = moment(start, "DTSTART", zones)?;
     let end = component.property(&ICalendarProperty::Dtend);
     let duration = component.property(&ICalendarProperty::Duration);
@@ -40,9 +38,7 @@ pub(super) fn read_span<'o>(
         (None, Some(duration)) => match duration.values.first() {
             Some(ICalendarValue::Duration(duration)) => after(&start, duration)?,
             _ => {
-                return Err(Unreadable::BadTime {
-                    property: "DURATION",
-                });
+                return Err(Unreadable::BadTime { property: "DURATION" });
             }
         },
         (None, None) => match start {
@@ -87,10 +83,7 @@ fn moment<'o>(
     if let Some(hours) = found.tz_hour {
         let minutes = i64::from(hours) * 60 + i64::from(found.tz_minute.unwrap_or(0));
         let offset = if found.tz_minus { -minutes } else { minutes };
-        let instant = local
-            .to_zoned(TimeZone::UTC)
-            .map_err(|_| bad())?
-            .timestamp();
+        let instant = local.to_zoned(TimeZone::UTC).map_err(|_| bad())?.timestamp();
         let instant = instant.checked_sub(SignedDuration::from_secs(offset * 60));
         return Ok(Moment::Instant(instant.map_err(|_| bad())?, TimeZone::UTC));
     }
@@ -99,24 +92,14 @@ fn moment<'o>(
             property,
             tzid: tzid.chars().take(60).collect(),
         })?,
-        None => zones
-            .floating
-            .clone()
-            .ok_or(Unreadable::Floating { property })?,
+        None => zones.floating.clone().ok_or(Unreadable::Floating { property })?,
     };
     Ok(Moment::Instant(instant_of(local, &zone)?, zone))
 }
 
 /// Adds a duration: days by the calendar, the rest as elapsed time (§3.3.6).
 fn after(start: &Moment, duration: &ICalendarDuration) -> Result<Moment, Unreadable> {
-    let ICalendarDuration {
-        neg,
-        weeks,
-        days,
-        hours,
-        minutes,
-        seconds,
-    } = *duration;
+    let ICalendarDuration { neg, weeks, days, hours, minutes, seconds } = *duration;
     if neg {
         return Err(Unreadable::Empty);
     }
@@ -125,9 +108,7 @@ fn after(start: &Moment, duration: &ICalendarDuration) -> Result<Moment, Unreada
     let range = |_| Unreadable::Range;
     match start {
         Moment::Day(first) if seconds % DAY_SECONDS == 0 => {
-            let days = Span::new()
-                .try_days(days + seconds / DAY_SECONDS)
-                .map_err(range)?;
+            let days = Span::new().try_days(days + seconds / DAY_SECONDS).map_err(range)?;
             Ok(Moment::Day(first.checked_add(days).map_err(range)?))
         }
         Moment::Day(_) => Err(Unreadable::Mixed),
@@ -139,9 +120,7 @@ fn after(start: &Moment, duration: &ICalendarDuration) -> Result<Moment, Unreada
                 let days = Span::new().try_days(days).map_err(range)?;
                 instant_of(local.checked_add(days).map_err(range)?, zone)?
             };
-            let end = day
-                .checked_add(SignedDuration::from_secs(seconds))
-                .map_err(range)?;
+            let end = day.checked_add(SignedDuration::from_secs(seconds)).map_err(range)?;
             Ok(Moment::Instant(end, zone.clone()))
         }
     }
@@ -150,19 +129,12 @@ fn after(start: &Moment, duration: &ICalendarDuration) -> Result<Moment, Unreada
 /// Gaps move on, folds take the first, as §3.3.5 asks.
 fn instant_of(local: DateTime, zone: &TimeZone) -> Result<Timestamp, Unreadable> {
     let resolved = resolve(local, zone, LocalTimePolicy::default());
-    resolved
-        .map(|(instant, _)| instant)
-        .map_err(|_| Unreadable::Range)
+    resolved.map(|(instant, _)| instant).map_err(|_| Unreadable::Range)
 }
 
 fn date_of(found: &PartialDateTime) -> Option<Date> {
     let number = |number: Option<u8>| i8::try_from(number?).ok();
-    Date::new(
-        i16::try_from(found.year?).ok()?,
-        number(found.month)?,
-        number(found.day)?,
-    )
-    .ok()
+    Date::new(i16::try_from(found.year?).ok()?, number(found.month)?, number(found.day)?).ok()
 }
 
 fn time_of(found: &PartialDateTime) -> Option<Time> {
@@ -170,11 +142,5 @@ fn time_of(found: &PartialDateTime) -> Option<Time> {
     // A leap second (60) is the last moment of its minute: nobody's schedule starts in one.
     let second = found.second.unwrap_or(0);
     let second = if second == 60 { 59 } else { second };
-    Time::new(
-        number(found.hour)?,
-        number(found.minute)?,
-        number(Some(second))?,
-        0,
-    )
-    .ok()
+    Time::new(number(found.hour)?, number(found.minute)?, number(Some(second))?, 0).ok()
 }

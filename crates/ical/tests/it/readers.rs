@@ -28,10 +28,7 @@ impl Bench {
             );
             return None;
         };
-        Some(Self {
-            tools: tools.into(),
-            folder: TempDir::new().unwrap(),
-        })
+        Some(Self { tools: tools.into(), folder: TempDir::new().unwrap() })
     }
 
     fn python(&self) -> PathBuf {
@@ -54,23 +51,11 @@ impl Bench {
 
 fn feed(events: &[CalendarEvent], utc_style: UtcStyle) -> Vec<u8> {
     let refresh_interval = std::time::Duration::from_secs(3600);
-    let feed = FeedHeader {
-        name: "Schichten, Team „Süd“; 🚑",
-        refresh_interval,
-        utc_style,
-    };
+    let feed = FeedHeader { name: "Schichten, Team „Süd“; 🚑", refresh_interval, utc_style };
     let uids: Vec<_> = (0..events.len()).map(uid).collect();
     let revised_at = at("2026-09-01T10:20:30Z");
-    let header = |uid| EventHeader {
-        uid,
-        revised_at,
-        sequence: 1,
-        origin: None,
-    };
-    let headed = uids
-        .iter()
-        .zip(events)
-        .map(|(uid, event)| (header(uid), event));
+    let header = |uid| EventHeader { uid, revised_at, sequence: 1, origin: None };
+    let headed = uids.iter().zip(events).map(|(uid, event)| (header(uid), event));
     let mut out = Vec::new();
     write_feed(&mut out, &feed, headed);
     out
@@ -81,9 +66,7 @@ fn uid(index: usize) -> String {
 }
 
 fn source(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/readers")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/readers").join(name)
 }
 
 fn run(program: &OsStr, arguments: &[&Path]) -> String {
@@ -94,11 +77,7 @@ fn run(program: &OsStr, arguments: &[&Path]) -> String {
         .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-    assert!(
-        output.status.success(),
-        "{}: {stdout}{stderr}",
-        program.display()
-    );
+    assert!(output.status.success(), "{}: {stdout}{stderr}", program.display());
     stdout
 }
 
@@ -129,11 +108,8 @@ fn check(read: impl Fn(&Path) -> String, bench: &Bench) {
             let output = read(&bench.feed(&events, style));
             let found: Value = serde_json::from_str(&output).unwrap();
             let expected = expected(&events);
-            for (found, expected) in found
-                .as_array()
-                .unwrap()
-                .iter()
-                .zip(expected.as_array().unwrap())
+            for (found, expected) in
+                found.as_array().unwrap().iter().zip(expected.as_array().unwrap())
             {
                 assert_eq!(found, expected);
             }
@@ -146,33 +122,22 @@ fn check(read: impl Fn(&Path) -> String, bench: &Bench) {
 fn python_icalendar_reads_every_text_and_time() {
     let Some(bench) = Bench::new() else { return };
     let script = source("icalendar_reader.py");
-    check(
-        |feed| run(bench.python().as_os_str(), &[&script, feed]),
-        &bench,
-    );
+    check(|feed| run(bench.python().as_os_str(), &[&script, feed]), &bench);
 }
 
 #[test]
 fn vobject_reads_and_validates_every_text_and_time() {
     let Some(bench) = Bench::new() else { return };
     let script = source("vobject_reader.py");
-    check(
-        |feed| run(bench.python().as_os_str(), &[&script, feed]),
-        &bench,
-    );
+    check(|feed| run(bench.python().as_os_str(), &[&script, feed]), &bench);
 }
 
 #[test]
 fn ical_js_reads_every_text_and_time() {
     let Some(bench) = Bench::new() else { return };
-    let (script, library) = (
-        source("ical_js_reader.mjs"),
-        bench.tools.join("node_modules/ical.js"),
-    );
-    check(
-        |feed| run(OsStr::new("node"), &[&script, feed, &library]),
-        &bench,
-    );
+    let (script, library) =
+        (source("ical_js_reader.mjs"), bench.tools.join("node_modules/ical.js"));
+    check(|feed| run(OsStr::new("node"), &[&script, feed, &library]), &bench);
 }
 
 #[test]
@@ -180,29 +145,17 @@ fn libical_finds_no_restriction_broken_but_by_the_non_standard_line() {
     let Some(bench) = Bench::new() else { return };
     let program = compiled_libical_check(&bench);
     let output = |events: &[CalendarEvent], style| {
-        let output = Command::new(&program)
-            .arg(bench.feed(events, style))
-            .output()
-            .unwrap();
+        let output = Command::new(&program).arg(bench.feed(events, style)).output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
     let events = nasty_events();
-    assert_eq!(
-        output(&events, UtcStyle::Rfc5545),
-        format!("events: {}\n", events.len())
-    );
+    assert_eq!(output(&events, UtcStyle::Rfc5545), format!("events: {}\n", events.len()));
     assert_eq!(output(&[], UtcStyle::Rfc5545), "events: 0\n");
     let found = output(&events, UtcStyle::TzidProperty);
-    let complaints: Vec<_> = found
-        .lines()
-        .filter(|line| line.starts_with("complaint"))
-        .collect();
+    let complaints: Vec<_> = found.lines().filter(|line| line.starts_with("complaint")).collect();
     // It stops at the first event that breaks a restriction.
     assert!(!complaints.is_empty(), "{found}");
-    assert!(
-        complaints.iter().all(|line| line.contains("TZID")),
-        "{found}"
-    );
+    assert!(complaints.iter().all(|line| line.contains("TZID")), "{found}");
 }
 
 fn compiled_libical_check(bench: &Bench) -> PathBuf {
@@ -223,10 +176,7 @@ fn khal_imports_and_lists_every_event() {
     let script = source("khal_reader.py");
     for (store, events) in [("some", nasty_events()), ("none", vec![])] {
         let feed = bench.feed(&events, UtcStyle::Rfc5545);
-        let output = run(
-            bench.python().as_os_str(),
-            &[&script, &feed, &bench.store(store)],
-        );
+        let output = run(bench.python().as_os_str(), &[&script, &feed, &bench.store(store)]);
         let found: Value = serde_json::from_str(&output).unwrap();
         let seen = |(index, event): (usize, &CalendarEvent)| (uid(index), json!(event.summary));
         let expected: serde_json::Map<_, _> = events.iter().enumerate().map(seen).collect();
@@ -240,10 +190,7 @@ fn vdirsyncer_copies_every_event_once() {
     let script = source("vdirsyncer_reader.py");
     for (store, events) in [("some", nasty_events()), ("none", vec![])] {
         let feed = bench.feed(&events, UtcStyle::Rfc5545);
-        let output = run(
-            bench.python().as_os_str(),
-            &[&script, &feed, &bench.store(store)],
-        );
+        let output = run(bench.python().as_os_str(), &[&script, &feed, &bench.store(store)]);
         let found: Vec<String> = serde_json::from_str(&output).unwrap();
         let mut expected: Vec<_> = events.into_iter().map(|event| event.summary).collect();
         expected.sort_unstable();

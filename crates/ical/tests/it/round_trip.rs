@@ -12,22 +12,12 @@ use proptest::sample::Index;
 use crate::sample::{any_event, any_text, at, event, nasty_events, origin, timed};
 
 fn header<'a>(uid: &'a str, origin: Option<&'a OriginTag>) -> EventHeader<'a> {
-    EventHeader {
-        uid,
-        revised_at: at("2026-09-01T10:20:30Z"),
-        sequence: 7,
-        origin,
-    }
+    EventHeader { uid, revised_at: at("2026-09-01T10:20:30Z"), sequence: 7, origin }
 }
 
 fn written(event: &CalendarEvent, origin: Option<&OriginTag>) -> Vec<u8> {
     let mut out = Vec::new();
-    write_object(
-        &mut out,
-        &header("uid-1", origin),
-        event,
-        UtcStyle::default(),
-    );
+    write_object(&mut out, &header("uid-1", origin), event, UtcStyle::default());
     out
 }
 
@@ -125,9 +115,7 @@ proptest! {
 
 /// What servers do to an object without changing its meaning, all at once.
 fn rewrite(bytes: &[u8], event: &CalendarEvent, width: usize, zone: usize, seed: u32) -> Vec<u8> {
-    let text = String::from_utf8(bytes.to_vec())
-        .unwrap()
-        .replace("\r\n ", "");
+    let text = String::from_utf8(bytes.to_vec()).unwrap().replace("\r\n ", "");
     let names: Vec<_> = jiff::tz::db().available().collect();
     let zone = TimeZone::get(names[zone % names.len()].as_str()).unwrap();
     let mut lines: Vec<String> = text
@@ -152,19 +140,14 @@ fn rewrite(bytes: &[u8], event: &CalendarEvent, width: usize, zone: usize, seed:
     ];
     lines.splice(3..3, zone_definition.map(str::to_owned));
     let line_end = if seed.is_multiple_of(2) { "\n" } else { "\r\n" };
-    let folded = lines
-        .iter()
-        .map(|line| fold_bytes(line.as_bytes(), width, line_end));
+    let folded = lines.iter().map(|line| fold_bytes(line.as_bytes(), width, line_end));
     folded.collect::<Vec<_>>().concat()
 }
 
 /// Folds between any two bytes, also inside a character, as old writers do.
 fn fold_bytes(line: &[u8], width: usize, line_end: &str) -> Vec<u8> {
     let separator = format!("{line_end} ");
-    let mut folded = line
-        .chunks(width)
-        .collect::<Vec<_>>()
-        .join(separator.as_bytes());
+    let mut folded = line.chunks(width).collect::<Vec<_>>().join(separator.as_bytes());
     folded.extend_from_slice(line_end.as_bytes());
     folded
 }
@@ -172,11 +155,7 @@ fn fold_bytes(line: &[u8], width: usize, line_end: &str) -> Vec<u8> {
 fn lower_case_name(line: &str, seed: u32) -> String {
     let at = line.find([':', ';']).unwrap();
     let (name, rest) = line.split_at(at);
-    let name = if seed.is_multiple_of(3) {
-        name.to_lowercase()
-    } else {
-        name.to_owned()
-    };
+    let name = if seed.is_multiple_of(3) { name.to_lowercase() } else { name.to_owned() };
     name + rest
 }
 
@@ -197,19 +176,10 @@ fn in_zone(line: &str, zone: &TimeZone) -> Option<String> {
 
 fn feed(events: &[CalendarEvent], utc_style: UtcStyle) -> Vec<u8> {
     let refresh_interval = std::time::Duration::from_secs(3600);
-    let feed = FeedHeader {
-        name: "Schichten, Team „Süd“; 🚑",
-        refresh_interval,
-        utc_style,
-    };
+    let feed = FeedHeader { name: "Schichten, Team „Süd“; 🚑", refresh_interval, utc_style };
     let mut out = Vec::new();
-    let uids: Vec<_> = (0..events.len())
-        .map(|index| format!("uid-{index}"))
-        .collect();
-    let headed = uids
-        .iter()
-        .zip(events)
-        .map(|(uid, event)| (header(uid, None), event));
+    let uids: Vec<_> = (0..events.len()).map(|index| format!("uid-{index}")).collect();
+    let headed = uids.iter().zip(events).map(|(uid, event)| (header(uid, None), event));
     write_feed(&mut out, &feed, headed);
     out
 }
@@ -219,18 +189,8 @@ fn a_feed_is_clean_and_reads_back() {
     let events = nasty_events();
     let bytes = feed(&events, UtcStyle::Rfc5545);
     assert_eq!(lint(&bytes), []);
-    let found: Vec<_> = read_object(&bytes)
-        .unwrap()
-        .into_iter()
-        .map(|it| it.event)
-        .collect();
-    assert_eq!(
-        found,
-        events
-            .iter()
-            .map(|event| Ok(representable(event)))
-            .collect::<Vec<_>>()
-    );
+    let found: Vec<_> = read_object(&bytes).unwrap().into_iter().map(|it| it.event).collect();
+    assert_eq!(found, events.iter().map(|event| Ok(representable(event))).collect::<Vec<_>>());
 }
 
 #[test]
@@ -242,10 +202,7 @@ fn an_empty_feed_is_clean_and_reads_as_no_events() {
 
 #[test]
 fn the_non_standard_line_is_the_only_finding_of_its_style() {
-    let events = [event(
-        "Late",
-        timed("2026-11-21T12:00:00Z", "2026-11-21T20:00:00Z"),
-    )];
+    let events = [event("Late", timed("2026-11-21T12:00:00Z", "2026-11-21T20:00:00Z"))];
     let findings = lint(&feed(&events, UtcStyle::TzidProperty));
     let rules: Vec<_> = findings.into_iter().map(|finding| finding.rule).collect();
     assert_eq!(rules, [ical::Rule::TzidInEvent]);
@@ -253,10 +210,7 @@ fn the_non_standard_line_is_the_only_finding_of_its_style() {
 
 #[test]
 fn an_object_looks_like_this() {
-    let mut late = event(
-        "Late",
-        timed("2026-11-21T12:00:00Z", "2026-11-21T20:00:00Z"),
-    );
+    let mut late = event("Late", timed("2026-11-21T12:00:00Z", "2026-11-21T20:00:00Z"));
     late.location = Some("Room 1".into());
     let text = String::from_utf8(written(&late, Some(&origin("shft-81")))).unwrap();
     insta::assert_snapshot!(text.replace("\r\n", "\n"), @"
@@ -321,10 +275,7 @@ fn an_object_cut_short_anywhere_is_refused() {
 fn an_object_over_the_limits_is_refused() {
     let error = |bytes: &[u8]| read_object(bytes).unwrap_err().to_string();
     let long = vec![b'x'; domain::limits::ICALENDAR_BYTES_MAX + 1];
-    assert_eq!(
-        error(&long),
-        "object has 8388609 bytes; expected at most 8388608"
-    );
+    assert_eq!(error(&long), "object has 8388609 bytes; expected at most 8388608");
     let lines = vec![b'\n'; domain::limits::ICALENDAR_LINES_MAX];
     assert_eq!(error(&lines), "object has more than 500000 lines");
 }
@@ -334,22 +285,10 @@ fn durations_count_days_by_the_calendar_and_hours_by_the_clock() {
     // Berlin sets its clocks back on 2026-10-25 at 03:00: that day has 25 hours.
     let start = "DTSTART;TZID=Europe/Berlin:20261024T220000";
     let night = |duration| span_of(&[start, duration]);
-    assert_eq!(
-        night("DURATION:P1D"),
-        Ok("2026-10-24T20:00:00Z/2026-10-25T21:00:00Z".into())
-    );
-    assert_eq!(
-        night("DURATION:PT24H"),
-        Ok("2026-10-24T20:00:00Z/2026-10-25T20:00:00Z".into())
-    );
-    assert_eq!(
-        night("DURATION:P1DT1H"),
-        Ok("2026-10-24T20:00:00Z/2026-10-25T22:00:00Z".into())
-    );
-    assert_eq!(
-        night("DURATION:-PT1H"),
-        Err("the end is not after the start".into())
-    );
+    assert_eq!(night("DURATION:P1D"), Ok("2026-10-24T20:00:00Z/2026-10-25T21:00:00Z".into()));
+    assert_eq!(night("DURATION:PT24H"), Ok("2026-10-24T20:00:00Z/2026-10-25T20:00:00Z".into()));
+    assert_eq!(night("DURATION:P1DT1H"), Ok("2026-10-24T20:00:00Z/2026-10-25T22:00:00Z".into()));
+    assert_eq!(night("DURATION:-PT1H"), Err("the end is not after the start".into()));
     assert_eq!(
         night("DURATION:P99999999W"),
         Err("a time is outside the years that can be represented".into())
@@ -362,28 +301,15 @@ fn durations_count_days_by_the_calendar_and_hours_by_the_clock() {
 
 #[test]
 fn gaps_move_on_and_folds_take_the_first() {
-    let zone = |start: &str| {
-        span_of(&[
-            &format!("DTSTART;TZID=Europe/Berlin:{start}"),
-            "DURATION:PT1H",
-        ])
-    };
-    assert_eq!(
-        zone("20270328T023000"),
-        Ok("2027-03-28T01:30:00Z/2027-03-28T02:30:00Z".into())
-    );
-    assert_eq!(
-        zone("20261025T023000"),
-        Ok("2026-10-25T00:30:00Z/2026-10-25T01:30:00Z".into())
-    );
+    let zone =
+        |start: &str| span_of(&[&format!("DTSTART;TZID=Europe/Berlin:{start}"), "DURATION:PT1H"]);
+    assert_eq!(zone("20270328T023000"), Ok("2027-03-28T01:30:00Z/2027-03-28T02:30:00Z".into()));
+    assert_eq!(zone("20261025T023000"), Ok("2026-10-25T00:30:00Z/2026-10-25T01:30:00Z".into()));
 }
 
 #[test]
 fn a_zone_beside_a_time_in_utc_does_not_move_it() {
-    let span = span_of(&[
-        "DTSTART;TZID=America/New_York:20240115T140000Z",
-        "DURATION:PT1H",
-    ]);
+    let span = span_of(&["DTSTART;TZID=America/New_York:20240115T140000Z", "DURATION:PT1H"]);
     assert_eq!(span, Ok("2024-01-15T14:00:00Z/2024-01-15T15:00:00Z".into()));
 }
 
@@ -431,10 +357,7 @@ fn a_described_zone_counts_where_its_name_says_nothing() {
             EventSpan::AllDay { .. } => panic!("all day"),
         }
     };
-    assert_eq!(
-        object("X-LIC-LOCATION:Europe/Berlin\n"),
-        "2026-07-15T06:00:00Z"
-    );
+    assert_eq!(object("X-LIC-LOCATION:Europe/Berlin\n"), "2026-07-15T06:00:00Z");
     assert_eq!(object("X-MICROSOFT-CDO-TZID:4\n"), "2026-07-15T06:00:00Z");
     assert_eq!(object(""), "2026-07-15T11:30:00Z");
 }
@@ -444,11 +367,7 @@ fn status_and_recurrence_are_told() {
     let plain = ["DTSTART:20260101T080000Z", "DTEND:20260101T100000Z"];
     let with = |line| shown(&[plain[0], plain[1], line]);
     assert!(with("STATUS:CANCELLED").cancelled && !with("STATUS:CONFIRMED").cancelled);
-    for line in [
-        "RRULE:FREQ=DAILY",
-        "RDATE:20260102T080000Z",
-        "RECURRENCE-ID:20260102T080000Z",
-    ] {
+    for line in ["RRULE:FREQ=DAILY", "RDATE:20260102T080000Z", "RECURRENCE-ID:20260102T080000Z"] {
         assert!(with(line).recurring, "{line}");
     }
     assert_eq!(with("X-ROTABRIDGE-ORIGIN:hello").origin, None);
@@ -466,14 +385,8 @@ fn transparency_is_refined_by_the_extension_and_never_contradicted() {
         _ => "X-MICROSOFT-CDO-BUSYSTATUS:TENTATIVE",
     };
     assert_eq!(show_as(&[]), ShowAs::Busy);
-    assert_eq!(
-        show_as(&["TRANSP:TRANSPARENT", status("OOF")]),
-        ShowAs::Free
-    );
-    assert_eq!(
-        show_as(&["TRANSP:OPAQUE", status("OOF")]),
-        ShowAs::OutOfOffice
-    );
+    assert_eq!(show_as(&["TRANSP:TRANSPARENT", status("OOF")]), ShowAs::Free);
+    assert_eq!(show_as(&["TRANSP:OPAQUE", status("OOF")]), ShowAs::OutOfOffice);
     assert_eq!(show_as(&[status("FREE")]), ShowAs::Free);
     assert_eq!(show_as(&["TRANSP:OPAQUE", status("FREE")]), ShowAs::Busy);
     assert_eq!(show_as(&[status("TENTATIVE")]), ShowAs::Busy);

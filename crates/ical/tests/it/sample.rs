@@ -31,32 +31,14 @@ pub fn event(summary: &str, span: EventSpan) -> CalendarEvent {
 /// A schedule as it would be in a feed, every text chosen to hurt a careless reader.
 pub fn nasty_events() -> Vec<CalendarEvent> {
     let mut events = vec![
-        event(
-            "Frühdienst – Ä Ö Ü ß",
-            timed("2026-10-24T20:00:00Z", "2026-10-25T05:00:00Z"),
-        ),
-        event(
-            "Night; ward 3, \"B\"",
-            timed("2027-03-27T21:00:00Z", "2027-03-28T04:00:00Z"),
-        ),
-        event(
-            "🚑👩‍⚕️ Notdienst 👨‍👩‍👧‍👦",
-            timed("2026-11-01T04:00:00Z", "2026-11-01T12:00:00Z"),
-        ),
-        event(
-            &"Ü".repeat(300),
-            timed("2027-03-14T05:00:00Z", "2027-03-14T13:00:00Z"),
-        ),
-        event(
-            "C:\\new\\reports",
-            timed("2026-12-31T23:00:00Z", "2027-01-01T07:00:00Z"),
-        ),
+        event("Frühdienst – Ä Ö Ü ß", timed("2026-10-24T20:00:00Z", "2026-10-25T05:00:00Z")),
+        event("Night; ward 3, \"B\"", timed("2027-03-27T21:00:00Z", "2027-03-28T04:00:00Z")),
+        event("🚑👩‍⚕️ Notdienst 👨‍👩‍👧‍👦", timed("2026-11-01T04:00:00Z", "2026-11-01T12:00:00Z")),
+        event(&"Ü".repeat(300), timed("2027-03-14T05:00:00Z", "2027-03-14T13:00:00Z")),
+        event("C:\\new\\reports", timed("2026-12-31T23:00:00Z", "2027-01-01T07:00:00Z")),
         event("Annual leave", days((2026, 12, 24), (2027, 1, 2))),
         event("BEGIN:VEVENT", days((2028, 2, 29), (2028, 3, 1))),
-        event(
-            "DTSTART:x",
-            timed("2026-12-02T08:00:00Z", "2026-12-02T08:30:00Z"),
-        ),
+        event("DTSTART:x", timed("2026-12-02T08:00:00Z", "2026-12-02T08:30:00Z")),
     ];
     events[0].description = Some("09:00 Phone\n10:00 Break, short; \\o/\n\n  indented".into());
     events[0].location = Some("Straße 1, 10115 Berlin; 2. OG".into());
@@ -73,19 +55,13 @@ pub fn nasty_events() -> Vec<CalendarEvent> {
 }
 
 fn days(first: (i16, i8, i8), end: (i16, i8, i8)) -> EventSpan {
-    EventSpan::AllDay {
-        first: date(first.0, first.1, first.2),
-        end: date(end.0, end.1, end.2),
-    }
+    EventSpan::AllDay { first: date(first.0, first.1, first.2), end: date(end.0, end.1, end.2) }
 }
 
 pub fn origin(id: &str) -> OriginTag {
     OriginTag {
         mirror: MirrorName::new("ward-caldav").unwrap(),
-        key: EntityKey {
-            kind: EntityKind::Shift,
-            id: EntityId::new(id).unwrap(),
-        },
+        key: EntityKey { kind: EntityKind::Shift, id: EntityId::new(id).unwrap() },
         generation: 2,
         entity: Fingerprinter::new("test").finish(),
     }
@@ -126,10 +102,7 @@ pub fn any_span() -> impl Strategy<Value = EventSpan> {
     });
     let all_day = (-700_000i32..2_900_000, 1i32..1_000).prop_map(|(first, length)| {
         let first = date(1970, 1, 1) + jiff::Span::new().days(first);
-        EventSpan::AllDay {
-            first,
-            end: first + jiff::Span::new().days(length),
-        }
+        EventSpan::AllDay { first, end: first + jiff::Span::new().days(length) }
     });
     prop_oneof![3 => timed, 1 => all_day]
 }
@@ -138,29 +111,16 @@ pub fn any_span() -> impl Strategy<Value = EventSpan> {
 pub fn any_event() -> impl Strategy<Value = CalendarEvent> {
     let show_as = prop::sample::select(vec![ShowAs::Busy, ShowAs::Free, ShowAs::OutOfOffice]);
     let visibility = prop::sample::select(vec![Visibility::Default, Visibility::Private]);
-    let texts = (
-        any_text(),
-        prop::option::of(any_text()),
-        prop::option::of(any_text()),
-    );
-    (
-        texts,
-        prop::collection::vec(any_text(), 0..4),
-        any_span(),
-        show_as,
-        visibility,
+    let texts = (any_text(), prop::option::of(any_text()), prop::option::of(any_text()));
+    (texts, prop::collection::vec(any_text(), 0..4), any_span(), show_as, visibility).prop_map(
+        |((summary, description, location), categories, span, show_as, visibility)| CalendarEvent {
+            summary,
+            description,
+            location,
+            categories,
+            span,
+            show_as,
+            visibility,
+        },
     )
-        .prop_map(
-            |((summary, description, location), categories, span, show_as, visibility)| {
-                CalendarEvent {
-                    summary,
-                    description,
-                    location,
-                    categories,
-                    span,
-                    show_as,
-                    visibility,
-                }
-            },
-        )
 }

@@ -23,6 +23,10 @@ use crate::world::{Run, World, counts};
 
 /// How long a played server takes for a request: so that there is something to interrupt.
 const DELAY: Duration = Duration::from_millis(4);
+/// About as long as a process takes until its first request.
+const STARTING: Duration = Duration::from_millis(300);
+/// How long a process may go on after its last request.
+const PAUSE_MAX: Duration = Duration::from_millis(6);
 const POLL: Duration = Duration::from_micros(300);
 /// A run that sends nothing for so long hangs.
 const POLLS_MAX: u32 = 200_000;
@@ -89,8 +93,13 @@ impl Trial<'_> {
     /// Starts a sync and kills it, if it lives until then. Whether it had ended.
     fn round(&mut self) -> bool {
         let seen = (self.reached)();
-        let until = seen + self.dice.below(self.plan.requests_max) as u64;
-        let pause = self.dice.wait(Duration::from_millis(6));
+        // One in six is killed early, wherever it is: while the store opens or the file is read.
+        let (requests_max, pause_max) = match self.dice.below(6) {
+            0 => (1, STARTING),
+            _ => (self.plan.requests_max, PAUSE_MAX),
+        };
+        let until = seen + self.dice.below(requests_max) as u64;
+        let pause = self.dice.wait(pause_max);
         let mut child = self.ward.start();
         let mut polls = 0;
         while (self.reached)() < until && alive(&mut child) {
