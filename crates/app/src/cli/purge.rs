@@ -33,6 +33,13 @@ pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failur
     let output = &session.output;
     let mirror = works.mirror(&arguments.mirror)?;
     let name = &mirror.spec.name;
+    let calendars = works.store.calendar_states(name).await?;
+    let employees = works.store.roster_counts(&mirror.spec.roster).await?.employees;
+    if calendars.is_empty() && employees == 0 {
+        let message = format!("the store knows no calendar of mirror `{name}` to purge");
+        let hint = format!("if it was lost, `rotabridge recover --mirror {name}` comes first");
+        return Err(Failure::saying(message).hint(hint));
+    }
     let items = thousands(works.store.mirror_counts(name).await?.items);
     if !arguments.yes {
         if !output.is_interactive() {
