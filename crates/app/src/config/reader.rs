@@ -323,9 +323,15 @@ pub fn nearest<'k>(found: &str, known: &[&'k str]) -> Option<&'k str> {
     known
         .iter()
         .map(|word| (strsim::jaro_winkler(found, word), *word))
-        .filter(|(nearness, _)| *nearness >= NEAR)
+        .filter(|(nearness, word)| *nearness >= NEAR || is_slip(found, word))
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, word)| word)
+}
+
+/// Whether one is the other with a letter or two wrong, missing or exchanged, or cut short.
+fn is_slip(found: &str, word: &str) -> bool {
+    let slips = strsim::osa_distance(found, word);
+    slips <= 1.max(word.len() / 4) || (found.len() >= 3 && word.starts_with(found))
 }
 
 /// `` `a`, `b` or `c` ``.

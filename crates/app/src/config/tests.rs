@@ -116,3 +116,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_slip_of_the_finger_names_the_key_that_was_meant() {
+    let check = |found: &str, known: &[&str], meant: Option<&str>| {
+        assert_eq!(super::reader::nearest(found, known), meant, "{found}");
+    };
+    check("ulr", &["password_file", "url"], Some("url"));
+    check("deleted_share", &["deletions_free", "deleted_share_max"], Some("deleted_share_max"));
+    check("zzz", &["password_file", "url"], None);
+}
