@@ -10,6 +10,8 @@
 
 pub mod descriptor;
 pub mod employees_file;
+// Not in the registry until it has a descriptor.
+pub mod microsoft_graph;
 pub mod registry;
 pub mod secret;
 mod table;

@@ -117,3 +117,10 @@ pub const FEED_FILES_MAX: usize = 64;
 pub const FEED_FILE_BYTES_MIN: usize = 16 * 1024;
 /// Largest body that gets one; so all of them take 16 MiB at most.
 pub const FEED_FILE_BYTES_MAX: usize = 256 * 1024;
+
+/// Bytes of one callback as it is sent to us, sealed: the largest known forms have some tens of
+/// elements of about 2,000 bytes each.
+pub const CALLBACK_BYTES_MAX: usize = REQUEST_BYTES_MAX;
+/// Elements of one callback: each automatic decline is one, and a team has at most some thousand
+/// people who can ask for the same open shift.
+pub const CALLBACK_ELEMENTS_MAX: usize = 1000;

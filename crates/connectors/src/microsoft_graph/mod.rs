@@ -1,0 +1,3 @@
+//! Microsoft Graph: the connection kind that its mirrors share.
+
+pub mod shifts;

@@ -1,0 +1,6 @@
+//! What Shifts sends us: a person changed something, and asks whether it may be so.
+//!
+//! In the order in which a callback passes through: `envelope.rs` authenticates and opens the
+//! body.
+
+pub mod envelope;

@@ -1,0 +1,3 @@
+//! Microsoft Teams Shifts as a mirror.
+
+pub mod callback;
