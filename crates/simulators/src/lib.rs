@@ -5,3 +5,4 @@
 
 pub mod caldav;
 pub mod contact_centre;
+pub mod graph;

@@ -1,0 +1,77 @@
+//! Connections of the played Graph.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+
+use super::{Graph, Unanswered};
+
+/// More than Graph takes (4 MiB), so that a client's mistake is seen as such.
+const REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Serves until `stopped`, or until nobody is left who could stop it.
+pub(super) async fn serve(
+    listener: std::net::TcpListener,
+    graph: Graph,
+    mut stopped: oneshot::Receiver<()>,
+) {
+    let Ok(listener) = TcpListener::from_std(listener) else {
+        return;
+    };
+    let graph = Arc::new(graph);
+    loop {
+        let accepted = tokio::select! {
+            _ = &mut stopped => return,
+            accepted = listener.accept() => accepted,
+        };
+        // Out of file descriptors, or a client that left at once: the next one may do better.
+        let Ok((stream, _)) = accepted else { continue };
+        graph.desk().counts.connections += 1;
+        tokio::spawn(connection(stream, Arc::clone(&graph)));
+    }
+}
+
+async fn connection(stream: TcpStream, graph: Arc<Graph>) {
+    // Refused only when the connection is gone already.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(|request| handle(&graph, request));
+    let serving =
+        http1::Builder::new().pipeline_flush(true).serve_connection(TokioIo::new(stream), service);
+    // How it ends is the client's business, or a fault's.
+    let _ = serving.await;
+}
+
+async fn handle(
+    graph: &Graph,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Unanswered> {
+    let (parts, body) = request.into_parts();
+    let body = Limited::new(body, REQUEST_BYTES_MAX).collect().await;
+    let body = body.map_err(|_| Unanswered::Reset)?.to_bytes();
+    let reads = parts.method == http::Method::GET;
+    let request = Request::from_parts(parts, body);
+    let handled = if reads {
+        graph.handle(request)
+    } else {
+        // A write may have to wait for a workforce integration, which may ask Graph meanwhile.
+        let graph = graph.clone();
+        let handling = tokio::task::spawn_blocking(move || graph.handle(request));
+        handling.await.map_err(|_| Unanswered::Reset)?
+    };
+    if !handled.delay.is_zero() {
+        tokio::time::sleep(handled.delay).await;
+    }
+    match handled.answer {
+        Ok(response) => Ok(response.map(Full::new)),
+        Err(Unanswered::Never) => std::future::pending().await,
+        Err(Unanswered::Reset) => Err(Unanswered::Reset),
+    }
+}
