@@ -26,9 +26,11 @@ static SECRETS: LazyLock<CallbackSecrets> = LazyLock::new(|| {
 });
 
 /// `{}`, sealed with the current secret.
-const SEALED: &str = "10022b0e6d0b0e20070c43810c2d956bce22ff50b3ac9c30dbe183c2f34d9221861dffa9b3eca8d92b\
-                      0e10a0a1a2a3a4a5a6a7a8a9aaabacadaeaf4b0e106295a9f6cd9143859d06c90a9f5e53fb6b0e20\
-                      57c6c8cd67ab4827462d4db5a151cd552274afc2c6ec9710f1c287b54f5ecb080000";
+const SEALED: &str = concat!(
+    "10022b0e6d0b0e20070c43810c2d956bce22ff50b3ac9c30dbe183c2f34d9221861dffa9b3eca8d9",
+    "2b0e10a0a1a2a3a4a5a6a7a8a9aaabacadaeaf4b0e106295a9f6cd9143859d06c90a9f5e53fb6b0e20",
+    "57c6c8cd67ab4827462d4db5a151cd552274afc2c6ec9710f1c287b54f5ecb080000",
+);
 
 static BODY: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let digits = SEALED.as_bytes().chunks_exact(2);
