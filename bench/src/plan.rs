@@ -157,6 +157,8 @@ impl Default for Calendars {
         let capabilities = Capabilities {
             kinds: vec![EntityKind::Shift],
             content: ContentForm::CalendarEvent,
+            identity: engine::port::ItemIdentity::OriginTag,
+            publishes: false,
             deltas: true,
             personal: false,
             look_size_max: 100,
@@ -175,6 +177,8 @@ impl Target for Calendars {
     fn capabilities(&self) -> &Capabilities {
         &self.capabilities
     }
+    fn meet(&self, _: std::sync::Arc<domain::Directory>) {}
+
     fn place(&self, entity: &Entity, _: Option<&Employee>) -> Placement {
         let employee = entity.employee().map(|it| format!("/dav/calendars/rota/{it}/"));
         match employee.and_then(|path| CalendarKey::new(path).ok()) {
@@ -212,6 +216,10 @@ impl Target for Calendars {
     async fn delete(&self, _: &CalendarKey, _: &RemoteId, _: Option<&ETag>) -> Result<(), Failure> {
         not_asked()
     }
+    async fn publish(&self, _: &CalendarKey, _: &domain::UtcInterval) -> Result<(), Failure> {
+        Ok(())
+    }
+
     fn requests_sent(&self) -> u64 {
         0
     }

@@ -99,7 +99,7 @@ impl Inner {
         let recent = self.sent.iter().rev().take_while(|(at, _)| *at > from);
         let recent = recent.filter(|(_, it)| shares(it)).count();
         // One burst, and what flows in meanwhile.
-        let most = 2.0 * requests + 1.0;
+        let most = 2.0 * f64::from(requests) + 1.0;
         (recent as f64 > most)
             .then(|| format!("{recent} requests in {per:?} of {requests} ({scope:?})"))
     }

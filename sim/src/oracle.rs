@@ -202,7 +202,7 @@ impl Oracle<'_> {
             };
             let event = match &item.content {
                 Some(Content::Event(event)) => Some(event.clone()),
-                Some(Content::Entity(_)) | None => None,
+                Some(Content::Schedule(_)) | None => None,
             };
             found.push(Found { key: origin.key.clone(), calendar: calendar.clone(), event });
         });

@@ -132,7 +132,7 @@ fn quotas(chance: &SeededEntropy) -> Vec<QuotaDeclaration> {
         }
         let concurrency = chance.chance(60).then(|| 1 + chance.below(4) as usize);
         let rate = chance.chance(40).then(|| Rate {
-            requests: (2 + chance.below(8)) as f64,
+            requests: 2 + chance.below(8) as u32,
             per: Duration::from_secs(1 + chance.below(4)),
         });
         quotas.push(QuotaDeclaration { scope, concurrency, rate });

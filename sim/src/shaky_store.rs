@@ -6,10 +6,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::{CalendarKey, EmployeeId, EntityKey, EntityKind, MirrorName, RosterName, SyncWindow};
 use engine::port::{
-    AuditEntry, CalendarState, ChangeSeq, CommitReceipt, Cursor, Epoch, FeedId, FeedKey, FeedLink,
-    FeedStore, FoundEntity, IdentityHint, IngestCommit, IngestReceipt, IntentState, LeaseDomain,
-    LeaseGrant, LedgerCommit, LedgerRow, LedgerWrite, MirrorCounts, ReportRow, RosterCounts,
-    RosterEntry, RosterIndexRow, Scope, SourceState, Store, StoreError, Subject,
+    ApprovalStore, AuditEntry, CalendarState, ChangeSeq, CommitReceipt, Cursor, Epoch, FeedId,
+    FeedKey, FeedLink, FeedStore, FoundEntity, IdentityHint, IngestCommit, IngestReceipt,
+    IntentState, LeaseDomain, LeaseGrant, LedgerCommit, LedgerRow, LedgerWrite, MirrorCounts,
+    ReportRow, RosterCounts, RosterEntry, RosterIndexRow, Scope, SourceState, Store, StoreError,
+    Subject,
 };
 use jiff::Timestamp;
 use testkit::memory_store::MemoryStore;
@@ -233,6 +234,9 @@ impl Store for ShakyStore {
 }
 
 /// Feeds are not part of the simulation.
+#[async_trait]
+impl ApprovalStore for ShakyStore {}
+
 #[async_trait]
 impl FeedStore for ShakyStore {
     async fn add_feed_link(&self, link: FeedLink) -> Result<(), StoreError> {

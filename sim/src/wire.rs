@@ -362,6 +362,10 @@ impl Target for ShakyTarget {
         self.wire.target.capabilities()
     }
 
+    fn meet(&self, directory: std::sync::Arc<domain::Directory>) {
+        self.wire.target.meet(directory);
+    }
+
     fn place(&self, entity: &Entity, employee: Option<&Employee>) -> Placement {
         self.wire.target.place(entity, employee)
     }
@@ -453,6 +457,10 @@ impl Target for ShakyTarget {
         let delete =
             move |target: &MemoryTarget| at_once(target.delete(&name, &remote, etag.as_ref()));
         self.send(call, delete).await
+    }
+
+    async fn publish(&self, _: &CalendarKey, _: &domain::UtcInterval) -> Result<(), Failure> {
+        Ok(())
     }
 
     fn requests_sent(&self) -> u64 {

@@ -116,6 +116,8 @@ impl Layout {
                 .map(ScheduleGroupId::new)
                 .transpose()
                 .map_err(|error| RowFault::cell(group, error.to_string()))?,
+            qualifications: vec![],
+            availability: None,
             time_zone: text(time_zone)?.map_or(Ok(None), |it| zone(it, time_zone).map(Some))?,
         })
     }

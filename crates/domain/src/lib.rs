@@ -7,7 +7,10 @@
 //! What is deliberately out: asynchronous code, files, sockets, clocks, randomness, and every word
 //! that only one vendor uses. Those live at the rim, in `connectors`, `store` and `server`.
 
+pub mod availability;
 pub mod calendar;
+pub mod command;
+pub mod directory;
 pub mod entity;
 pub mod fingerprint;
 pub mod id;
@@ -16,11 +19,18 @@ pub mod open_shift;
 pub mod org;
 pub mod origin;
 pub mod policy;
+pub mod rules;
+pub mod schedule_item;
 pub mod shift;
 pub mod time;
 pub mod time_off;
 
+pub use availability::{Availability, DayAvailability};
 pub use calendar::{CalendarEvent, EventSpan, ShowAs, Visibility};
+pub use command::{
+    Command, CommandKind, EligibilityQuestion, Eligible, Refusal, Request, RequestStep,
+};
+pub use directory::Directory;
 pub use entity::{Entity, EntityKey, EntityKind};
 pub use fingerprint::{Fingerprint, Fingerprinter};
 pub use id::{
@@ -30,6 +40,8 @@ pub use id::{
 pub use open_shift::OpenShift;
 pub use org::{Employee, ScheduleGroup};
 pub use origin::OriginTag;
+pub use rules::{RuleSet, TimeOffRule};
+pub use schedule_item::{AvailabilityItem, OpenShiftItem, ScheduleItem, ShiftItem, TimeOffItem};
 pub use shift::{Activity, Shift};
 pub use time::{SyncWindow, UtcInterval};
 pub use time_off::{TimeOff, TimeOffReason, TimeOffSpan};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EmployeeId, Fingerprint, Fingerprinter, ScheduleGroupId};
+use crate::{Availability, EmployeeId, Fingerprint, Fingerprinter, ScheduleGroupId};
 
 /// A person who works.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,12 @@ pub struct Employee {
     pub group: Option<ScheduleGroupId>,
     /// IANA name of the zone they live in, where it differs from the roster's.
     pub time_zone: Option<String>,
+    /// What they may do, as words that rules name; sorted, without repetition.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub qualifications: Vec<String>,
+    /// When they are available for work, where they said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub availability: Option<Availability>,
 }
 
 impl Employee {
@@ -35,13 +41,25 @@ impl Employee {
             google_id: None,
             group: None,
             time_zone: None,
+            qualifications: vec![],
+            availability: None,
         }
     }
 
     /// The hash of everything but the id.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
-        let Self { id: _, name, email, m365_id, google_id, group, time_zone } = self;
+        let Self {
+            id: _,
+            name,
+            email,
+            m365_id,
+            google_id,
+            group,
+            time_zone,
+            qualifications,
+            availability,
+        } = self;
         let mut print = Fingerprinter::new("employee/1");
         print
             .optional(name.as_deref())
@@ -50,6 +68,13 @@ impl Employee {
             .optional(google_id.as_deref())
             .optional(group.as_ref().map(ScheduleGroupId::as_str))
             .optional(time_zone.as_deref());
+        // Only where there are any: rosters that know neither keep their fingerprints.
+        for qualification in qualifications {
+            print.text(qualification);
+        }
+        if let Some(availability) = availability {
+            print.number(1).text(&availability.to_string());
+        }
         print.finish()
     }
 }

@@ -88,6 +88,20 @@ impl UtcInterval {
     }
 }
 
+impl UtcInterval {
+    /// What both cover; `None` when they do not overlap.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Option<Self> {
+        Self::new(self.start.max(other.start), self.end.min(other.end)).ok()
+    }
+
+    /// The shortest interval that covers both, and what lies between them.
+    #[must_use]
+    pub fn hull(&self, other: &Self) -> Self {
+        Self { start: self.start.min(other.start), end: self.end.max(other.end) }
+    }
+}
+
 impl fmt::Display for UtcInterval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.start, self.end)

@@ -94,6 +94,7 @@ pub(crate) async fn calendar_states(
                 calendar: row.id(0, "calendar", CalendarKey::new)?,
                 read_at: row.maybe_instant(1)?,
                 token: row.maybe_text(2)?.map(DeltaToken),
+                unpublished: None,
             })
         })
         .collect()

@@ -89,7 +89,12 @@ async fn use_ledger(store: &dyn Store) -> Result<(), StoreError> {
         fences: vec![Fenced { calendar: calendar.clone(), epoch: Epoch(1) }],
         renew_until: Some(NOW),
         writes: vec![LedgerWrite::Put(row), removal],
-        calendars: vec![CalendarState { calendar: calendar.clone(), read_at: None, token: None }],
+        calendars: vec![CalendarState {
+            calendar: calendar.clone(),
+            read_at: None,
+            token: None,
+            unpublished: None,
+        }],
         cursor: Some(Cursor::default()),
         audit: vec![AuditEntry {
             at: NOW,

@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use domain::{CalendarKey, EmployeeId, EntityKey, EntityKind, MirrorName, RosterName, SyncWindow};
 use engine::port::{
-    AuditEntry, CalendarState, ChangeSeq, CommitReceipt, Cursor, Epoch, FeedId, FeedKey, FeedLink,
-    FeedStore, FoundEntity, IdentityHint, IngestCommit, IngestReceipt, LeaseDomain, LeaseGrant,
-    LedgerCommit, LedgerRow, MirrorCounts, ReportRow, RosterCounts, RosterEntry, RosterIndexRow,
-    Scope, SourceState, Store, StoreError, Subject,
+    ApprovalStore, AuditEntry, CalendarState, ChangeSeq, CommitReceipt, Cursor, Epoch, FeedId,
+    FeedKey, FeedLink, FeedStore, FoundEntity, IdentityHint, IngestCommit, IngestReceipt,
+    LeaseDomain, LeaseGrant, LedgerCommit, LedgerRow, MirrorCounts, ReportRow, RosterCounts,
+    RosterEntry, RosterIndexRow, Scope, SourceState, Store, StoreError, Subject,
 };
 use jiff::Timestamp;
 
@@ -33,6 +33,9 @@ macro_rules! doing {
         $work.await.map_err(|fault| fault.during($operation))
     };
 }
+
+#[async_trait]
+impl ApprovalStore for SqlStore {}
 
 #[async_trait]
 impl FeedStore for SqlStore {

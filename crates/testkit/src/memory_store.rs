@@ -9,10 +9,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use domain::{CalendarKey, EmployeeId, EntityKey, EntityKind, MirrorName, RosterName, SyncWindow};
 use engine::port::{
-    AuditEntry, CalendarState, ChangeSeq, CommitReceipt, Cursor, Epoch, FeedId, FeedKey, FeedLink,
-    FeedStore, FoundEntity, IdentityHint, IngestCommit, IngestReceipt, LeaseDomain, LeaseGrant,
-    LedgerCommit, LedgerRow, MirrorCounts, ReportRow, RosterCounts, RosterEntry, RosterIndexRow,
-    Scope, SourceState, Store, StoreError, Subject,
+    ApprovalStore, AuditEntry, CalendarState, ChangeSeq, CommitReceipt, Cursor, Epoch, FeedId,
+    FeedKey, FeedLink, FeedStore, FoundEntity, IdentityHint, IngestCommit, IngestReceipt,
+    LeaseDomain, LeaseGrant, LedgerCommit, LedgerRow, MirrorCounts, ReportRow, RosterCounts,
+    RosterEntry, RosterIndexRow, Scope, SourceState, Store, StoreError, Subject,
 };
 use jiff::Timestamp;
 
@@ -254,6 +254,9 @@ impl Store for MemoryStore {
         Ok(self.lock().reports.values().cloned().collect())
     }
 }
+
+#[async_trait]
+impl ApprovalStore for MemoryStore {}
 
 #[async_trait]
 impl FeedStore for MemoryStore {

@@ -110,6 +110,8 @@ impl MemoryTarget {
         let capabilities = Capabilities {
             kinds: vec![EntityKind::Shift, EntityKind::TimeOff],
             content: ContentForm::CalendarEvent,
+            identity: engine::port::ItemIdentity::OriginTag,
+            publishes: false,
             deltas: habits.deltas,
             personal: true,
             look_size_max: habits.look_size_max,
@@ -259,6 +261,7 @@ fn seen(id: &RemoteId, kept: &KeptItem) -> RemoteItem {
         etag: Some(kept.etag.clone()),
         origin: kept.origin.clone(),
         fingerprint: kept.fingerprint(),
+        natural_key: None,
         ends_at: kept.content.as_ref().and_then(ends_at),
     }
 }
@@ -274,7 +277,7 @@ fn ends_at(content: &Content) -> Option<Timestamp> {
             let last = TimeZone::fixed(jiff::tz::offset(-12));
             end.to_zoned(last).ok().map(|midnight| midnight.timestamp())
         }
-        Content::Entity(entity) => entity.interval().map(|interval| interval.end()),
+        Content::Schedule(item) => item.interval().map(|interval| interval.end()),
     }
 }
 
@@ -283,6 +286,8 @@ impl Target for MemoryTarget {
     fn capabilities(&self) -> &Capabilities {
         &self.capabilities
     }
+
+    fn meet(&self, _: std::sync::Arc<domain::Directory>) {}
 
     fn place(&self, entity: &Entity, employee: Option<&Employee>) -> Placement {
         if entity.employee().is_none() {
@@ -409,6 +414,10 @@ impl Target for MemoryTarget {
             it.remove(remote);
             Ok(())
         })
+    }
+
+    async fn publish(&self, _: &CalendarKey, _: &domain::UtcInterval) -> Result<(), Failure> {
+        Ok(())
     }
 
     fn requests_sent(&self) -> u64 {

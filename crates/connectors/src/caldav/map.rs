@@ -229,7 +229,7 @@ pub(super) fn object(uid: &str, item: &Item) -> Option<(Vec<u8>, Fingerprint)> {
     let Item { content, origin, revision } = item;
     let event = match content {
         Content::Event(event) => event,
-        Content::Entity(_) => return None,
+        Content::Schedule(_) => return None,
     };
     let header = EventHeader {
         uid,
@@ -282,7 +282,14 @@ pub(super) fn remote_item(
     });
     let ends = events.iter().filter_map(|event| event.event.as_ref().ok());
     let ends_at = ends.map(|event| event.span.is_over_at()).max();
-    RemoteItem { remote_id, etag, origin, fingerprint: fingerprint(&events), ends_at }
+    RemoteItem {
+        remote_id,
+        etag,
+        origin,
+        fingerprint: fingerprint(&events),
+        natural_key: None,
+        ends_at,
+    }
 }
 
 /// The tag of an event, if the event's `UID` proves it.

@@ -9,8 +9,8 @@ use domain::limits::MULTIGET_ITEMS_MAX;
 use domain::{CalendarKey, ConnectionName, Employee, Entity, EntityKey, EntityKind, MirrorName};
 use engine::port::{
     Capabilities, Clock, ContentForm, DeltaToken, ETag, Failure, FailureClass, Finding, Item,
-    Listing, Opened, Placement, Probe, QuotaDeclaration, QuotaScope, RemoteId, Sighting, Target,
-    Written,
+    ItemIdentity, Listing, Opened, Placement, Probe, QuotaDeclaration, QuotaScope, RemoteId,
+    Sighting, Target, Written,
 };
 use http::header::ETAG;
 use percent_encoding::percent_decode_str;
@@ -71,6 +71,8 @@ impl CaldavTarget {
         let capabilities = Capabilities {
             kinds: vec![EntityKind::Shift, EntityKind::TimeOff],
             content: ContentForm::CalendarEvent,
+            identity: ItemIdentity::OriginTag,
+            publishes: false,
             deltas: true,
             personal: setup.template.is_personal(),
             look_size_max: MULTIGET_ITEMS_MAX,
@@ -300,6 +302,8 @@ impl Target for CaldavTarget {
         &self.capabilities
     }
 
+    fn meet(&self, _: std::sync::Arc<domain::Directory>) {}
+
     fn place(&self, entity: &Entity, employee: Option<&Employee>) -> Placement {
         self.setup.template.place(entity, employee)
     }
@@ -400,6 +404,10 @@ impl Target for CaldavTarget {
             200 | 204 => Ok(()),
             _ => Err(self.refused(doing, &answer)),
         }
+    }
+
+    async fn publish(&self, _: &CalendarKey, _: &domain::UtcInterval) -> Result<(), Failure> {
+        Ok(())
     }
 
     fn requests_sent(&self) -> u64 {

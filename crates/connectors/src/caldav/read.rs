@@ -222,7 +222,7 @@ impl CaldavTarget {
     }
 
     fn place_of(&self, calendar: &CalendarKey, probe: &Probe) -> Option<RemoteId> {
-        let Probe { key, generation, remote_id } = probe;
+        let Probe { key, generation, remote_id, shows: _ } = probe;
         let derived = || {
             let uid = map::uid(&self.setup.mirror, calendar, key.as_ref()?, *generation);
             Some(map::remote_id_of(uid))
@@ -393,5 +393,12 @@ fn listing(members: Vec<(RemoteId, State)>, next: Option<DeltaToken>, full: bool
 
 /// An object that stands there and cannot be read: whose it is, only the ledger knows.
 fn unreadable(remote_id: RemoteId) -> RemoteItem {
-    RemoteItem { remote_id, etag: None, origin: None, fingerprint: None, ends_at: None }
+    RemoteItem {
+        remote_id,
+        etag: None,
+        origin: None,
+        fingerprint: None,
+        natural_key: None,
+        ends_at: None,
+    }
 }

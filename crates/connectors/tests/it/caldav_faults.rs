@@ -236,7 +236,7 @@ fn too_many_objects_for_one_answer_are_asked_for_in_halves() {
     for number in 0..4 {
         let written = stage.create(&item(&number.to_string(), "Late")).unwrap();
         let remote_id = Some(written.remote_id);
-        probes.push(Probe { key: None, generation: 0, remote_id });
+        probes.push(Probe { key: None, generation: 0, remote_id, shows: None });
     }
     let endless = || What::Garbage(" ".repeat(RESPONSE_BYTES_MAX + 1));
     let look = || run(stage.target.look(&stage.calendar, &probes)).unwrap();
@@ -263,7 +263,8 @@ fn a_report_that_was_refused_once_is_asked_for_again() {
         let stage = Stage::new(Options::default());
         let written = stage.create(&item("a", "Late")).unwrap();
         let refused = |code| Fault::on("REPORT").times(1).then(What::status(code));
-        let probe = Probe { key: None, generation: 0, remote_id: Some(written.remote_id) };
+        let probe =
+            Probe { key: None, generation: 0, remote_id: Some(written.remote_id), shows: None };
         let reports = || {
             stage.server.clear_log();
             let listing = run(stage.target.list(&stage.calendar, None)).unwrap();
@@ -285,7 +286,8 @@ fn a_report_that_the_server_does_not_have_is_asked_for_once() {
     for code in [405, 501] {
         let stage = Stage::new(Options::default());
         let written = stage.create(&item("a", "Late")).unwrap();
-        let probe = Probe { key: None, generation: 0, remote_id: Some(written.remote_id) };
+        let probe =
+            Probe { key: None, generation: 0, remote_id: Some(written.remote_id), shows: None };
         stage.server.set_faults([Fault::on("REPORT").then(What::status(code))]);
         stage.server.clear_log();
         for _ in 0..2 {

@@ -26,7 +26,7 @@ fn look(stage: &Stage, probe: Probe) -> Sighting {
 }
 
 fn at(id: &RemoteId) -> Probe {
-    Probe { key: None, generation: 0, remote_id: Some(id.clone()) }
+    Probe { key: None, generation: 0, remote_id: Some(id.clone()), shows: None }
 }
 
 #[test]
@@ -84,6 +84,7 @@ fn origin_of(stage: &Stage, text: String) -> Option<OriginTag> {
         key,
         generation: 0,
         remote_id: Some(RemoteId("copy.ics".into())),
+        shows: None,
     });
     let [unasked, asked] = probes.map(|probe| match look(stage, probe) {
         Sighting::Present(seen) => seen.origin,
@@ -162,6 +163,7 @@ fn an_item_without_its_tag_is_known_by_its_uid() {
         key: Some(shift_key("a")),
         generation: 0,
         remote_id: Some(written.remote_id.clone()),
+        shows: None,
     };
     let Sighting::Present(seen) = look(&stage, by_key) else {
         panic!("it is there");
@@ -175,7 +177,7 @@ fn an_item_without_its_tag_is_known_by_its_uid() {
     assert_eq!(seen.origin, None);
     // And a stranger's item under our name is not ours.
     stage.server.put_object("anna/", &written.remote_id.0, foreign("stranger"));
-    let by_key = Probe { key: Some(shift_key("a")), generation: 0, remote_id: None };
+    let by_key = Probe { key: Some(shift_key("a")), generation: 0, remote_id: None, shows: None };
     let Sighting::Present(seen) = look(&stage, by_key) else {
         panic!("it is there");
     };
@@ -185,7 +187,7 @@ fn an_item_without_its_tag_is_known_by_its_uid() {
 #[test]
 fn a_probe_that_points_nowhere_finds_nothing() {
     let stage = Stage::new(Options::default());
-    let nowhere = Probe { key: None, generation: 0, remote_id: None };
+    let nowhere = Probe { key: None, generation: 0, remote_id: None, shows: None };
     assert_eq!(look(&stage, nowhere), Sighting::Absent);
     assert_eq!(run(stage.target.look(&stage.calendar, &[])), Ok(vec![]));
 }

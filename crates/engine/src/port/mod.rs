@@ -5,12 +5,17 @@
 //!   **calendars** (a CalDAV collection, a mailbox's calendar, a team's schedule), named by a
 //!   [`domain::CalendarKey`].
 //! - An **item** is one remote object in a calendar that shows one entity of the roster.
+//! - What people ask for in a mirror arrives at an [`Inbound`], and goes through [`Approvals`] to
+//!   a [`Decider`]: the system of record.
 //! - The [`Store`] keeps roster, ledger, leases, feeds and audit; it decides nothing.
 //! - [`Clock`] and [`Entropy`] are the only time and chance there are.
 //!
 //! Implementations live in `connectors`, `store` and `app`; simulated ones in `testkit`.
 
+mod approval;
+mod approval_store;
 mod clock;
+mod decider;
 mod entropy;
 mod failure;
 mod feed;
@@ -19,7 +24,13 @@ mod source;
 mod store;
 mod target;
 
+pub use approval::{
+    Answer, Approvals, Approver, Ask, AskWhat, AskedQuestion, AskedRequest, Inbound, InboundCall,
+    InboundReply, Landing, Offered,
+};
+pub use approval_store::{ApprovalCommit, ApprovalStore, Grant, RequestRow};
 pub use clock::Clock;
+pub use decider::{Decider, Facts, FactsNeeded, RosterChange, Verdict};
 pub use entropy::Entropy;
 pub use failure::{Failure, FailureClass};
 pub use feed::{FeedId, FeedKey, FeedLink, FeedStore};
@@ -35,7 +46,7 @@ pub use store::{
     Verb,
 };
 pub use target::{
-    Capabilities, Content, ContentForm, DeltaToken, ETag, Finding, FindingLevel, Item, ListEntry,
-    Listing, Opened, Placement, Probe, QuotaDeclaration, QuotaScope, Rate, RemoteId, RemoteItem,
-    Revision, Sighting, Target, Written,
+    Capabilities, Content, ContentForm, DeltaToken, ETag, Finding, FindingLevel, Item,
+    ItemIdentity, ListEntry, Listing, Opened, Placement, Probe, QuotaDeclaration, QuotaScope, Rate,
+    RemoteId, RemoteItem, Revision, Sighting, Target, Written,
 };

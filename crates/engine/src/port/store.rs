@@ -13,14 +13,14 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use domain::{
     CalendarKey, Employee, EmployeeId, Entity, EntityKey, EntityKind, Fingerprint, MirrorName,
-    RosterName, SyncWindow,
+    RosterName, SyncWindow, UtcInterval,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ChangeSeq, DeltaToken, ETag, FeedStore, IdentityHint, IngestCommit, IngestReceipt, RemoteId,
-    RosterEntry, RosterIndexRow, SourceState,
+    ApprovalStore, ChangeSeq, DeltaToken, ETag, FeedStore, IdentityHint, IngestCommit,
+    IngestReceipt, RemoteId, RosterEntry, RosterIndexRow, SourceState,
 };
 
 /// Why the store did not do it.
@@ -69,7 +69,7 @@ pub enum StoreError {
 
 /// What must be kept, and how it may be changed.
 #[async_trait]
-pub trait Store: FeedStore {
+pub trait Store: FeedStore + ApprovalStore {
     // ---- roster ------------------------------------------------------------------------------
 
     /// All live entities of a roster, in small; with the last place of the change sequence.
@@ -475,6 +475,8 @@ pub struct CalendarState {
     pub read_at: Option<Timestamp>,
     /// Where to resume listing.
     pub token: Option<DeltaToken>,
+    /// What was written there, or may have been, and is not published yet.
+    pub unpublished: Option<UtcInterval>,
 }
 
 /// Up to where a roster was planned for a mirror.

@@ -4,11 +4,13 @@
 //! [`Capabilities`] or a [`FailureClass`](super::FailureClass). One call is at most one attempt:
 //! repeating, waiting and settling are the engine's business.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    CalendarEvent, CalendarKey, Employee, Entity, EntityKey, EntityKind, Fingerprint, OriginTag,
+    CalendarEvent, CalendarKey, Directory, Employee, Entity, EntityKey, EntityKind, Fingerprint,
+    OriginTag, ScheduleItem, UtcInterval,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -46,6 +48,9 @@ pub trait Target: Send + Sync {
     /// What it can do; constant.
     fn capabilities(&self) -> &Capabilities;
 
+    /// Tells who there is. Called before anything else in every cycle, and whenever that changes.
+    fn meet(&self, directory: Arc<Directory>);
+
     /// Which calendar an entity belongs to. `employee` is whose it is, where it is somebody's.
     /// Pure: the same configuration gives the same answer.
     fn place(&self, entity: &Entity, employee: Option<&Employee>) -> Placement;
@@ -62,7 +67,8 @@ pub trait Target: Send + Sync {
     /// Looks whether it can be reached and written, and what is granted too much. Writes nothing.
     async fn check(&self) -> Vec<Finding>;
 
-    /// Makes sure that the calendar is there, making it if missing. Idempotent.
+    /// Makes sure that the calendar is there and ready to be written, making what is missing.
+    /// Idempotent.
     ///
     /// # Errors
     /// [`Failure`]; the calendar may exist all the same.
@@ -78,7 +84,8 @@ pub trait Target: Send + Sync {
         since: Option<&DeltaToken>,
     ) -> Result<Listing, Failure>;
 
-    /// Looks for certain items: by remote id, or else by origin tag. One sighting per probe, in
+    /// Looks for certain items: by remote id, or else by origin tag, or else by the natural key of
+    /// what they show. One sighting per probe, in
     /// the same order. At most [`Capabilities::look_size_max`] probes are given.
     ///
     /// # Errors
@@ -118,6 +125,13 @@ pub trait Target: Send + Sync {
         etag: Option<&ETag>,
     ) -> Result<(), Failure>;
 
+    /// Shows to everybody what was written inside `interval`. Called once after a calendar was
+    /// drained, where [`Capabilities::publishes`]. Idempotent.
+    ///
+    /// # Errors
+    /// [`Failure`]; it may have been done all the same, and is asked for again.
+    async fn publish(&self, calendar: &CalendarKey, interval: &UtcInterval) -> Result<(), Failure>;
+
     /// Requests sent since the process started, of every kind.
     fn requests_sent(&self) -> u64;
 }
@@ -132,6 +146,10 @@ pub struct Capabilities {
     /// Whether a calendar is meant for one employee. Then two employees whose addresses turn out
     /// to be the same get nothing, rather than each other's shifts.
     pub personal: bool,
+    /// What tells our items from others.
+    pub identity: ItemIdentity,
+    /// Whether what is written is seen by nobody until it is published.
+    pub publishes: bool,
     /// Whether [`Target::list`] gives delta tokens.
     pub deltas: bool,
     /// The most probes in one [`Target::look`].
@@ -145,12 +163,22 @@ pub struct Capabilities {
 pub enum ContentForm {
     /// As events of a calendar, made by the mapping profile.
     CalendarEvent,
-    /// As the entities themselves (a schedule product).
-    Entity,
+    /// As items of a schedule.
+    ScheduleItem,
+}
+
+/// What tells our items from others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ItemIdentity {
+    /// An origin tag that every item carries.
+    OriginTag,
+    /// Nothing but the ledger. An item that the ledger does not know is ours if it has the
+    /// natural key of something that is to be made there.
+    NaturalKey,
 }
 
 /// One budget.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QuotaDeclaration {
     /// What shares it.
     pub scope: QuotaScope,
@@ -170,11 +198,11 @@ pub enum QuotaScope {
     Calendar,
 }
 
-/// So many requests in so much time, spendable in bursts of as many.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// At most so many requests in any stretch of so much time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// Requests.
-    pub requests: f64,
+    /// Requests; at least 1.
+    pub requests: u32,
     /// In this time.
     pub per: Duration,
 }
@@ -191,12 +219,12 @@ pub enum Placement {
 }
 
 /// What an item shows.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// An event of a calendar.
     Event(CalendarEvent),
-    /// The entity itself.
-    Entity(Entity),
+    /// An item of a schedule.
+    Schedule(ScheduleItem),
 }
 
 impl Content {
@@ -205,7 +233,16 @@ impl Content {
     pub fn fingerprint(&self) -> Fingerprint {
         match self {
             Self::Event(event) => event.fingerprint(),
-            Self::Entity(entity) => entity.fingerprint(),
+            Self::Schedule(item) => item.fingerprint(),
+        }
+    }
+
+    /// What tells it from others where nothing marks it; `None` for events of a calendar.
+    #[must_use]
+    pub fn natural_key(&self) -> Option<Fingerprint> {
+        match self {
+            Self::Event(_) => None,
+            Self::Schedule(item) => Some(item.natural_key()),
         }
     }
 }
@@ -283,6 +320,8 @@ pub struct Probe {
     pub generation: u32,
     /// Where it should be, where that is known.
     pub remote_id: Option<RemoteId>,
+    /// What it shows: looked for by its natural key, where there is no remote id.
+    pub shows: Option<Content>,
 }
 
 /// What was found where a probe pointed.
@@ -292,6 +331,9 @@ pub enum Sighting {
     Absent,
     /// An item.
     Present(RemoteItem),
+    /// Items with the natural key that was looked for; at least one. Which of them are ours, the
+    /// ledger tells.
+    Alike(Vec<RemoteItem>),
 }
 
 /// One item as it stands in the target.
@@ -306,6 +348,9 @@ pub struct RemoteItem {
     pub origin: Option<OriginTag>,
     /// The fingerprint of its content; `None` when it cannot be expressed in our terms.
     pub fingerprint: Option<Fingerprint>,
+    /// What tells it from others where nothing marks it; `None` when it cannot be expressed in
+    /// our terms, or where items carry an origin tag.
+    pub natural_key: Option<Fingerprint>,
     /// When it is over, where that is known: what is over is history, and is left alone.
     pub ends_at: Option<Timestamp>,
 }

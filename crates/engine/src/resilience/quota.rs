@@ -55,7 +55,7 @@ impl Quota {
             concurrency: declaration.concurrency.unwrap_or(usize::MAX).max(1),
             rate: declaration.rate,
             under_way: 0,
-            tokens: declaration.rate.map_or(0.0, |rate| rate.requests),
+            tokens: declaration.rate.map_or(0.0, |rate| f64::from(rate.requests)),
             filled_at: None,
             closed_until: None,
             probing: false,
@@ -134,11 +134,11 @@ impl Quota {
     /// Fills up, and says when there will be a token if there is none.
     fn short_of_tokens(&mut self, now: Timestamp) -> Option<Timestamp> {
         let rate = self.rate?;
-        let per_second = rate.requests / rate.per.as_secs_f64();
+        let per_second = f64::from(rate.requests) / rate.per.as_secs_f64();
         let since = self.filled_at.unwrap_or(now);
         if now > since {
             let elapsed = now.duration_since(since).as_secs_f64();
-            self.tokens = (self.tokens + elapsed * per_second).min(rate.requests);
+            self.tokens = (self.tokens + elapsed * per_second).min(f64::from(rate.requests));
         }
         self.filled_at = Some(now.max(since));
         if self.tokens >= 1.0 {
@@ -162,7 +162,7 @@ mod tests {
         Timestamp::from_millisecond(millisecond).unwrap()
     }
 
-    fn quota(concurrency: Option<usize>, rate: Option<(f64, u64)>) -> Quota {
+    fn quota(concurrency: Option<usize>, rate: Option<(u32, u64)>) -> Quota {
         Quota::new(&QuotaDeclaration {
             scope: QuotaScope::Connection,
             concurrency,
@@ -209,7 +209,7 @@ mod tests {
             requests in 1u32..20, seconds in 1u64..10,
             gaps in prop::collection::vec(0i64..400, 1..200),
         ) {
-            let mut quota = quota(None, Some((f64::from(requests), seconds)));
+            let mut quota = quota(None, Some((requests, seconds)));
             let (mut now, mut sent) = (0, Vec::new());
             for gap in gaps {
                 now += gap;

@@ -219,13 +219,27 @@ impl Ingest<'_> {
 
 /// What the operator's file says wins over what the source says.
 fn complete_employee(employee: &mut Employee, known: &Employee) {
-    let Employee { id: _, name, email, m365_id, google_id, group, time_zone } = known.clone();
+    let Employee {
+        id: _,
+        name,
+        email,
+        m365_id,
+        google_id,
+        group,
+        time_zone,
+        qualifications,
+        availability,
+    } = known.clone();
     employee.name = name.or(employee.name.take());
     employee.email = email.or(employee.email.take());
     employee.m365_id = m365_id.or(employee.m365_id.take());
     employee.google_id = google_id.or(employee.google_id.take());
     employee.group = group.or(employee.group.take());
     employee.time_zone = time_zone.or(employee.time_zone.take());
+    if !qualifications.is_empty() {
+        employee.qualifications = qualifications;
+    }
+    employee.availability = availability.or(employee.availability.take());
 }
 
 impl Prepared {

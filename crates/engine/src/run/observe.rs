@@ -159,6 +159,7 @@ impl Reader<'_> {
                     key: row.map(|row| row.key.clone()),
                     generation: row.map_or(0, |row| row.generation),
                     remote_id: Some(entry.remote_id),
+                    shows: None,
                 }),
             }
         }
@@ -166,6 +167,7 @@ impl Reader<'_> {
             match sighting {
                 Sighting::Absent => {}
                 Sighting::Present(item) => items.push(item),
+                Sighting::Alike(alike) => items.extend(alike),
             }
         }
         self.attribute(&mut observation, ledger, items);

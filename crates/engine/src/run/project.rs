@@ -1,10 +1,11 @@
 //! From an entity of the roster to what a mirror shows of it, and where.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use domain::{
-    CalendarKey, Employee, EmployeeId, Entity, EntityKind, MirrorName, OriginTag, RosterName,
-    Shift, ShiftId, UtcInterval,
+    CalendarKey, Directory, Employee, Entity, EntityKind, MirrorName, OriginTag, RosterName,
+    ScheduleItem, Shift, ShiftId, UtcInterval,
 };
 use jiff::Timestamp;
 
@@ -19,7 +20,7 @@ pub struct Projector<'a> {
     target: &'a dyn Target,
     profile: &'a MappingProfile,
     mirror: &'a MirrorName,
-    employees: BTreeMap<EmployeeId, Employee>,
+    directory: Arc<Directory>,
     names: Names,
     /// Calendars meant for one employee to which the addresses of several lead.
     ambiguous: BTreeSet<CalendarKey>,
@@ -58,7 +59,9 @@ impl<'a> Projector<'a> {
                 names.employees.insert(employee.id.to_string(), name.clone());
             }
         }
+        let mut directory = Directory::default();
         for other in others {
+            directory.add(other.clone());
             match other {
                 Entity::ScheduleGroup(group) => {
                     names.groups.insert(group.id.to_string(), group.name.clone());
@@ -73,8 +76,10 @@ impl<'a> Projector<'a> {
             }
         }
         let ambiguous = ambiguous(target, &employees);
-        let employees = employees.into_iter().map(|it| (it.id.clone(), it)).collect();
-        Self { target, profile, mirror, employees, names, ambiguous }
+        directory.employees = employees.into_iter().map(|it| (it.id.clone(), it)).collect();
+        let directory = Arc::new(directory);
+        target.meet(Arc::clone(&directory));
+        Self { target, profile, mirror, directory, names, ambiguous }
     }
 
     /// Where an entity belongs, and the fingerprint of what is shown of it.
@@ -102,7 +107,7 @@ impl<'a> Projector<'a> {
         if !self.target.capabilities().kinds.contains(&entity.kind()) {
             return None;
         }
-        let employee = entity.employee().and_then(|id| self.employees.get(id));
+        let employee = entity.employee().and_then(|id| self.directory.employees.get(id));
         match self.target.place(entity, employee) {
             Placement::In(calendar) if self.ambiguous.contains(&calendar) => {
                 let reason = format!("several employees' addresses lead to calendar `{calendar}`");
@@ -134,7 +139,9 @@ impl<'a> Projector<'a> {
             ContentForm::CalendarEvent => {
                 self.profile.event(entity, &self.names).map(Content::Event)
             }
-            ContentForm::Entity => Some(Content::Entity(entity.clone())),
+            ContentForm::ScheduleItem => {
+                ScheduleItem::of(entity, &self.directory).map(Content::Schedule)
+            }
         }
     }
 }

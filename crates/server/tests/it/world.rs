@@ -137,6 +137,9 @@ fn unused<T>() -> Result<T, StoreError> {
 type Answered<T> = Result<T, StoreError>;
 
 #[async_trait]
+impl ApprovalStore for FakeStore {}
+
+#[async_trait]
 impl FeedStore for FakeStore {
     async fn add_feed_link(&self, link: FeedLink) -> Answered<()> {
         self.links.lock().unwrap().push(link);

@@ -188,7 +188,7 @@ async fn put_calendars(
          token = excluded.token",
     );
     for state in calendars {
-        let CalendarState { calendar, read_at, token } = state;
+        let CalendarState { calendar, read_at, token, unpublished: _ } = state;
         let args = [
             Arg::Text(mirror.as_str()),
             Arg::Text(calendar.as_str()),

@@ -98,7 +98,13 @@ impl Bench {
     }
 
     async fn see(&self, remote_id: &RemoteId) -> Option<RemoteItem> {
-        self.probe(Probe { key: None, generation: 0, remote_id: Some(remote_id.clone()) }).await
+        self.probe(Probe {
+            key: None,
+            generation: 0,
+            remote_id: Some(remote_id.clone()),
+            shows: None,
+        })
+        .await
     }
 
     async fn probe(&self, probe: Probe) -> Option<RemoteItem> {
@@ -107,6 +113,7 @@ impl Bench {
         assert_eq!(seen.len(), 1, "one sighting per probe");
         match seen.into_iter().next() {
             Some(Sighting::Present(item)) => Some(item),
+            Some(Sighting::Alike(_)) => panic!("looked for by id, found by natural key"),
             Some(Sighting::Absent) | None => None,
         }
     }
@@ -215,7 +222,12 @@ async fn what_was_created_is_found_where_it_was_promised(bench: Bench) {
 async fn a_lost_answer_is_settled_by_looking_and_creating_again_is_refused(bench: Bench) {
     bench.open().await;
     let item = bench.item("a", work("Late", 1));
-    let probe = |key: &EntityKey| Probe { key: Some(key.clone()), generation: 0, remote_id: None };
+    let probe = |key: &EntityKey| Probe {
+        key: Some(key.clone()),
+        generation: 0,
+        remote_id: None,
+        shows: None,
+    };
     assert_eq!(bench.probe(probe(&item.origin.key)).await, None);
     let written = bench.create(&item).await;
     let seen = bench.probe(probe(&item.origin.key)).await.expect("is there");
@@ -340,7 +352,7 @@ async fn more_items_than_fit_a_page_are_all_listed_and_seen(bench: Bench) {
     assert_eq!(ids(&bench.list(None).await), written);
     let probes: Vec<_> = written
         .iter()
-        .map(|id| Probe { key: None, generation: 0, remote_id: Some(id.clone()) })
+        .map(|id| Probe { key: None, generation: 0, remote_id: Some(id.clone()), shows: None })
         .collect();
     let mut seen = Vec::new();
     for chunk in probes.chunks(bench.target.capabilities().look_size_max) {
@@ -351,6 +363,7 @@ async fn more_items_than_fit_a_page_are_all_listed_and_seen(bench: Bench) {
         match sighting {
             Sighting::Present(item) => assert_eq!(&item.remote_id, id),
             Sighting::Absent => panic!("{id} was written and is not there"),
+            Sighting::Alike(_) => panic!("{id} was looked for by id, found by natural key"),
         }
     }
     assert_eq!(seen.len(), count);

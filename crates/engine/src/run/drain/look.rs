@@ -69,7 +69,7 @@ impl<'a> Drain<'a> {
         // What was only looked at is read again before anything is written.
         let read_at = self.cycling.writes.then(|| self.cycling.clock.now());
         let calendar = self.calendar.clone();
-        self.pending.calendars.push(CalendarState { calendar, read_at, token });
+        self.pending.calendars.push(CalendarState { calendar, read_at, token, unpublished: None });
         Ok(())
     }
 
@@ -109,7 +109,7 @@ impl<'a> Drain<'a> {
                 Sighting::Present(item) if look.known || self.is_ours(&look.key, &item) => {
                     Seen::Present(item)
                 }
-                Sighting::Present(_) => Seen::Foreign,
+                Sighting::Present(_) | Sighting::Alike(_) => Seen::Foreign,
             };
             self.seen.insert(look.key.clone(), seen);
             self.queue.push_front(look.key);
@@ -131,14 +131,24 @@ impl<'a> Drain<'a> {
         let intended = row.intent.as_ref().and_then(|intent| intent.remote_id.clone());
         let own = self.cycling.target.remote_id(self.calendar, &row.key, row.generation);
         let remote_id = at.or(was).or(intended).or(own);
-        let probe = Probe { key: Some(row.key.clone()), generation: row.generation, remote_id };
+        let probe = Probe {
+            key: Some(row.key.clone()),
+            generation: row.generation,
+            remote_id,
+            shows: None,
+        };
         Look { key: row.key.clone(), probe, known, taken, confirms: None }
     }
 
     /// What to look at to learn how the target keeps what was just written.
     pub(super) fn look_to_confirm(&self, row: LedgerRow) -> Look {
         let remote_id = row.remote.as_ref().map(|remote| remote.id.clone());
-        let probe = Probe { key: Some(row.key.clone()), generation: row.generation, remote_id };
+        let probe = Probe {
+            key: Some(row.key.clone()),
+            generation: row.generation,
+            remote_id,
+            shows: None,
+        };
         Look { key: row.key.clone(), probe, known: true, taken: false, confirms: Some(row) }
     }
 

@@ -185,6 +185,7 @@ fn one_of_everything(calendar: &CalendarKey, epoch: i64, entity: &str) -> Ledger
             calendar: calendar.clone(),
             read_at: Some(hour(1)),
             token: None,
+            unpublished: None,
         }],
         cursor: None,
         audit: vec![audit(calendar, entity, 1)],
@@ -326,6 +327,7 @@ async fn calendars_are_ordered_and_replaced(Handles { one, two }: Handles) {
         calendar: calendar.clone(),
         read_at: token.map(|_| hour(2)),
         token: token.map(|text| DeltaToken(text.into())),
+        unpublished: None,
     };
     let put = |states: Vec<CalendarState>| LedgerCommit {
         fences: names.iter().map(|it| fence(it, 1)).collect(),
@@ -364,7 +366,12 @@ async fn counts_follow_the_rows(Handles { one, two }: Handles) {
         row("aside-and-there", true, None, true),
     ];
     let put = LedgerCommit {
-        calendars: vec![CalendarState { calendar: ada.clone(), read_at: None, token: None }],
+        calendars: vec![CalendarState {
+            calendar: ada.clone(),
+            read_at: None,
+            token: None,
+            unpublished: None,
+        }],
         ..commit_to(&ada, rows.into_iter().map(LedgerWrite::Put).collect())
     };
     commit(&*one, put).await;
