@@ -124,3 +124,11 @@ pub const CALLBACK_BYTES_MAX: usize = REQUEST_BYTES_MAX;
 /// Elements of one callback: each automatic decline is one, and a team has at most some thousand
 /// people who can ask for the same open shift.
 pub const CALLBACK_ELEMENTS_MAX: usize = 1000;
+
+/// Bytes of an access token: those of Entra have some thousand, and what is longer fits no header
+/// that servers take.
+pub const TOKEN_BYTES_MAX: usize = 16 * 1024;
+/// Requests in one batch: what Graph takes.
+pub const BATCH_REQUESTS_MAX: usize = 20;
+/// How long before a credential's end `doctor` warns: time for an administrator who has to ask.
+pub const CREDENTIAL_WARNING: Duration = Duration::from_secs(90 * 24 * 3600);
