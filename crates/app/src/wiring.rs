@@ -255,6 +255,7 @@ fn context(
         name: connection.name.clone(),
         base: config.base.clone(),
         clock: Arc::clone(&outside.clock),
+        entropy: Arc::clone(&outside.entropy),
     }
 }
 
@@ -265,10 +266,15 @@ fn mirror(
     gates: &mut BTreeMap<ConnectionName, Arc<Gate>>,
 ) -> Result<MirrorWorks, Failure> {
     let connection = find(config, &section.connection)?;
-    let target = connection
+    let parts = connection
         .config
-        .target(&context(connection, config, outside), &section.name, section.config.as_ref())
+        .mirror(
+            &context(connection, config, outside),
+            &section.context(config),
+            section.config.as_ref(),
+        )
         .map_err(|error| wrong(&format!("connection `{}`", connection.name), &error))?;
+    let target = parts.target;
     let gate = gates.entry(connection.name.clone()).or_insert_with(|| {
         let (clock, entropy) = (Arc::clone(&outside.clock), Arc::clone(&outside.entropy));
         Arc::new(Gate::new(clock, entropy, target.capabilities()))

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use connectors::transport::{HttpClient, HttpOptions, tls_config};
-use connectors::{ConnectionContext, registry};
+use connectors::{ConnectionContext, MirrorContext, registry};
 use domain::limits::REQUEST_TIMEOUT;
 use domain::{
     CalendarEvent, CalendarKey, ConnectionName, EntityId, EntityKey, EntityKind, EventSpan,
@@ -102,8 +102,14 @@ fn target(url: &url::Url, lanes: u64) -> Result<Arc<dyn Target>, Failed> {
         name: ConnectionName::new("stub")?,
         base: ".".into(),
         clock: Arc::new(StoppedClock),
+        entropy: Arc::new(testkit::seeded_entropy::SeededEntropy::new(1)),
     };
-    Ok(config.target(&context, &MirrorName::new("rate")?, &*mirror)?)
+    let rate = MirrorContext {
+        name: MirrorName::new("rate")?,
+        two_way: [].into(),
+        time_zone: "UTC".into(),
+    };
+    Ok(config.mirror(&context, &rate, &*mirror)?.target)
 }
 
 fn transport(url: &url::Url, lanes: u64) -> Result<HttpClient, Failed> {

@@ -1,11 +1,14 @@
 //! What a provider says of itself, and how the binary builds one without knowing any.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use domain::{ConnectionName, MirrorName};
-use engine::port::{Clock, Source, Target};
+use async_trait::async_trait;
+use domain::{CommandKind, ConnectionName, MirrorName};
+use engine::port::{Approver, Clock, Decider, Entropy, Failure, Inbound, Source, Target};
+use serde::Serialize;
 
 /// One provider, as data.
 pub struct Descriptor {
@@ -56,6 +59,97 @@ pub struct ConnectionContext {
     pub base: PathBuf,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// What every mirror is built with.
+#[derive(Debug, Clone)]
+pub struct MirrorContext {
+    /// Its name in the configuration.
+    pub name: MirrorName,
+    /// What people may ask for in it: the mirror's directions, as far as its roster's system of
+    /// record decides them. Empty for a mirror that is only pushed to.
+    pub two_way: BTreeSet<CommandKind>,
+    /// IANA name of the roster's zone.
+    pub time_zone: String,
+}
+
+/// One mirror, built.
+#[derive(Clone)]
+pub struct MirrorParts {
+    /// Where it is kept.
+    pub target: Arc<dyn Target>,
+    /// What answers when its vendor calls us, for those that do.
+    pub inbound: Option<Arc<dyn Inbound>>,
+    /// What grants requests there.
+    pub approver: Option<Arc<dyn Approver>>,
+    /// What has us called by the vendor.
+    pub registration: Option<Arc<dyn Registration>>,
+}
+
+impl MirrorParts {
+    /// A mirror that is only pushed to.
+    #[must_use]
+    pub fn push_only(target: Arc<dyn Target>) -> Self {
+        Self { target, inbound: None, approver: None, registration: None }
+    }
+}
+
+/// Having a vendor call us about a mirror: what the `shifts` commands do.
+#[async_trait]
+pub trait Registration: Send + Sync {
+    /// How it stands, calendar by calendar.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    async fn status(&self) -> Result<RegistrationStatus, Failure>;
+
+    /// Makes ourselves known under this address, or brings what is known up to date. Does not
+    /// replace somebody else's.
+    ///
+    /// # Errors
+    /// When it cannot be done; what was done is in [`Self::status`].
+    async fn register(&self, callback_url: &str) -> Result<RegistrationStatus, Failure>;
+
+    /// Has the mirror's calendars call us, or not any more.
+    ///
+    /// # Errors
+    /// When it cannot be done.
+    async fn switch(&self, on: bool) -> Result<RegistrationStatus, Failure>;
+
+    /// Makes a new secret, and has the vendor use it; the old one stays good for what is under
+    /// way.
+    ///
+    /// # Errors
+    /// When it cannot be done; then the old secret is still in use.
+    async fn rotate_secret(&self) -> Result<RegistrationStatus, Failure>;
+}
+
+/// How it stands with being called by a vendor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RegistrationStatus {
+    /// The vendor's id of our registration, when there is one.
+    pub id: Option<String>,
+    /// Under which address we are called.
+    pub url: Option<String>,
+    /// Whether it is switched on at all.
+    pub active: bool,
+    /// What we are told of, in the vendor's words.
+    pub entities: Vec<String>,
+    /// Calendar by calendar.
+    pub calendars: Vec<CalendarRegistration>,
+}
+
+/// How it stands with one calendar.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CalendarRegistration {
+    /// Which calendar.
+    pub calendar: String,
+    /// Whether it calls us.
+    pub calls_us: bool,
+    /// Somebody else whom it calls: at most one can be called, so it is not ours to replace.
+    pub calls_other: Option<String>,
 }
 
 /// A parsed `[[connection]]` section.
@@ -72,16 +166,25 @@ pub trait ConnectionConfig: fmt::Debug + Send + Sync {
     /// When this provider is no source, or a secret or file that it names cannot be read.
     fn source(&self, context: &ConnectionContext) -> Result<Arc<dyn Source>, ConnectionError>;
 
-    /// Makes the target of a mirror; `mirror` was parsed by one of [`Descriptor::mirrors`].
+    /// Makes what decides on commands, where this provider's system of record takes any.
+    ///
+    /// # Errors
+    /// When a secret or file cannot be read.
+    fn decider(
+        &self,
+        context: &ConnectionContext,
+    ) -> Result<Option<Arc<dyn Decider>>, ConnectionError>;
+
+    /// Makes a mirror; `config` was parsed by one of [`Descriptor::mirrors`].
     ///
     /// # Errors
     /// When this provider keeps no such mirror, or a secret or file cannot be read.
-    fn target(
+    fn mirror(
         &self,
         context: &ConnectionContext,
-        name: &MirrorName,
-        mirror: &dyn MirrorConfig,
-    ) -> Result<Arc<dyn Target>, ConnectionError>;
+        mirror: &MirrorContext,
+        config: &dyn MirrorConfig,
+    ) -> Result<MirrorParts, ConnectionError>;
 }
 
 /// What is peculiar to one kind of mirror in a parsed `[[mirror]]` section.

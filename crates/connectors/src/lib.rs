@@ -10,8 +10,6 @@
 
 pub mod descriptor;
 pub mod employees_file;
-// Not in the registry until it has a descriptor.
-pub mod microsoft_graph;
 pub mod registry;
 pub mod secret;
 mod table;
@@ -25,6 +23,6 @@ macro_rules! modules {
 registry::providers!(modules);
 
 pub use descriptor::{
-    ConnectionConfig, ConnectionContext, ConnectionError, Descriptor, MirrorConfig,
-    MirrorDescriptor,
+    CalendarRegistration, ConnectionConfig, ConnectionContext, ConnectionError, Descriptor,
+    MirrorConfig, MirrorContext, MirrorDescriptor, MirrorParts, Registration, RegistrationStatus,
 };

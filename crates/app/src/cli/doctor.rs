@@ -105,6 +105,7 @@ async fn connection_findings(config: &Config, session: &Session) -> Vec<Finding>
             name: connection.name.clone(),
             base: config.base.clone(),
             clock: session.outside().clock,
+            entropy: session.outside().entropy,
         };
         let broken = |error: &ConnectionError| {
             let hint = "paths are relative to the folder of the configuration".to_owned();
@@ -125,8 +126,12 @@ async fn connection_findings(config: &Config, session: &Session) -> Vec<Finding>
             findings.push(finding(FindingLevel::Warning, subject.clone(), message));
         }
         for mirror in mirrors {
-            match connection.config.target(&context, &mirror.name, mirror.config.as_ref()) {
-                Ok(target) => findings.extend(target.check().await),
+            match connection.config.mirror(
+                &context,
+                &mirror.context(config),
+                mirror.config.as_ref(),
+            ) {
+                Ok(parts) => findings.extend(parts.target.check().await),
                 Err(error) => findings.push(broken(&error)),
             }
         }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use connectors::MirrorConfig;
 use connectors::registry::PROVIDERS;
+use connectors::{MirrorConfig, MirrorContext};
 use domain::policy::{ConflictPolicy, Direction, PrivacyTier};
 use domain::{ConnectionName, EntityKind, MirrorName, RosterName, ShowAs};
 use engine::mapping::{ActivityProfile, MappingProfile};
@@ -228,6 +228,16 @@ impl MirrorSection {
             full_interval: full_interval.0,
             spans,
         })
+    }
+
+    /// What the mirror is built with.
+    pub fn context(&self, config: &super::Config) -> MirrorContext {
+        let time_zone = config.roster(&self.roster).map_or("UTC", |it| it.time_zone.as_str());
+        MirrorContext {
+            name: self.name.clone(),
+            two_way: [].into(),
+            time_zone: time_zone.to_owned(),
+        }
     }
 
     /// How entities are shown, with times in descriptions in this zone.

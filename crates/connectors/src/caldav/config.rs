@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use domain::MirrorName;
 use domain::limits::REQUEST_TIMEOUT;
-use engine::port::{Source, Target};
+use engine::port::{Decider, Source};
 use http::HeaderValue;
 use jiff::SignedDuration;
 use schemars::JsonSchema;
@@ -23,7 +22,9 @@ use super::map::Template;
 use super::provider::{CaldavTarget, Setup};
 use crate::secret::read_secret;
 use crate::transport::{HttpClient, HttpOptions, tls_config};
-use crate::{ConnectionConfig, ConnectionContext, ConnectionError, MirrorConfig};
+use crate::{
+    ConnectionConfig, ConnectionContext, ConnectionError, MirrorConfig, MirrorContext, MirrorParts,
+};
 
 /// Requests under way at once, unless the operator says otherwise. Four saturate the servers we
 /// measured; Radicale handles them one by one anyway.
@@ -205,14 +206,18 @@ impl ConnectionConfig for CaldavConfig {
         Err(ConnectionError::Role { kind: super::KIND, role: "the source of a roster" })
     }
 
-    fn target(
+    fn decider(&self, _: &ConnectionContext) -> Result<Option<Arc<dyn Decider>>, ConnectionError> {
+        Ok(None)
+    }
+
+    fn mirror(
         &self,
         context: &ConnectionContext,
-        name: &MirrorName,
-        mirror: &dyn MirrorConfig,
-    ) -> Result<Arc<dyn Target>, ConnectionError> {
-        let mirror: &dyn Any = mirror;
-        let Some(mirror) = mirror.downcast_ref::<CaldavMirrorConfig>() else {
+        mirror: &MirrorContext,
+        config: &dyn MirrorConfig,
+    ) -> Result<MirrorParts, ConnectionError> {
+        let config: &dyn Any = config;
+        let Some(config) = config.downcast_ref::<CaldavMirrorConfig>() else {
             return Err(ConnectionError::Role {
                 kind: super::KIND,
                 role: "the target of a mirror of another kind",
@@ -230,17 +235,17 @@ impl ConnectionConfig for CaldavConfig {
         let Some(http) = HttpClient::new(&url, tls, options) else {
             return Err(wrong("url", "the host is no host name or address"));
         };
-        let template = mirror.template()?;
-        Ok(Arc::new(CaldavTarget::new(Setup {
-            mirror: name.clone(),
+        let template = config.template()?;
+        Ok(MirrorParts::push_only(Arc::new(CaldavTarget::new(Setup {
+            mirror: mirror.name.clone(),
             connection: context.name.clone(),
             clock: Arc::clone(&context.clock),
             client: Client::new(http, url.clone(), authorization),
             url,
-            discovers: mirror.collection.is_none(),
+            discovers: config.collection.is_none(),
             template,
             concurrency: self.concurrency,
-        })))
+        }))))
     }
 }
 

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use domain::MirrorName;
 use domain::time::{FoldPolicy, GapPolicy, LocalTimePolicy};
-use engine::port::{Source, Target};
+use engine::port::{Decider, Source};
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::provider::RosterFiles;
-use crate::{ConnectionConfig, ConnectionContext, ConnectionError, MirrorConfig};
+use crate::{
+    ConnectionConfig, ConnectionContext, ConnectionError, MirrorConfig, MirrorContext, MirrorParts,
+};
 
 /// Where the files are and how to read them.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -227,12 +228,16 @@ impl ConnectionConfig for RosterFileConfig {
         Ok(Arc::new(RosterFiles::new(self, context)?))
     }
 
-    fn target(
+    fn decider(&self, _: &ConnectionContext) -> Result<Option<Arc<dyn Decider>>, ConnectionError> {
+        Ok(None)
+    }
+
+    fn mirror(
         &self,
-        _context: &ConnectionContext,
-        _name: &MirrorName,
-        _mirror: &dyn MirrorConfig,
-    ) -> Result<Arc<dyn Target>, ConnectionError> {
+        _: &ConnectionContext,
+        _: &MirrorContext,
+        _: &dyn MirrorConfig,
+    ) -> Result<MirrorParts, ConnectionError> {
         Err(ConnectionError::Role { kind: "roster_file", role: "the target of a mirror" })
     }
 }

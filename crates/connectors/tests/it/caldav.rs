@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use connectors::{ConnectionContext, ConnectionError, registry};
+use connectors::{ConnectionContext, ConnectionError, MirrorContext, registry};
 use domain::{CalendarKey, ConnectionName, MirrorName};
 use engine::port::{Clock, FailureClass, FindingLevel, Opened, Target};
 use jiff::Timestamp;
@@ -51,8 +51,10 @@ pub fn target_in(
         name: ConnectionName::new("dav").unwrap(),
         base: base.to_owned(),
         clock: Arc::new(RealClock),
+        entropy: Arc::new(testkit::seeded_entropy::SeededEntropy::new(1)),
     };
-    config.target(&context, name, &*options)
+    let mirror = MirrorContext { name: name.clone(), two_way: [].into(), time_zone: "UTC".into() };
+    Ok(config.mirror(&context, &mirror, &*options)?.target)
 }
 
 /// A target of the played server.

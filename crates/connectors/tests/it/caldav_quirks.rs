@@ -88,7 +88,7 @@ fn origin_of(stage: &Stage, text: String) -> Option<OriginTag> {
     });
     let [unasked, asked] = probes.map(|probe| match look(stage, probe) {
         Sighting::Present(seen) => seen.origin,
-        Sighting::Absent => panic!("it is there"),
+        Sighting::Absent | Sighting::Alike(_) => panic!("it is there"),
     });
     assert_eq!(unasked, asked);
     asked

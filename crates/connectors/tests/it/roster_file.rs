@@ -44,6 +44,7 @@ pub fn source(base: &Path, now: Timestamp, keys: &str) -> Arc<dyn Source> {
         name: ConnectionName::new("exports").unwrap(),
         base: base.to_owned(),
         clock: Arc::new(StoppedClock(now)),
+        entropy: Arc::new(testkit::seeded_entropy::SeededEntropy::new(1)),
     };
     config.source(&context).unwrap()
 }
