@@ -4,4 +4,5 @@
 //! body; `wire.rs` reads what was inside.
 
 pub mod envelope;
+pub mod grammar;
 pub mod wire;

@@ -376,7 +376,9 @@ where
 }
 
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$each:meta])* $variant:ident = $word:literal),* $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident {
+        $($(#[$each:meta])* $variant:ident = $word:literal),* $(,)?
+    }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
         #[serde(from = "Option<String>", into = "Option<String>")]
