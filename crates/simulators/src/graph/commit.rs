@@ -39,15 +39,24 @@ impl Graph {
     /// # Errors
     /// When the integration refuses, or when somebody was quicker. Nothing is changed then.
     pub fn commit(&self, write: &Write) -> Result<(), Refused> {
-        if let Some(callbacks) = self.callbacks() {
-            let (change, integration) =
-                self.read(|state| (told(state, write), called(state, &write.scope)));
-            if let Some(integration) = integration {
-                callbacks.update(&integration, &change).map_err(|refusal| {
-                    Refused::ByIntegration { integration: integration.display_name, refusal }
-                })?;
-            }
+        if let Some(callbacks) = self.callbacks()
+            && let Some((integration, change)) = self.asked_about(write)
+        {
+            callbacks.update(&integration, &change).map_err(|refusal| Refused::ByIntegration {
+                integration: integration.display_name,
+                refusal,
+            })?;
         }
+        self.settle(write)
+    }
+
+    /// Who is asked about a write, and what.
+    pub(super) fn asked_about(&self, write: &Write) -> Option<(Integration, Change)> {
+        self.read(|state| Some((called(state, &write.scope)?, told(state, write))))
+    }
+
+    /// Lets a write happen that was asked about.
+    pub(super) fn settle(&self, write: &Write) -> Result<(), Refused> {
         let now = self.now();
         self.update(|state| {
             if overtaken(state, write) {
