@@ -55,6 +55,8 @@ pub(super) struct Desk {
     pub faults: Vec<Fault>,
     pub seen: Vec<Seen>,
     pub counts: Counts,
+    pub windows: super::quota::Windows,
+    pub revoked_until: Option<Timestamp>,
     requests_numbered: u64,
 }
 
@@ -102,7 +104,7 @@ impl Graph {
         let now = self.now();
         let (what, id) = self.arrived(ask, now);
         let apply = || self.finished(ask, &id, now, answer(self, ask, now));
-        let (delay, reply) = match what {
+        let (mut delay, mut reply) = match what {
             None => (Duration::ZERO, Ok(apply())),
             Some(What::Delay(wait)) => (wait, Ok(apply())),
             Some(What::Refusal { status, code, retry_after }) => {
@@ -131,6 +133,12 @@ impl Graph {
                 (Duration::ZERO, Err(Unanswered::Never))
             }
         };
+        if let Ok(Reply { fate, .. }) = &reply {
+            delay += fate.delay;
+            if let Some(unanswered) = fate.unanswered {
+                reply = Err(unanswered);
+            }
+        }
         if let (Some(number), Ok(reply)) = (id.logged, &reply) {
             let mut desk = self.desk();
             if let Some(entry) = desk.seen.get_mut(number) {
@@ -232,7 +240,7 @@ fn below_schedule(ask: &Ask) -> bool {
 }
 
 fn response(reply: Reply) -> Response<Bytes> {
-    let Reply { status, headers, body } = reply;
+    let Reply { status, headers, body, fate: _ } = reply;
     let data = body.map(|body| match body {
         // Only a fault answers a bare text: garbage.
         serde_json::Value::String(text) => text.into_bytes(),

@@ -1,11 +1,13 @@
 //! Requests and answers, and which route a request takes.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::HeaderMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Graph, error, token};
+use super::{Graph, Unanswered, error, token};
 
 /// A request, from a socket, from a batch or handed in directly.
 #[derive(Debug, Clone)]
@@ -62,6 +64,16 @@ pub(super) struct Reply {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: Option<Value>,
+    pub fate: Fate,
+}
+
+/// What faults of its items do to a batch as a whole.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Fate {
+    /// How much later it is answered.
+    pub delay: Duration,
+    /// Why it is not answered.
+    pub unanswered: Option<Unanswered>,
 }
 
 impl Reply {
@@ -70,7 +82,7 @@ impl Reply {
     }
 
     pub fn json(status: u16, body: Value) -> Self {
-        Self { status, headers: Vec::new(), body: Some(body) }
+        Self { status, body: Some(body), ..Self::default() }
     }
 
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {

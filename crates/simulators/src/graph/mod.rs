@@ -20,17 +20,30 @@
 //! assert!(server.seen_by_employees(&team).is_empty() && server.requests().is_empty());
 //! ```
 
-// `integration` and `people` are declared here by whoever fills their folders.
+mod assertion;
+mod batch;
 pub mod change;
 mod commit;
+pub mod decide;
+mod directory;
 mod error;
 mod fault;
 mod handle;
 mod http;
+mod list;
 mod look;
 mod options;
+mod organise;
+mod parse;
+mod planned;
+mod preference;
+mod quota;
+mod registration;
+mod request;
 mod route;
+mod schedule;
 mod serve;
+mod share;
 pub mod state;
 mod token;
 mod wire;

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::state::{
     Activity, Assigned, ChangeRequest, Entity, Group, Item, Kind, Planned, Reason, RequestState,
-    Step, Stored, Tracked, Who,
+    State, Step, Stored, Team, Tracked, Who,
 };
 use jiff::Timestamp;
 
@@ -258,4 +258,31 @@ fn identity(who: &Who) -> Value {
 /// An instant with three digits behind the second, as Graph gives the ones it takes itself.
 pub(super) fn millis(at: Timestamp) -> String {
     format!("{at:.3}")
+}
+
+/// Adds what only beta shows: the names behind a planned item's ids.
+pub(super) fn infos(
+    map: &mut Map<String, Value>,
+    state: &State,
+    team: &Team,
+    kind: Kind,
+    planned: &Planned,
+) {
+    let Planned { user, group, draft: _, shared: _, is_staged_for_deletion: _ } = planned;
+    let team_info = json!({ "teamId": team.id, "displayName": team.display_name });
+    map.insert("teamInfo".into(), team_info);
+    if kind != Kind::OpenShift {
+        let name = user.as_ref().and_then(|it| state.users.get(it)).map(|it| &it.display_name);
+        map.insert("userInfo".into(), json!({ "userId": user, "displayName": name }));
+    }
+    if kind != Kind::TimeOff {
+        let found = group.as_ref().and_then(|it| team.group(it));
+        let (name, code) = (found.map(|it| &it.display_name), found.map(|it| &it.code));
+        map.insert(
+            "schedulingGroupInfo".into(),
+            json!({
+                "schedulingGroupId": group, "displayName": name, "code": code,
+            }),
+        );
+    }
 }
