@@ -10,10 +10,11 @@ use engine::run::cycle::{Equipment, MirrorSpec};
 use engine::run::gate::Gate;
 use engine::run::ingest::Ingest;
 use engine::run::lease::Ownership;
+use engine::run::own_record::OwnRecordSource;
 use engine::run::watch::Watcher;
 use secrecy::ExposeSecret;
 
-use crate::config::{Config, ConnectionSection, MirrorSection};
+use crate::config::{Config, ConnectionSection, MirrorSection, RosterSection};
 use crate::failure::{Exit, Failure};
 
 /// The outside of this process.
@@ -114,12 +115,7 @@ impl Works {
     pub fn over(config: Config, outside: Outside, store: Arc<dyn Store>) -> Result<Self, Failure> {
         let mut rosters = Vec::new();
         for section in &config.rosters {
-            let connection = find(&config, &section.source)?;
-            let source = connection
-                .config
-                .source(&context(connection, &config, &outside))
-                .map_err(|error| wrong(&format!("connection `{}`", connection.name), &error))?;
-            rosters.push(RosterWorks { name: section.name.clone(), source });
+            rosters.push(roster(section, &config, &outside, &store)?);
         }
         let mut mirrors = Vec::new();
         let mut gates: BTreeMap<ConnectionName, Arc<Gate>> = BTreeMap::new();
@@ -257,6 +253,33 @@ fn context(
         clock: Arc::clone(&outside.clock),
         entropy: Arc::clone(&outside.entropy),
     }
+}
+
+fn roster(
+    section: &RosterSection,
+    config: &Config,
+    outside: &Outside,
+    store: &Arc<dyn Store>,
+) -> Result<RosterWorks, Failure> {
+    let source = |name: &ConnectionName| {
+        let connection = find(config, name)?;
+        let subject = format!("connection `{}`", connection.name);
+        let context = context(connection, config, outside);
+        let broken = |error: ConnectionError| wrong(&subject, &error);
+        connection.config.source(&context).map_err(broken)
+    };
+    let name = section.name.clone();
+    if let Some(connection) = &section.source {
+        return Ok(RosterWorks { name, source: source(connection)? });
+    }
+    let starts_from = section.starts_from.as_ref().map(source).transpose()?;
+    let source = Arc::new(OwnRecordSource {
+        roster: name.clone(),
+        store: Arc::clone(store),
+        starts_from,
+        clock: Arc::clone(&outside.clock),
+    });
+    Ok(RosterWorks { name, source })
 }
 
 fn mirror(

@@ -23,6 +23,10 @@ pub struct Descriptor {
     pub schema: fn(&mut schemars::SchemaGenerator) -> schemars::Schema,
     /// The kinds of mirror that can be kept over such a connection; empty for a mere source.
     pub mirrors: &'static [MirrorDescriptor],
+    /// Whether a roster can be read from such a connection.
+    pub reads: bool,
+    /// What such a connection decides as a system of record; empty where it takes no commands.
+    pub decides: &'static [CommandKind],
 }
 
 /// One kind of mirror, as data.
@@ -31,6 +35,8 @@ pub struct MirrorDescriptor {
     pub kind: &'static str,
     /// One line for the documentation.
     pub summary: &'static str,
+    /// What people can ask for in such a mirror; empty where it can only be pushed to.
+    pub asks: &'static [CommandKind],
     /// Reads what is left of a `[[mirror]]` section after the keys that all mirrors share.
     pub parse:
         fn(toml::de::ValueDeserializer<'_>) -> Result<Box<dyn MirrorConfig>, toml::de::Error>,

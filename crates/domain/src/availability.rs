@@ -17,7 +17,7 @@ pub struct Availability {
     /// IANA name of the zone.
     pub zone: String,
     /// From Monday to Sunday.
-    pub days: [DayAvailability; 7],
+    pub days: Box<[DayAvailability; 7]>,
 }
 
 /// When somebody is available on one day of the week.
@@ -47,7 +47,7 @@ impl fmt::Display for Availability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { zone, days } = self;
         f.write_str(zone)?;
-        for (name, day) in DAYS.iter().zip(days) {
+        for (name, day) in DAYS.iter().zip(days.iter()) {
             write!(f, "; {name}")?;
             match day {
                 DayAvailability::AllDay => f.write_str(" all")?,
@@ -71,7 +71,7 @@ impl FromStr for Availability {
         let mut parts = text.split(';').map(str::trim);
         let zone = parts.next().unwrap_or_default();
         TimeZone::get(zone).map_err(|_| bad(format!("`{zone}` is no IANA time zone")))?;
-        let mut days: [DayAvailability; 7] = Default::default();
+        let mut days: Box<[DayAvailability; 7]> = Box::default();
         for part in parts.filter(|part| !part.is_empty()) {
             let mut words = part.split_whitespace();
             let name = words.next().unwrap_or_default().to_ascii_lowercase();

@@ -112,7 +112,9 @@ async fn connection_findings(config: &Config, session: &Session) -> Vec<Finding>
             let message = error.to_string();
             Finding { hint: Some(hint), ..finding(FindingLevel::Error, subject.clone(), message) }
         };
-        let is_source = config.rosters.iter().any(|it| it.source == connection.name);
+        let is_source = config.rosters.iter().any(|it| {
+            [&it.source, &it.starts_from].into_iter().flatten().any(|it| *it == connection.name)
+        });
         if is_source {
             match connection.config.source(&context) {
                 Ok(source) => findings.extend(source.check().await),

@@ -23,9 +23,23 @@ pub fn names(
     let known: Vec<&str> = names.connections.iter().map(String::as_str).collect();
     let known_rosters: Vec<&str> = names.rosters.iter().map(String::as_str).collect();
     for roster in rosters {
-        let source = roster.source.as_str();
-        if !known.contains(&source) {
-            missing("connection", source, &known, roster.spans.of("source"), faults);
+        let sources = [("source", &roster.source), ("starts_from", &roster.starts_from)];
+        for (key, source) in sources {
+            let Some(source) = source else { continue };
+            let at = roster.spans.of(key);
+            match connections.iter().find(|it| it.name == *source) {
+                Some(connection) if !connection.descriptor.reads => {
+                    let kind = connection.descriptor.kind;
+                    let message = format!(
+                        "no roster can be read from connection `{source}`, which is of kind `{kind}`"
+                    );
+                    let hint = "a `roster_file` connection reads files that a WFM drops";
+                    faults.add(at, message, Some(hint.to_owned()));
+                }
+                Some(_) => {}
+                None if known.contains(&source.as_str()) => {}
+                None => missing("connection", source.as_str(), &known, at, faults),
+            }
         }
     }
     for mirror in mirrors {
@@ -42,6 +56,30 @@ pub fn names(
             }
             Some(connection) => fits(mirror, connection, faults),
         }
+    }
+}
+
+/// Checks that whoever is asked in a two-way mirror can decide.
+pub fn decides(
+    connections: &[ConnectionSection],
+    rosters: &[RosterSection],
+    mirrors: &[MirrorSection],
+    faults: &mut Faults,
+) {
+    for mirror in mirrors.iter().filter(|it| !it.two_way.is_empty()) {
+        let roster = rosters.iter().find(|it| it.name == mirror.roster);
+        let Some(source) = roster.and_then(|it| it.source.as_ref()) else { continue };
+        let source = connections.iter().find(|it| it.name == *source);
+        let Some(kind) = source.filter(|it| it.descriptor.decides.is_empty()) else { continue };
+        let (roster, kind) = (&mirror.roster, kind.descriptor.kind);
+        let message = format!(
+            "nobody would decide: roster `{roster}` is read from a `{kind}` connection, which \
+             takes no commands"
+        );
+        let hint = "`direction = \"push\"` refuses changes by people politely; a roster without \
+                    `source` is its own record and decides by `[roster.rules]`";
+        let key = if mirror.spans.has("direction") { "direction" } else { "directions" };
+        faults.add(mirror.spans.of(key), message, Some(hint.to_owned()));
     }
 }
 

@@ -1,12 +1,12 @@
 //! `[[mirror]]`: where a roster is kept in agreement.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use connectors::registry::PROVIDERS;
-use connectors::{MirrorConfig, MirrorContext};
+use connectors::{MirrorConfig, MirrorContext, MirrorDescriptor};
 use domain::policy::{ConflictPolicy, Direction, PrivacyTier};
-use domain::{ConnectionName, EntityKind, MirrorName, RosterName, ShowAs};
+use domain::{CommandKind, ConnectionName, MirrorName, RosterName, ShowAs};
 use engine::mapping::{ActivityProfile, MappingProfile};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -33,6 +33,8 @@ pub struct MirrorSection {
     pub kind: &'static str,
     /// What is peculiar to its kind.
     pub config: Box<dyn MirrorConfig>,
+    /// What people may ask for in it, if its roster's system of record decides it.
+    pub two_way: BTreeSet<CommandKind>,
     /// How shifts are shown, but for the zone, which is the roster's.
     pub look: Look,
     /// How far it looks, where that is not as far as the roster.
@@ -75,10 +77,10 @@ pub(super) struct Written {
     #[serde(default)]
     #[schemars(with = "DirectionWord")]
     direction: Direction,
-    /// The same for single kinds of entity.
+    /// The same for single kinds of what people can ask for.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, DirectionWord>")]
-    directions: BTreeMap<EntityKind, Direction>,
+    directions: BTreeMap<CommandKind, Direction>,
     /// What happens where something that we did not write stands.
     #[serde(default)]
     #[schemars(with = "ConflictWord")]
@@ -211,9 +213,10 @@ impl MirrorSection {
             refused(&error, &spans, faults);
             return None;
         }
-        if !written.check(kind.kind, &spans, faults) {
+        if !written.check(kind, &spans, faults) {
             return None;
         }
+        let two_way = written.two_way(kind);
         let Written { name, roster, connection, privacy, title, activities, .. } = written;
         let Written { window, guard, full_interval, .. } = written;
         Some(Self {
@@ -222,6 +225,7 @@ impl MirrorSection {
             connection,
             kind: kind.kind,
             config,
+            two_way,
             look: Look { privacy, title, activities },
             window,
             guard,
@@ -235,7 +239,7 @@ impl MirrorSection {
         let time_zone = config.roster(&self.roster).map_or("UTC", |it| it.time_zone.as_str());
         MirrorContext {
             name: self.name.clone(),
-            two_way: [].into(),
+            two_way: self.two_way.intersection(&config.decides(&self.roster)).copied().collect(),
             time_zone: time_zone.to_owned(),
         }
     }
@@ -259,7 +263,7 @@ fn own_kind(
     shared: Option<&Written>,
     spans: &Spans,
     faults: &mut Faults,
-) -> Option<&'static connectors::MirrorDescriptor> {
+) -> Option<&'static MirrorDescriptor> {
     let kind = &shared?.kind;
     let mut all = PROVIDERS.iter().flat_map(|provider| provider.mirrors);
     let found = all.clone().find(|it| it.kind == kind);
@@ -271,18 +275,28 @@ fn own_kind(
 }
 
 impl Written {
+    /// What people may ask for: by its own direction, else by the mirror's.
+    fn two_way(&self, descriptor: &MirrorDescriptor) -> BTreeSet<CommandKind> {
+        let direction = |kind: &CommandKind| self.directions.get(kind).unwrap_or(&self.direction);
+        let asks = descriptor.asks.iter().copied();
+        asks.filter(|kind| *direction(kind) == Direction::TwoWay).collect()
+    }
+
     /// Says what this version cannot do yet. Whether nothing is wrong.
-    fn check(&self, kind: &str, spans: &Spans, faults: &mut Faults) -> bool {
+    fn check(&self, descriptor: &MirrorDescriptor, spans: &Spans, faults: &mut Faults) -> bool {
         let mut wrong: Vec<(&str, String, String)> = Vec::new();
+        let kind = descriptor.kind;
         let push = "calendars are written from the roster, changes there are put right: \
                     `direction = \"push\"`";
-        if self.direction != Direction::Push {
+        if self.direction == Direction::TwoWay && descriptor.asks.is_empty() {
             let message = format!("a `{kind}` mirror cannot be `two_way`");
             wrong.push(("direction", message, push.to_owned()));
         }
-        if self.directions.values().any(|it| *it != Direction::Push) {
-            let message = format!("a `{kind}` mirror cannot be `two_way` for any kind of entity");
-            wrong.push(("directions", message, push.to_owned()));
+        for (asked, direction) in &self.directions {
+            if *direction == Direction::TwoWay && !descriptor.asks.contains(asked) {
+                let message = format!("a `{kind}` mirror cannot be `two_way` for `{asked}`");
+                wrong.push(("directions", message, push.to_owned()));
+            }
         }
         let defaults = "leave the key out";
         if self.conflict_policy != ConflictPolicy::Report {

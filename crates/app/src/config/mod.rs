@@ -11,13 +11,17 @@ mod guard;
 mod mirror;
 mod reader;
 mod roster;
+mod rules;
 mod schema;
 mod secrets;
 mod server;
 mod store;
 mod window;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+
+use domain::CommandKind;
 
 pub use connection::ConnectionSection;
 pub use duration::Length;
@@ -126,6 +130,7 @@ impl Config {
         let store = StoreSection::read(tables.store.take(), &mut faults);
         let feeds = FeedsSection::read(tables.feeds.take(), &mut faults);
         checks::names(&connections, &rosters, &mirrors, &tables.names, &mut faults);
+        checks::decides(&connections, &rosters, &mirrors, &mut faults);
         match (server, store, feeds) {
             (Some(server), Some(store), Some(feeds)) if faults.is_empty() => {
                 let base = base.to_owned();
@@ -138,6 +143,18 @@ impl Config {
     /// The connection of this name; there is one wherever the configuration names it.
     pub fn connection(&self, name: &domain::ConnectionName) -> Option<&ConnectionSection> {
         self.connections.iter().find(|it| it.name == *name)
+    }
+
+    /// What a roster's system of record decides.
+    pub fn decides(&self, roster: &domain::RosterName) -> BTreeSet<CommandKind> {
+        let Some(roster) = self.roster(roster) else { return BTreeSet::new() };
+        match &roster.source {
+            None => roster.rules.decides.clone(),
+            Some(source) => {
+                let source = self.connection(source);
+                source.map_or(&[][..], |it| it.descriptor.decides).iter().copied().collect()
+            }
+        }
     }
 
     /// The roster of this name.

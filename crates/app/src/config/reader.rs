@@ -194,6 +194,11 @@ pub struct Spans {
 }
 
 impl Spans {
+    /// Whether the section has this key.
+    pub fn has(&self, key: &str) -> bool {
+        self.values.contains_key(key)
+    }
+
     /// Where the value of `key` stands, or else the section.
     pub fn of(&self, key: &str) -> Range<usize> {
         self.values.get(key).unwrap_or(&self.header).clone()

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use domain::{ConnectionName, RosterName};
+use domain::{ConnectionName, RosterName, RuleSet};
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::duration::Length;
 use super::guard::GuardSection;
 use super::reader::{Faults, Section, Spans};
+use super::rules::RulesSection;
 use super::window::Window;
 
 /// Polling more often is pressure without news.
@@ -21,8 +22,12 @@ const POLL_MIN: Duration = Duration::from_secs(1);
 pub struct RosterSection {
     /// Its name.
     pub name: RosterName,
-    /// The connection that it is read from.
-    pub source: ConnectionName,
+    /// The connection that it is read from; without one, the roster is its own record.
+    pub source: Option<ConnectionName>,
+    /// The connection that a roster which is its own record is filled from, once.
+    pub starts_from: Option<ConnectionName>,
+    /// How it decides, where it is its own record.
+    pub rules: RuleSet,
     /// How often `serve` reads it.
     pub poll_interval: Duration,
     /// How far it looks.
@@ -44,10 +49,19 @@ pub(super) struct Written {
     /// Its name.
     #[schemars(with = "String")]
     name: RosterName,
-    /// The `[[connection]]` that it is read from.
+    /// The `[[connection]]` that it is read from. Left out, the roster is its own record: what
+    /// people ask for in a two-way mirror is decided by `rules`.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     source: Option<ConnectionName>,
+    /// The `[[connection]]` that a roster without `source` is filled from, once, while it is
+    /// empty.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    starts_from: Option<ConnectionName>,
+    /// How a roster without `source` decides.
+    #[serde(default)]
+    rules: Option<RulesSection>,
     /// How often `serve` reads the source: `15m`.
     #[serde(default = "poll_interval")]
     poll_interval: Length,
@@ -77,8 +91,17 @@ fn utc() -> String {
 impl RosterSection {
     pub(super) fn read(section: Section<'_>, faults: &mut Faults) -> Option<Self> {
         let spans = section.spans();
-        let Written { name, source, poll_interval, window, employees_file, time_zone, guard } =
-            section.read(faults)?;
+        let Written {
+            name,
+            source,
+            starts_from,
+            rules,
+            poll_interval,
+            window,
+            employees_file,
+            time_zone,
+            guard,
+        } = section.read(faults)?;
         let mut wrong = Vec::new();
         if TimeZone::get(&time_zone).is_err() {
             let message = format!("`{time_zone}` is no IANA time zone");
@@ -95,17 +118,35 @@ impl RosterSection {
         if let Some(message) = guard.fault() {
             wrong.push(("guard", message, "0.2 lets a fifth go"));
         }
-        if source.is_none() {
-            let message = "`source` is missing: a roster that is its own record, written through \
-                           the API, is not available in this version";
-            wrong.push(("name", message.to_owned(), "name a `[[connection]]` in `source`"));
+        let of_record = "they belong to a roster without `source`, which is its own record";
+        if source.is_some() && rules.is_some() {
+            let message = "a roster that is read from a `source` is not decided by rules";
+            wrong.push(("rules", message.to_owned(), of_record));
+        }
+        if source.is_some() && starts_from.is_some() {
+            let message = "a roster has a `source` or `starts_from`, not both";
+            wrong.push(("starts_from", message.to_owned(), of_record));
+        }
+        let rules = rules.unwrap_or_default();
+        if let Some((key, message)) = rules.fault() {
+            let hint = "see `rotabridge config example`";
+            wrong.push(("rules", format!("`{key}`: {message}"), hint));
         }
         let clean = wrong.is_empty();
         for (key, message, hint) in wrong {
             faults.add(spans.of(key), message, Some(hint.to_owned()));
         }
-        let source = source.filter(|_| clean)?;
-        let poll_interval = poll_interval.0;
-        Some(Self { name, source, poll_interval, window, employees_file, time_zone, guard, spans })
+        clean.then(|| Self {
+            name,
+            source,
+            starts_from,
+            rules: rules.rule_set(),
+            poll_interval: poll_interval.0,
+            window,
+            employees_file,
+            time_zone,
+            guard,
+            spans,
+        })
     }
 }

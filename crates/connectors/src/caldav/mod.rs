@@ -63,10 +63,13 @@ pub const DESCRIPTOR: Descriptor = Descriptor {
     mirrors: &[MirrorDescriptor {
         kind: KIND,
         summary: "calendars on a CalDAV server",
+        asks: &[],
         parse: |section| {
             let config = CaldavMirrorConfig::deserialize(section)?;
             Ok(Box::new(config) as Box<dyn MirrorConfig>)
         },
         schema: |generator| generator.subschema_for::<CaldavMirrorConfig>(),
     }],
+    reads: false,
+    decides: &[],
 };

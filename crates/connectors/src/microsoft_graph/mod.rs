@@ -59,4 +59,6 @@ pub const DESCRIPTOR: Descriptor = Descriptor {
     },
     schema: |generator| generator.subschema_for::<MicrosoftGraphConfig>(),
     mirrors: &[],
+    reads: false,
+    decides: &[],
 };

@@ -43,4 +43,6 @@ pub const DESCRIPTOR: Descriptor = Descriptor {
     },
     schema: |generator| generator.subschema_for::<RosterFileConfig>(),
     mirrors: &[],
+    reads: true,
+    decides: &[],
 };

@@ -3,7 +3,7 @@
 //! [`ingest`] reads a source into the roster. [`cycle`] brings one mirror into agreement: survey,
 //! guard, then one [`drain`] per calendar under its [`lease`], many at once (`drains`). [`gate`]
 //! spends the budgets, [`group_commit`] merges what many calendars make durable at once.
-//! [`recover`] rebuilds a lost
+//! [`own_record`] reads a roster that nobody else keeps. [`recover`] rebuilds a lost
 //! ledger. Nothing here spawns: dropping the future of a cycle stops all of it.
 
 pub mod cycle;
@@ -14,6 +14,7 @@ pub mod group_commit;
 pub mod ingest;
 pub mod lease;
 pub mod observe;
+pub mod own_record;
 pub mod project;
 pub mod recover;
 pub mod survey;
