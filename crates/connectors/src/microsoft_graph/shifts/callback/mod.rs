@@ -5,4 +5,5 @@
 
 pub mod envelope;
 pub mod grammar;
+pub mod message;
 pub mod wire;
