@@ -9,7 +9,7 @@ use super::classify::About;
 use super::client::{Ask, segment};
 use super::connection::Connection;
 use super::credential::Credential;
-use super::permissions::{Need, OWN_APPLICATION, compare};
+use super::permissions::{Need, OWN_APPLICATION, OWN_APPLICATION_TOLERATED, compare};
 use super::wire::{Application, PasswordCredential};
 
 /// Findings about one connection.
@@ -59,12 +59,11 @@ pub(super) async fn findings(connection: &Connection, needs: &[&Need]) -> Vec<Fi
     let name = claims.app_displayname.as_deref().unwrap_or(sign_in.client_id());
     let name = super::wire::short(name);
     report.add(FindingLevel::Good, format!("signs in as application `{name}`"), None);
-    let own_secret = match &credential {
-        Credential::Secret(_) => Some(&OWN_APPLICATION),
-        Credential::Certificate(_) => None,
+    let tolerated: &[&str] = match &credential {
+        Credential::Secret(_) => &OWN_APPLICATION_TOLERATED,
+        Credential::Certificate(_) => &[],
     };
-    let tolerated: Vec<&Need> = own_secret.into_iter().collect();
-    for verdict in compare(&claims.roles, needs, &tolerated) {
+    for verdict in compare(&claims.roles, needs, tolerated) {
         report.add(verdict.level, verdict.message, verdict.hint);
     }
     if let Some(hint) = credential.hint() {

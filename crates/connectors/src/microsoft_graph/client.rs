@@ -227,8 +227,13 @@ impl GraphAnswer {
                 class,
                 operation: self.operation.clone(),
                 status: Some(self.status.as_u16()),
-                // serde names the place and the kind, and for wrong values also the value.
-                detail: short(&format!("the answer is not what Graph describes: {error}")),
+                // Without serde's words: they repeat values, and those can be people's.
+                detail: format!(
+                    "the answer is not what Graph describes ({:?} at line {} column {})",
+                    error.classify(),
+                    error.line(),
+                    error.column()
+                ),
             };
             GraphFailure::from(failure)
         })

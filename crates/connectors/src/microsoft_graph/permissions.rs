@@ -69,6 +69,11 @@ pub const OWN_APPLICATION: Need = Need {
     without: FindingLevel::Good,
 };
 
+/// What may be granted for [`OWN_APPLICATION`] without being too much: the others write to what is
+/// not ours.
+pub const OWN_APPLICATION_TOLERATED: [&str; 2] =
+    ["Application.Read.All", "Application.ReadWrite.OwnedBy"];
+
 /// One thing to say about permissions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
@@ -90,10 +95,10 @@ impl Need {
     }
 }
 
-/// Compares what is granted with what is needed. `tolerated` are needs that nobody has to meet,
-/// and whose permissions are no excess.
+/// Compares what is granted with what is needed. `tolerated` are permissions that nobody needs, and
+/// that are no excess.
 #[must_use]
-pub fn compare(granted: &[String], needs: &[&Need], tolerated: &[&Need]) -> Vec<Verdict> {
+pub fn compare(granted: &[String], needs: &[&Need], tolerated: &[&str]) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
     let mut used: Vec<&str> = Vec::new();
     for need in needs {
@@ -115,8 +120,9 @@ pub fn compare(granted: &[String], needs: &[&Need], tolerated: &[&Need]) -> Vec<
             }
         }
     }
-    used.extend(tolerated.iter().filter_map(|need| need.met_by(granted)));
-    let excess = granted.iter().filter(|it| !used.contains(&it.as_str()));
+    let excess = granted.iter().filter(|it| {
+        !used.contains(&it.as_str()) && !tolerated.iter().any(|way| it.eq_ignore_ascii_case(way))
+    });
     verdicts.extend(excess.map(|it| excessive(it)));
     if verdicts.is_empty() && !needs.is_empty() {
         let message = format!("{} permissions are granted, each of them needed", granted.len());

@@ -5,6 +5,8 @@
 mod caldav;
 mod caldav_faults;
 mod caldav_quirks;
+mod microsoft_graph;
+mod microsoft_graph_lists;
 mod roster_file;
 mod roster_file_contact_centre;
 mod roster_file_employees;
