@@ -13,28 +13,54 @@ use serde::Serialize;
 /// What went wrong, as callers may distinguish it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
+    /// The body is longer than it may be, or broke off.
+    BodyNotRead,
+    /// A mistake of ours.
+    Internal,
     /// The path exists, the method does not.
     MethodNotAllowed,
     /// There is nothing at this path, or no right to know.
     NotFound,
+    /// The request did not arrive in time.
+    RequestTimeout,
     /// The store did not answer.
     StoreUnavailable,
 }
 
 impl Code {
     /// Every code, in the order in which they sort.
-    pub const ALL: [Self; 3] = [Self::MethodNotAllowed, Self::NotFound, Self::StoreUnavailable];
+    pub const ALL: [Self; 6] = [
+        Self::BodyNotRead,
+        Self::Internal,
+        Self::MethodNotAllowed,
+        Self::NotFound,
+        Self::RequestTimeout,
+        Self::StoreUnavailable,
+    ];
 
     /// The table: stable code, HTTP status, message.
     #[must_use]
     pub const fn row(self) -> (&'static str, StatusCode, &'static str) {
         match self {
+            Self::BodyNotRead => (
+                "body_not_read",
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "the body is longer than this path takes, or it broke off",
+            ),
+            Self::Internal => (
+                "internal",
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "a mistake of ours; the log knows it under `contextId`",
+            ),
             Self::MethodNotAllowed => (
                 "method_not_allowed",
                 StatusCode::METHOD_NOT_ALLOWED,
                 "this path does not take this method; `Allow` names those it takes",
             ),
             Self::NotFound => ("not_found", StatusCode::NOT_FOUND, "there is nothing at this path"),
+            Self::RequestTimeout => {
+                ("request_timeout", StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")
+            }
             Self::StoreUnavailable => (
                 "store_unavailable",
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -76,6 +102,16 @@ impl ApiError {
     pub fn store(error: &StoreError, entropy: &dyn Entropy) -> Self {
         let this = Self::new(Code::StoreUnavailable, entropy);
         tracing::error!(context.id = %this.context_id, "request not answered: {error}");
+        this
+    }
+}
+
+impl ApiError {
+    /// A mistake of ours: logged here, under the id that the caller sees.
+    #[must_use]
+    pub fn internal(detail: &dyn std::fmt::Display, entropy: &dyn Entropy) -> Self {
+        let this = Self::new(Code::Internal, entropy);
+        tracing::error!(context.id = %this.context_id, "request not answered: {detail}");
         this
     }
 }

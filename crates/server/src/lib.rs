@@ -1,7 +1,7 @@
 //! What is reached over HTTP: iCalendar feeds, health and metrics.
 //!
-//! What is in: [`feed`], with links, rendering, caching and conditional answers; the routes for
-//! operators; the form of API errors ([`error`]); connections and their limits ([`serve()`]).
+//! What is in: [`feed`], with links, rendering, caching and conditional answers; [`callback`], the
+//! way in for mirrors' vendors; the routes for operators; the form of API errors ([`error`]); connections and their limits ([`serve()`]).
 //!
 //! What is deliberately out: databases and vendors (the store, the clock and chance are ports of
 //! `engine`), TLS (a reverse proxy's work), and any decision about what a calendar shows (that is
@@ -9,11 +9,12 @@
 //!
 //! ```text
 //! connection ─► front ─┬─► feeds ── from memory, or by asking the store
-//!                      └─► router ─► health, metrics, 404
+//!                      └─► router ─► callbacks, health, metrics, 404
 //! ```
 
 mod body;
 mod body_file;
+pub mod callback;
 mod counters;
 pub mod error;
 pub mod feed;

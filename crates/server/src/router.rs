@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::routing::get;
+use axum::routing::{get, post};
 use domain::limits::REQUEST_BYTES_MAX;
 
+use crate::callback;
 use crate::error::{ApiError, Code};
 use crate::health;
 use crate::state::ServerState;
@@ -17,6 +18,7 @@ pub(crate) fn router(state: Arc<ServerState>) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
+        .route("/callbacks/{mirror}/{*path}", post(callback::callback))
         .fallback(nothing_here)
         .method_not_allowed_fallback(other_method)
         .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))

@@ -8,6 +8,7 @@ use domain::RosterName;
 use engine::port::{Clock, Entropy, Store};
 use metrics_exporter_prometheus::PrometheusHandle;
 
+use crate::callback::CallbackRoutes;
 use crate::feed::Feeds;
 use crate::feed::render::FeedOptions;
 
@@ -21,6 +22,8 @@ pub struct ServerParts {
     pub entropy: Arc<dyn Entropy>,
     /// The rosters that have feeds, and how those look.
     pub feeds: BTreeMap<RosterName, FeedOptions>,
+    /// The mirrors that are called by their vendors.
+    pub callbacks: CallbackRoutes,
     /// What `/metrics` shows; without it there is no such route. Its recorder must be installed
     /// already.
     pub metrics: Option<PrometheusHandle>,
@@ -31,6 +34,7 @@ pub struct ServerState {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) metrics: Option<PrometheusHandle>,
+    pub(crate) callbacks: CallbackRoutes,
     feeds: Feeds,
 }
 
@@ -38,8 +42,9 @@ impl ServerState {
     /// Puts the parts together; connects to nothing.
     #[must_use]
     pub fn new(parts: ServerParts) -> Self {
-        let ServerParts { store, clock, entropy, feeds, metrics } = parts;
-        Self { feeds: Feeds::new(Arc::clone(&store), clock, feeds), store, entropy, metrics }
+        let ServerParts { store, clock, entropy, feeds, callbacks, metrics } = parts;
+        let feeds = Feeds::new(Arc::clone(&store), clock, feeds);
+        Self { feeds, store, entropy, metrics, callbacks }
     }
 
     /// The feeds, for those who change rosters or links in this process.

@@ -118,6 +118,7 @@ pub fn server_state(works: &Works, metrics: Option<PrometheusHandle>) -> ServerS
         clock: Arc::clone(&works.outside.clock),
         entropy: Arc::clone(&works.outside.entropy),
         feeds: works.config.rosters.iter().map(options).collect(),
+        callbacks: [].into(),
         metrics,
     })
 }

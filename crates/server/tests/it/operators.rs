@@ -58,6 +58,7 @@ async fn metrics_count_answers_and_name_no_link() {
             clock: world.clock.clone(),
             entropy: world.entropy.clone(),
             feeds: BTreeMap::from([(roster(), Default::default())]),
+            callbacks: [].into(),
             metrics: Some(recorder.handle()),
         }))
     });

@@ -352,6 +352,7 @@ impl World {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             entropy: Arc::clone(&entropy) as Arc<dyn Entropy>,
             feeds: BTreeMap::from([(roster(), options)]),
+            callbacks: [].into(),
             metrics: None,
         }));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
