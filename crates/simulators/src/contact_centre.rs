@@ -11,7 +11,7 @@
 //! eleven hours between two shifts, or more than five shifts in a calendar week. Changes keep it
 //! so. All people are invented; their addresses are at example.com.
 
-mod chance;
+pub(crate) mod chance;
 mod change;
 mod day;
 mod files;

@@ -2,7 +2,7 @@
 
 /// SplitMix64: small, fast, and good enough for who gets which name.
 #[derive(Debug, Clone)]
-pub(super) struct Chance(u64);
+pub(crate) struct Chance(u64);
 
 impl Chance {
     /// Luck of its own for every combination of `parts`.

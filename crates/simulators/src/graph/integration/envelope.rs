@@ -149,10 +149,8 @@ mod tests {
 
     #[test]
     fn every_vector_is_sealed_to_the_same_bytes() {
-        let path = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../../../shared/vectors/wfi-envelope.json"
-        );
+        let path =
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/vectors/wfi-envelope.json");
         let Ok(text) = std::fs::read_to_string(path) else {
             println!("skipped: {path} is not there");
             return;

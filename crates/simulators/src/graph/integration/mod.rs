@@ -17,9 +17,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-pub use caller::{
-    Asker, CallOptions, Caller, Element, Endpoint, Exchange, Mishap, Outcome, Route,
-};
+pub use caller::{Asker, CallOptions, Caller, Element, Endpoint, Exchange, Mishap, Outcome, Route};
 pub use carrier::{Carrier, Carrying, Got, HttpCarrier, Post};
 pub use envelope::{Luck, SECRET_BYTES, SealError, seal};
 pub use judge::{Accepted, Judged, Refusal, Wants, judge};
@@ -162,11 +160,11 @@ impl Callbacks for Workforce {
             Who::System => "",
         };
         let (to, whom) = (endpoint(integration), (integration.tenant.as_str(), who));
-        blocking(self.caller.connect(&to, whom, &asker)).map_err(for_apps)
+        blocking(self.caller.connect(&to, whom, &asker))?.map_err(for_apps)
     }
 
     fn update(&self, integration: &Integration, change: &Change) -> Result<(), change::Refusal> {
-        match blocking(self.asks(integration, change, LANGUAGE)) {
+        match blocking(self.asks(integration, change, LANGUAGE))? {
             Verdict::Agreed => Ok(()),
             Verdict::Refused(refusal) | Verdict::Unknown(refusal) => Err(for_apps(refusal)),
         }
@@ -174,17 +172,15 @@ impl Callbacks for Workforce {
 }
 
 /// Runs to the end on a thread of its own, so that it works wherever it is called from.
-fn blocking<T: Send>(future: impl Future<Output = T> + Send) -> T {
+fn blocking<T: Send>(future: impl Future<Output = T> + Send) -> Result<T, change::Refusal> {
+    let failed =
+        |error: std::io::Error| change::Refusal { status: 504, message: error.to_string() };
     std::thread::scope(|scope| {
         let run = || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-            runtime.map(|runtime| runtime.block_on(future))
+            runtime.map(|runtime| runtime.block_on(future)).map_err(failed)
         };
-        match scope.spawn(run).join() {
-            Ok(Ok(done)) => done,
-            Ok(Err(error)) => panic!("no runtime for a callback: {error}"),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
+        scope.spawn(run).join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 
