@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use engine::port::{FailureClass, QuotaScope};
 use jiff::Timestamp;
+use proptest::prelude::*;
 use serde::Deserialize;
 use url::Url;
 
@@ -356,5 +357,30 @@ fn seconds_of_a_token_are_numbers_or_text() {
     assert_eq!(grant("\"3599\""), Some(3599));
     for text in ["-1", "1.5", "\"soon\"", "null", "99999999999"] {
         assert_eq!(grant(text), None, "{text}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn wherever_a_link_leads_we_stay_below_our_version(
+        host in "(graph\\.example|evil|graph\\.example@evil|GRAPH\\.example|graph\\.example:443)",
+        path in "[/.%2eE?#a-z0-9\\\\@:]{0,30}",
+    ) {
+        let graph = Url::parse("https://graph.example/base").unwrap();
+        let link = format!("https://{host}/base/v1.0/{path}");
+        if let Some(below) = next_path(&graph, Version::V1, &link) {
+            prop_assert!(below.starts_with('/'), "{}", below);
+            let sent = Url::parse(&format!("https://graph.example/base/v1.0{below}")).unwrap();
+            prop_assert!(sent.path().starts_with("/base/v1.0/"), "{}", sent);
+            prop_assert!(!host.contains("evil"), "{}", link);
+        }
+    }
+
+    #[test]
+    fn any_body_is_read_without_harm(body in prop::collection::vec(any::<u8>(), 0..200)) {
+        let told = Told::of(&body);
+        prop_assert!(told.message.chars().count() <= 301);
     }
 }
