@@ -6,4 +6,6 @@
 pub mod envelope;
 pub mod grammar;
 pub mod message;
+pub mod names;
+pub mod translate;
 pub mod wire;

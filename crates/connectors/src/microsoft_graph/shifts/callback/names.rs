@@ -1,0 +1,79 @@
+//! What the vendor's ids of one team mean in the roster.
+//!
+//! The target learns them when it provisions a team (members, groups, kinds of absence); callbacks
+//! only look them up. Somebody who joined a team a moment ago is not known yet, so a miss is worth
+//! one more look.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::{CalendarKey, Directory, EmployeeId, ScheduleGroupId, TimeOffReasonId};
+use engine::port::Failure;
+
+/// The vendor's ids of one team, by small letters.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TeamNames {
+    /// People, by Entra object id.
+    pub users: BTreeMap<String, EmployeeId>,
+    /// Groups of the team's schedule.
+    pub groups: BTreeMap<String, ScheduleGroupId>,
+    /// Kinds of absence of the team's schedule.
+    pub reasons: BTreeMap<String, TimeOffReasonId>,
+}
+
+impl TeamNames {
+    /// Who a person of the team is in the roster.
+    #[must_use]
+    pub fn employee(&self, user: &str) -> Option<&EmployeeId> {
+        self.users.get(&user.to_ascii_lowercase())
+    }
+
+    /// Which group of the roster a group of the team shows.
+    #[must_use]
+    pub fn group(&self, id: &str) -> Option<&ScheduleGroupId> {
+        self.groups.get(&id.to_ascii_lowercase())
+    }
+
+    /// Which kind of absence of the roster one of the team's shows.
+    #[must_use]
+    pub fn reason(&self, id: &str) -> Option<&TimeOffReasonId> {
+        self.reasons.get(&id.to_ascii_lowercase())
+    }
+
+    /// The vendor's id of an employee.
+    #[must_use]
+    pub fn user_of(&self, employee: &EmployeeId) -> Option<&str> {
+        self.users.iter().find(|(_, it)| *it == employee).map(|(user, _)| user.as_str())
+    }
+
+    /// The vendor's id of a kind of absence.
+    #[must_use]
+    pub fn id_of_reason(&self, reason: &TimeOffReasonId) -> Option<&str> {
+        self.reasons.iter().find(|(_, it)| *it == reason).map(|(id, _)| id.as_str())
+    }
+}
+
+/// Where the names of a mirror's teams come from.
+#[async_trait]
+pub trait Names: Send + Sync {
+    /// The names of a team, from memory where they are there.
+    ///
+    /// # Errors
+    /// When they had to be asked for and were not had.
+    async fn of(
+        &self,
+        team: &CalendarKey,
+        directory: &Arc<Directory>,
+    ) -> Result<Arc<TeamNames>, Failure>;
+
+    /// The same, after something was not in them: asked for again, unless that was just done.
+    ///
+    /// # Errors
+    /// When they were not had.
+    async fn look_again(
+        &self,
+        team: &CalendarKey,
+        directory: &Arc<Directory>,
+    ) -> Result<Arc<TeamNames>, Failure>;
+}
