@@ -132,3 +132,35 @@ pub const TOKEN_BYTES_MAX: usize = 16 * 1024;
 pub const BATCH_REQUESTS_MAX: usize = 20;
 /// How long before a credential's end `doctor` warns: time for an administrator who has to ask.
 pub const CREDENTIAL_WARNING: Duration = Duration::from_secs(90 * 24 * 3600);
+
+/// How long a vendor that names no deadline is believed to wait for what it asked. The guide's
+/// example waits 31 seconds.
+pub const ASK_WAIT_ASSUMED: Duration = Duration::from_secs(60);
+/// Longest deadline of an ask that is believed: a clock that is wrong must not keep a mirror from
+/// being settled.
+pub const ASK_WAIT_MAX: Duration = Duration::from_secs(10 * 60);
+/// How long after an ask's deadline its outcome is looked at: time for the vendor to finish, for
+/// clocks that differ, and for a repetition to arrive.
+pub const ASK_SETTLE_MARGIN: Duration = Duration::from_secs(2 * 60);
+/// Asks decided in one transaction: one fsync serves all, and none waits long for it.
+pub const ASKS_PER_COMMIT_MAX: usize = 64;
+/// How often asks are decided anew because somebody else changed the roster meanwhile.
+pub const ASK_ATTEMPTS_MAX: usize = 5;
+/// How long a grant is kept to recognise its repetition: far longer than any vendor tries.
+pub const GRANT_MEMORY: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long people, groups and reasons are believed without looking whether they changed.
+pub const DIRECTORY_RECHECK: Duration = Duration::from_secs(2);
+/// Shifts or colleagues offered to somebody who asks: more than anybody reads.
+pub const ELIGIBLE_MAX: usize = 500;
+/// Facts (shifts, absences) weighed for one question of who or what could be chosen: two weeks of
+/// a group of some thousand.
+pub const ELIGIBLE_CANDIDATES_MAX: usize = 50_000;
+/// How long after the answer a request is granted that needs no manager: the vendor must have
+/// stored it by then. Microsoft's own connector waits five seconds.
+pub const APPROVAL_DELAY: Duration = Duration::from_secs(5);
+/// Longest wait between two tries to grant such a request.
+pub const APPROVAL_RETRY_MAX: Duration = Duration::from_secs(3600);
+/// After this time a request that could not be granted is left to a manager.
+pub const APPROVAL_GIVE_UP: Duration = Duration::from_secs(24 * 3600);
+/// Requests granted in one go.
+pub const APPROVALS_AT_ONCE_MAX: usize = 50;

@@ -22,8 +22,9 @@ pub trait Decider: Send + Sync {
     /// What it grants without a manager.
     fn grants_by_itself(&self) -> &BTreeSet<CommandKind>;
 
-    /// Which facts it needs for a command. A system that knows for itself needs none.
-    fn needs(&self, command: &Command, directory: &Directory) -> FactsNeeded;
+    /// Which facts it needs for a command, beside `named`: the live entities that the command
+    /// names. A system that knows for itself needs none.
+    fn needs(&self, command: &Command, named: &[Entity], directory: &Directory) -> FactsNeeded;
 
     /// Decides, and carries out what it grants. Idempotent by `key`: asked again with the same
     /// key it gives the same verdict and carries out nothing twice.
@@ -33,8 +34,13 @@ pub trait Decider: Send + Sync {
     async fn decide(&self, command: &Command, facts: &Facts, key: &str)
     -> Result<Verdict, Failure>;
 
-    /// Which facts it needs for a question.
-    fn needs_for(&self, question: &EligibilityQuestion, directory: &Directory) -> FactsNeeded;
+    /// Which facts it needs for a question, beside `named`: the live entities that it names.
+    fn needs_for(
+        &self,
+        question: &EligibilityQuestion,
+        named: &[Entity],
+        directory: &Directory,
+    ) -> FactsNeeded;
 
     /// Who or what could be chosen.
     ///
