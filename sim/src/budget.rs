@@ -98,9 +98,7 @@ impl Inner {
         let from = now - SignedDuration::try_from(per).unwrap_or_default();
         let recent = self.sent.iter().rev().take_while(|(at, _)| *at > from);
         let recent = recent.filter(|(_, it)| shares(it)).count();
-        // One burst, and what flows in meanwhile.
-        let most = 2.0 * f64::from(requests) + 1.0;
-        (recent as f64 > most)
+        (recent > requests as usize)
             .then(|| format!("{recent} requests in {per:?} of {requests} ({scope:?})"))
     }
 }

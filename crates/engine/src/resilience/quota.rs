@@ -1,10 +1,13 @@
 //! Spending one budget: concurrency, rate, and closures asked for by the vendor. Pure.
 //!
-//! Full speed while the budget lasts. A `Retry-After` closes the whole domain: nothing is sent
-//! until it has passed, then one request goes first, and only when it comes back unthrottled do
-//! the others follow. So k throttled answers cost k times their `Retry-After` plus one slot, for
-//! the whole domain and not for each request.
+//! Full speed while the budget lasts. A rate is a sliding window over the instants at which
+//! requests were let through: never more than so many in any stretch of the period, also right
+//! after a burst, because vendors count so. A `Retry-After` closes the whole domain: nothing is
+//! sent until it has passed, then one request goes first, and only when it comes back unthrottled
+//! do the others follow. So k throttled answers cost k times their `Retry-After` plus one slot,
+//! for the whole domain and not for each request.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use domain::limits::RETRY_AFTER_MAX;
@@ -12,14 +15,21 @@ use jiff::Timestamp;
 
 use crate::port::{QuotaDeclaration, Rate};
 
+/// By how much the period is stretched, in parts of it: requests that leave us so far apart may
+/// arrive a little closer together.
+const JITTER_MARGIN: f64 = 0.02;
+/// Marks kept of one rate. A rate of more requests has several in one mark.
+const MARKS_MAX: u32 = 64;
+/// Into how many slots the period is divided where requests share marks; a little below
+/// [`MARKS_MAX`], because the margin must fit in as well.
+const SLOTS: u32 = 60;
+
 /// One budget being spent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Quota {
     concurrency: usize,
-    rate: Option<Rate>,
     under_way: usize,
-    tokens: f64,
-    filled_at: Option<Timestamp>,
+    sent: Option<SlidingLog>,
     closed_until: Option<Timestamp>,
     probing: bool,
     throttles: u32,
@@ -53,10 +63,8 @@ impl Quota {
     pub fn new(declaration: &QuotaDeclaration) -> Self {
         Self {
             concurrency: declaration.concurrency.unwrap_or(usize::MAX).max(1),
-            rate: declaration.rate,
             under_way: 0,
-            tokens: declaration.rate.map_or(0.0, |rate| f64::from(rate.requests)),
-            filled_at: None,
+            sent: declaration.rate.map(SlidingLog::new),
             closed_until: None,
             probing: false,
             throttles: 0,
@@ -76,21 +84,18 @@ impl Quota {
         if self.under_way >= room {
             return Admission::Full;
         }
-        if let Some(until) = self.short_of_tokens(now) {
+        if let Some(until) = self.sent.as_mut().and_then(|sent| sent.admit(now)) {
             return Admission::Until(until);
         }
         self.under_way += 1;
-        if self.rate.is_some() {
-            self.tokens -= 1.0;
-        }
         Admission::Go
     }
 
-    /// Takes back an admission whose request was not sent.
-    pub fn take_back(&mut self) {
+    /// Takes back an admission of this instant, whose request was not sent.
+    pub fn take_back(&mut self, admitted_at: Timestamp) {
         self.under_way = self.under_way.saturating_sub(1);
-        if self.rate.is_some() {
-            self.tokens += 1.0;
+        if let Some(sent) = self.sent.as_mut() {
+            sent.take_back(admitted_at);
         }
     }
 
@@ -130,25 +135,95 @@ impl Quota {
     pub fn throttles(&self) -> u32 {
         self.throttles
     }
+}
 
-    /// Fills up, and says when there will be a token if there is none.
-    fn short_of_tokens(&mut self, now: Timestamp) -> Option<Timestamp> {
-        let rate = self.rate?;
-        let per_second = f64::from(rate.requests) / rate.per.as_secs_f64();
-        let since = self.filled_at.unwrap_or(now);
-        if now > since {
-            let elapsed = now.duration_since(since).as_secs_f64();
-            self.tokens = (self.tokens + elapsed * per_second).min(f64::from(rate.requests));
+/// The instants at which requests were let through, as far back as they still count.
+#[derive(Debug, Clone, PartialEq)]
+struct SlidingLog {
+    requests: u32,
+    /// How long an admission counts.
+    counts_for: Duration,
+    /// Admissions this close together share a mark; nothing where each has its own.
+    slot: Duration,
+    /// Oldest first.
+    marks: VecDeque<Mark>,
+    /// Admissions in all marks.
+    admitted: u32,
+}
+
+/// Some admissions.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Mark {
+    first: Timestamp,
+    /// All of them count as long as the last does: too few go rather than too many.
+    last: Timestamp,
+    admissions: u32,
+}
+
+impl SlidingLog {
+    fn new(rate: Rate) -> Self {
+        let Rate { requests, per } = rate;
+        let shared = requests > MARKS_MAX;
+        Self {
+            requests: requests.max(1),
+            counts_for: per.mul_f64(1.0 + JITTER_MARGIN),
+            slot: if shared { per / SLOTS } else { Duration::ZERO },
+            marks: VecDeque::new(),
+            admitted: 0,
         }
-        self.filled_at = Some(now.max(since));
-        if self.tokens >= 1.0 {
-            return None;
-        }
-        // One millisecond more than exact, so that rounding never asks twice.
-        let wait =
-            Duration::from_secs_f64((1.0 - self.tokens) / per_second) + Duration::from_millis(1);
-        Some(now.saturating_add(wait).unwrap_or(Timestamp::MAX))
     }
+
+    /// Notes one admission now, or says when there can be one.
+    fn admit(&mut self, now: Timestamp) -> Option<Timestamp> {
+        self.forget(now);
+        if self.admitted >= self.requests {
+            let oldest = self.marks.front().map_or(now, |mark| mark.last);
+            return Some(later(oldest, self.counts_for));
+        }
+        self.admitted += 1;
+        match self.marks.back_mut() {
+            Some(mark) if self.slot > Duration::ZERO && now < later(mark.first, self.slot) => {
+                mark.last = now;
+                mark.admissions += 1;
+            }
+            Some(_) | None => {
+                self.marks.push_back(Mark { first: now, last: now, admissions: 1 });
+            }
+        }
+        None
+    }
+
+    /// Drops what does not count any more.
+    fn forget(&mut self, now: Timestamp) {
+        // A clock that was set back: what was sent was sent before now, whatever it said then.
+        if self.marks.back().is_some_and(|mark| mark.last > now) {
+            for mark in &mut self.marks {
+                mark.first = mark.first.min(now);
+                mark.last = mark.last.min(now);
+            }
+        }
+        while let Some(mark) = self.marks.front() {
+            if now < later(mark.last, self.counts_for) {
+                break;
+            }
+            self.admitted -= mark.admissions;
+            self.marks.pop_front();
+        }
+    }
+
+    fn take_back(&mut self, admitted_at: Timestamp) {
+        let spans = |mark: &Mark| (mark.first..=mark.last).contains(&admitted_at);
+        let Some(index) = self.marks.iter().position(spans) else { return };
+        self.admitted -= 1;
+        self.marks[index].admissions -= 1;
+        if self.marks[index].admissions == 0 {
+            self.marks.remove(index);
+        }
+    }
+}
+
+fn later(instant: Timestamp, by: Duration) -> Timestamp {
+    instant.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]
@@ -203,25 +278,112 @@ mod tests {
         assert_eq!(quota.admit(at(7)), Admission::Until(at(1005)));
     }
 
-    proptest! {
-        #[test]
-        fn never_more_in_any_period_than_the_rate_and_one_burst(
-            requests in 1u32..20, seconds in 1u64..10,
-            gaps in prop::collection::vec(0i64..400, 1..200),
-        ) {
-            let mut quota = quota(None, Some((requests, seconds)));
-            let (mut now, mut sent) = (0, Vec::new());
-            for gap in gaps {
-                now += gap;
-                if quota.admit(at(now)) == Admission::Go {
-                    sent.push(now);
-                    quota.ended(at(now), Ending::Answered);
+    /// Sends as fast as the budget lets it through, with pauses; the instants of sending, in ms.
+    fn sent_greedily(requests: u32, per: u64, pauses: &[i64]) -> Vec<Timestamp> {
+        let rate = Some(Rate { requests, per: Duration::from_millis(per) });
+        let scope = QuotaScope::Connection;
+        let mut quota = Quota::new(&QuotaDeclaration { scope, concurrency: None, rate });
+        let (mut now, mut sent) = (at(0), Vec::new());
+        for pause in pauses {
+            now = now.saturating_add(Duration::from_micros(pause.unsigned_abs())).unwrap();
+            loop {
+                match quota.admit(now) {
+                    Admission::Go => break,
+                    Admission::Until(until) => {
+                        assert!(until > now, "a wait that is over at once");
+                        now = until;
+                    }
+                    Admission::Full => panic!("nothing is under way"),
                 }
             }
-            let per = i64::try_from(seconds).unwrap() * 1000;
+            quota.ended(now, Ending::Answered);
+            sent.push(now);
+            let marks = quota.sent.as_ref().map_or(0, |it| it.marks.len());
+            assert!(marks <= MARKS_MAX as usize, "{marks} marks");
+        }
+        sent
+    }
+
+    #[test]
+    fn a_burst_is_not_followed_by_a_refill() {
+        let sent = sent_greedily(4, 1000, &[0; 12]);
+        let millis: Vec<_> = sent.iter().map(|it| it.as_millisecond()).collect();
+        assert_eq!(millis, [0, 0, 0, 0, 1020, 1020, 1020, 1020, 2040, 2040, 2040, 2040]);
+    }
+
+    #[test]
+    fn what_is_taken_back_has_cost_nothing_and_what_is_abandoned_has() {
+        let mut quota = quota(None, Some((2, 1)));
+        assert_eq!(quota.admit(at(0)), Admission::Go);
+        assert_eq!(quota.admit(at(10)), Admission::Go);
+        quota.take_back(at(0));
+        assert_eq!(quota.admit(at(20)), Admission::Go);
+        quota.abandoned();
+        assert_eq!(quota.admit(at(30)), Admission::Until(at(1030)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_costs_one_period_at_most() {
+        let mut quota = quota(None, Some((1, 1)));
+        assert_eq!(quota.admit(at(3_600_000)), Admission::Go);
+        assert_eq!(quota.admit(at(0)), Admission::Until(at(1020)));
+        assert_eq!(quota.admit(at(1020)), Admission::Go);
+    }
+
+    proptest! {
+        #[test]
+        fn never_more_in_any_period_than_the_rate(
+            requests in prop_oneof![1u32..20, 60u32..300], per in 50u64..4000,
+            pauses in prop::collection::vec(prop_oneof![Just(0i64), 0i64..400_000], 1..700),
+        ) {
+            let sent = sent_greedily(requests, per, &pauses);
+            let per = Duration::from_millis(per);
             for (index, from) in sent.iter().enumerate() {
-                let within = sent[index..].iter().take_while(|it| **it < from + per).count();
-                prop_assert!(within <= 2 * requests as usize, "{within} in {per} ms");
+                let until = from.saturating_add(per).unwrap();
+                let within = sent[index..].iter().take_while(|it| **it <= until).count();
+                prop_assert!(within <= requests as usize, "{within} in {per:?}");
+            }
+        }
+
+        #[test]
+        fn never_slower_than_a_twentieth_over_what_is_allowed(
+            requests in prop_oneof![1u32..20, 60u32..300], per in 50u64..4000,
+            spread in 0i64..3000,
+        ) {
+            let count = requests as usize * 8;
+            let pauses = vec![spread; count];
+            let sent = sent_greedily(requests, per, &pauses);
+            let took = sent[count - 1].duration_since(at(0)).as_secs_f64();
+            // Whole periods between the first and the last, or what the sender itself takes.
+            let periods = (count as f64 / f64::from(requests) - 1.0) * per as f64 / 1000.0;
+            let own = spread as f64 * count as f64 / 1e6;
+            let ideal = periods.max(own) + spread as f64 * f64::from(requests) / 1e6;
+            prop_assert!(took <= ideal * 1.05, "{took} s, ideal {ideal} s");
+        }
+
+        #[test]
+        fn requests_called_off_never_make_room_for_more(
+            requests in prop_oneof![1u32..6, 65u32..90],
+            steps in prop::collection::vec((0i64..200, 0u8..4), 1..300),
+        ) {
+            let mut quota = quota(None, Some((requests, 1)));
+            let (mut now, mut sent, mut open) = (0, Vec::new(), VecDeque::new());
+            for (gap, what) in steps {
+                now += gap;
+                match (what, open.pop_front()) {
+                    (0, Some(called_off)) => quota.take_back(at(called_off)),
+                    (_, before) => {
+                        sent.extend(before);
+                        if quota.admit(at(now)) == Admission::Go {
+                            open.push_back(now);
+                        }
+                    }
+                }
+            }
+            sent.extend(open);
+            for (index, from) in sent.iter().enumerate() {
+                let within = sent[index..].iter().take_while(|it| **it <= from + 1000).count();
+                prop_assert!(within <= requests as usize, "{within} in 1 s");
             }
         }
     }

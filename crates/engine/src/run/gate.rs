@@ -64,6 +64,7 @@ pub enum Shut {
 pub struct Pass<'a> {
     gate: &'a Gate,
     calendar: Option<CalendarKey>,
+    admitted_at: Timestamp,
     open: bool,
 }
 
@@ -77,7 +78,7 @@ pub struct GateStatus {
 }
 
 enum Attempt {
-    Go,
+    Go(Timestamp),
     Wait(Timestamp, Wait),
     Full,
     Shut(Shut),
@@ -122,8 +123,9 @@ impl Gate {
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();
             match self.attempt(calendar) {
-                Attempt::Go => {
-                    return Ok(Pass { gate: self, calendar: calendar.cloned(), open: true });
+                Attempt::Go(admitted_at) => {
+                    let calendar = calendar.cloned();
+                    return Ok(Pass { gate: self, calendar, admitted_at, open: true });
                 }
                 Attempt::Shut(shut) => return Err(shut),
                 Attempt::Full => changed.await,
@@ -176,13 +178,13 @@ impl Gate {
             };
             for key in &admitted {
                 if let Some(quota) = quotas.get_mut(key) {
-                    quota.take_back();
+                    quota.take_back(now);
                 }
             }
             breaker.called_off(now);
             return refused;
         }
-        Attempt::Go
+        Attempt::Go(now)
     }
 
     fn ended(&self, calendar: Option<&CalendarKey>, failure: Option<&Failure>) {
@@ -284,7 +286,8 @@ impl Pass<'_> {
     /// The request was not sent after all.
     pub fn call_off(mut self) {
         self.open = false;
-        self.give_back(Quota::take_back);
+        let admitted_at = self.admitted_at;
+        self.give_back(|quota| quota.take_back(admitted_at));
     }
 
     fn give_back(&self, give_back: impl Fn(&mut Quota)) {

@@ -160,7 +160,7 @@ async fn a_throttled_scope_without_a_declared_budget_is_closed_all_the_same() {
 /// World 105593: a cycle that ends early leaves requests behind that were sent.
 #[tokio::test]
 async fn a_request_that_nobody_waits_for_has_cost_its_share_and_one_called_off_has_not() {
-    let rate = Some(Rate { requests: 1.0, per: Duration::from_secs(10) });
+    let rate = Some(Rate { requests: 1, per: Duration::from_secs(10) });
     let quota = QuotaDeclaration { scope: QuotaScope::Connection, concurrency: Some(1), rate };
     let world = World::new(Habits { quotas: vec![quota], ..Habits::default() });
     let ada = calendar("ada");

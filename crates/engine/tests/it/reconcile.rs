@@ -55,6 +55,7 @@ fn seen(content: &str) -> Seen {
         etag: Some(ETag("2".into())),
         origin: None,
         fingerprint: Some(print(content)),
+        natural_key: None,
         ends_at: None,
     })
 }
