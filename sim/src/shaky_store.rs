@@ -4,13 +4,15 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{CalendarKey, EmployeeId, EntityKey, EntityKind, MirrorName, RosterName, SyncWindow};
+use domain::{
+    CalendarKey, EmployeeId, EntityKey, EntityKind, Fingerprint, MirrorName, RosterName, SyncWindow,
+};
 use engine::port::{
-    ApprovalStore, AuditEntry, CalendarState, ChangeSeq, CommitReceipt, Cursor, Epoch, FeedId,
-    FeedKey, FeedLink, FeedStore, FoundEntity, IdentityHint, IngestCommit, IngestReceipt,
-    IntentState, LeaseDomain, LeaseGrant, LedgerCommit, LedgerRow, LedgerWrite, MirrorCounts,
-    ReportRow, RosterCounts, RosterEntry, RosterIndexRow, Scope, SourceState, Store, StoreError,
-    Subject,
+    ApprovalCommit, ApprovalStore, AuditEntry, CalendarState, ChangeSeq, CommitReceipt, Cursor,
+    Epoch, FeedId, FeedKey, FeedLink, FeedStore, FoundEntity, Grant, IdentityHint, IngestCommit,
+    IngestReceipt, IntentState, LeaseDomain, LeaseGrant, LedgerCommit, LedgerRow, LedgerWrite,
+    MirrorCounts, RemoteId, ReportRow, RequestRow, RosterCounts, RosterEntry, RosterIndexRow,
+    Scope, SourceState, Store, StoreError, Subject,
 };
 use jiff::Timestamp;
 use testkit::memory_store::MemoryStore;
@@ -233,10 +235,88 @@ impl Store for ShakyStore {
     }
 }
 
-/// Feeds are not part of the simulation.
 #[async_trait]
-impl ApprovalStore for ShakyStore {}
+impl ApprovalStore for ShakyStore {
+    async fn ledger_at(
+        &self,
+        mirror: &MirrorName,
+        calendar: Option<&CalendarKey>,
+        at: &[RemoteId],
+    ) -> Result<Vec<LedgerRow>, StoreError> {
+        pass!(self, "find ledger rows", self.inner.ledger_at(mirror, calendar, at))
+    }
 
+    async fn ledger_of(
+        &self,
+        mirror: &MirrorName,
+        keys: &[EntityKey],
+    ) -> Result<Vec<LedgerRow>, StoreError> {
+        pass!(self, "find ledger rows", self.inner.ledger_of(mirror, keys))
+    }
+
+    async fn entries_of_employees(
+        &self,
+        roster: &RosterName,
+        employees: &[(EmployeeId, SyncWindow)],
+    ) -> Result<Vec<RosterEntry>, StoreError> {
+        pass!(self, "read entities", self.inner.entries_of_employees(roster, employees))
+    }
+
+    async fn entries_within(
+        &self,
+        roster: &RosterName,
+        kind: EntityKind,
+        window: &SyncWindow,
+    ) -> Result<Vec<RosterEntry>, StoreError> {
+        pass!(self, "read entities", self.inner.entries_within(roster, kind, window))
+    }
+
+    async fn grants(
+        &self,
+        mirror: &MirrorName,
+        keys: &[Fingerprint],
+    ) -> Result<Vec<Grant>, StoreError> {
+        pass!(self, "find grants", self.inner.grants(mirror, keys))
+    }
+
+    async fn requests_at(
+        &self,
+        mirror: &MirrorName,
+        at: &[RemoteId],
+    ) -> Result<Vec<RequestRow>, StoreError> {
+        pass!(self, "find requests", self.inner.requests_at(mirror, at))
+    }
+
+    async fn requests(
+        &self,
+        mirror: &MirrorName,
+        pending: bool,
+        limit: usize,
+    ) -> Result<Vec<RequestRow>, StoreError> {
+        pass!(self, "list requests", self.inner.requests(mirror, pending, limit))
+    }
+
+    async fn requests_to_approve(
+        &self,
+        mirror: &MirrorName,
+        due_by: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<RequestRow>, StoreError> {
+        pass!(self, "list requests", self.inner.requests_to_approve(mirror, due_by, limit))
+    }
+
+    async fn commit_approvals(
+        &self,
+        roster: &RosterName,
+        mirror: &MirrorName,
+        commit: ApprovalCommit,
+    ) -> Result<IngestReceipt, StoreError> {
+        let committed = self.inner.commit_approvals(roster, mirror, commit);
+        pass!(self, "commit what was decided", committed)
+    }
+}
+
+/// Feeds are not part of the simulation.
 #[async_trait]
 impl FeedStore for ShakyStore {
     async fn add_feed_link(&self, link: FeedLink) -> Result<(), StoreError> {

@@ -43,6 +43,11 @@ impl Backend {
         })
     }
 
+    /// A session for so many statements that all see the same instant: one does so by itself.
+    pub async fn reading(&self, statements: usize) -> Result<Session, Fault> {
+        if statements <= 1 { self.reader().await } else { self.snapshot().await }
+    }
+
     /// A session that changes things.
     ///
     /// On SQLite it takes the write lock at once: a transaction that reads first and writes later
@@ -65,6 +70,13 @@ pub(crate) enum Arg<'a> {
     MaybeText(Option<&'a str>),
     Blob(&'a [u8]),
     MaybeBlob(Option<&'a [u8]>),
+}
+
+impl Arg<'_> {
+    /// How many at most.
+    pub fn count(count: usize) -> Self {
+        Self::Int(i64::try_from(count).unwrap_or(i64::MAX))
+    }
 }
 
 /// A connection that runs statements.

@@ -3,21 +3,21 @@
 pub(crate) mod commit;
 pub(crate) mod row;
 
-use domain::{CalendarKey, EntityKey, Fingerprint, MirrorName};
+use domain::{CalendarKey, EntityKey, Fingerprint, MirrorName, UtcInterval};
 use engine::port::{
-    CalendarState, ChangeSeq, Cursor, DeltaToken, IntentState, LedgerRow, MirrorCounts,
+    CalendarState, ChangeSeq, Cursor, DeltaToken, IntentState, LedgerRow, MirrorCounts, RemoteId,
 };
 use jiff::Timestamp;
 
-use self::row::{decode_row, row_record, state_word};
-use crate::backend::{Arg, Backend, Session};
+use self::row::{decode_row, row_record, spelled, state_word};
+use crate::backend::{Arg, Backend, Cells, Session};
 use crate::fault::Fault;
-use crate::packed::records;
+use crate::packed::{self, records};
 use crate::roster::{key_rows, key_texts};
 use crate::sql::{Sql, gathered, over_rows};
 
 /// Ledger rows gathered into one text: about 600 KB.
-const READ_ROWS: usize = 2000;
+pub(crate) const READ_ROWS: usize = 2000;
 /// Rows written by one statement; a group commit is smaller.
 pub(crate) const WRITE_ROWS: usize = 1000;
 
@@ -79,12 +79,46 @@ pub(crate) async fn of_keys(
     Ok(rows)
 }
 
+/// The rows whose item is, or is to be, at one of these remote ids, in no particular order.
+pub(crate) async fn at(
+    session: &mut Session,
+    mirror: &MirrorName,
+    calendar: Option<&CalendarKey>,
+    ids: &[&RemoteId],
+) -> Result<Vec<LedgerRow>, Fault> {
+    const AT: Sql = over_rows!(
+        "WITH asked AS (SELECT given.value ->> 0 AS remote_id FROM",
+        concat!(
+            ") SELECT string_agg(record, '\u{1e}') FROM (SELECT ",
+            row_record!(),
+            " AS record FROM asked CROSS JOIN ledger \
+             WHERE ledger.mirror = $2 AND ledger.remote_id = asked.remote_id \
+             AND (CAST($3 AS TEXT) IS NULL OR ledger.calendar = $3) UNION SELECT ",
+            row_record!(),
+            " FROM asked CROSS JOIN ledger \
+             WHERE ledger.mirror = $2 AND ledger.intended_id = asked.remote_id \
+             AND (CAST($3 AS TEXT) IS NULL OR ledger.calendar = $3)) AS records"
+        )
+    );
+    let mut rows = Vec::with_capacity(ids.len());
+    for ids in ids.chunks(READ_ROWS) {
+        let given: Vec<_> =
+            ids.iter().map(|id| spelled(id).map(|id| [id])).collect::<Result<_, _>>()?;
+        let given = packed::rows(&given)?;
+        let calendar = Arg::MaybeText(calendar.map(CalendarKey::as_str));
+        let args = [Arg::Text(&given), Arg::Text(mirror.as_str()), calendar];
+        decode_rows(&session.packed(AT, &args).await?, &mut rows)?;
+    }
+    Ok(rows)
+}
+
 pub(crate) async fn calendar_states(
     backend: &Backend,
     mirror: &MirrorName,
 ) -> Result<Vec<CalendarState>, Fault> {
     const STATES: Sql = Sql::same(
-        "SELECT calendar, read_at, token FROM calendar WHERE mirror = $1 ORDER BY calendar",
+        "SELECT calendar, read_at, token, unpublished_start, unpublished_end FROM calendar \
+         WHERE mirror = $1 ORDER BY calendar",
     );
     let mut session = backend.reader().await?;
     let rows = session.cells(STATES, &[Arg::Text(mirror.as_str())]).await?;
@@ -94,10 +128,19 @@ pub(crate) async fn calendar_states(
                 calendar: row.id(0, "calendar", CalendarKey::new)?,
                 read_at: row.maybe_instant(1)?,
                 token: row.maybe_text(2)?.map(DeltaToken),
-                unpublished: None,
+                unpublished: unpublished(row)?,
             })
         })
         .collect()
+}
+
+fn unpublished(row: &Cells) -> Result<Option<UtcInterval>, Fault> {
+    let (Some(start), Some(end)) = (row.maybe_instant(3)?, row.maybe_instant(4)?) else {
+        return Ok(None);
+    };
+    let interval = UtcInterval::new(start, end);
+    let place = || row.text(0).unwrap_or_default();
+    interval.map(Some).map_err(|error| Fault::corrupt("unpublished interval", place(), error))
 }
 
 pub(crate) async fn cursor(backend: &Backend, mirror: &MirrorName) -> Result<Cursor, Fault> {

@@ -12,6 +12,7 @@
 //! the disk; PostgreSQL is as durable as its administrator configured it. Not promised: that a
 //! database may be opened by two versions of this program at once ([`StoreError::Version`]).
 
+mod approval;
 mod backend;
 mod fault;
 mod feed;

@@ -15,11 +15,17 @@ struct Migration {
     postgres: &'static str,
 }
 
-/// All steps; the first makes version 1.
-const MIGRATIONS: &[Migration] = &[Migration {
-    sqlite: include_str!("../migrations/sqlite/0001_store.sql"),
-    postgres: include_str!("../migrations/postgres/0001_store.sql"),
-}];
+/// All steps; the first makes version 1. What was released is never changed: only added to.
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        sqlite: include_str!("../migrations/sqlite/0001_store.sql"),
+        postgres: include_str!("../migrations/postgres/0001_store.sql"),
+    },
+    Migration {
+        sqlite: include_str!("../migrations/sqlite/0002_approvals.sql"),
+        postgres: include_str!("../migrations/postgres/0002_approvals.sql"),
+    },
+];
 
 /// The version that this program needs.
 pub(crate) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;

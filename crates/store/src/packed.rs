@@ -117,6 +117,14 @@ pub(crate) fn instant(milliseconds: i64) -> Result<Timestamp, Fault> {
         .map_err(|error| Fault::corrupt("instant", milliseconds.to_string(), error))
 }
 
+/// The end of an interval as it is stored: the first whole millisecond at or after it, so that an
+/// interval never becomes shorter, nor empty.
+pub(crate) fn millisecond_after(instant: Timestamp) -> i64 {
+    let rest = instant.as_nanosecond().rem_euclid(1_000_000);
+    let floor = instant.as_nanosecond().div_euclid(1_000_000);
+    i64::try_from(floor).unwrap_or(i64::MAX).saturating_add(i64::from(rest != 0))
+}
+
 /// Rows as the JSON text that [`crate::sql::over_rows`] opens.
 pub(crate) fn rows<T: serde::Serialize>(rows: &[T]) -> Result<String, Fault> {
     serde_json::to_string(rows).map_err(|error| Fault::corrupt("row", "a write".into(), error))

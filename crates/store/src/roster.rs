@@ -147,6 +147,63 @@ pub(crate) async fn of_employee(
     Ok(entries)
 }
 
+/// The live entities of these employees that overlap their window; each once, by start and key.
+pub(crate) async fn of_employees(
+    session: &mut Session,
+    roster: &RosterName,
+    employees: &[(EmployeeId, SyncWindow)],
+) -> Result<Vec<RosterEntry>, Fault> {
+    const OF_EMPLOYEES: Sql = over_rows!(
+        concat!("SELECT string_agg(", entry_record!(), ", '\u{1e}') FROM"),
+        "CROSS JOIN entity WHERE entity.roster = $2 AND entity.employee = (given.value ->> 0) \
+         AND entity.deleted_at IS NULL AND entity.ends_at > CAST(given.value ->> 1 AS BIGINT) \
+         AND entity.starts_at < CAST(given.value ->> 2 AS BIGINT)"
+    );
+    let mut entries: Vec<RosterEntry> = Vec::new();
+    for employees in employees.chunks(ENTITY_PAGE_ROWS) {
+        let rows: Vec<_> = employees
+            .iter()
+            .map(|(employee, SyncWindow { interval })| {
+                let (start, end) = (interval.start(), interval.end());
+                (employee.as_str(), start.as_millisecond(), packed::millisecond_after(end))
+            })
+            .collect();
+        let rows = packed::rows(&rows)?;
+        let args = [Arg::Text(&rows), Arg::Text(roster.as_str())];
+        decode_entries(&session.packed(OF_EMPLOYEES, &args).await?, &mut entries)?;
+    }
+    // Somebody may be asked for twice, with windows that overlap or touch one entity both.
+    entries.sort_by_cached_key(|it| (it.entity.interval().map(|it| it.start()), it.entity.key()));
+    entries.dedup_by(|a, b| a.entity.key() == b.entity.key());
+    Ok(entries)
+}
+
+/// The live entities of one kind that overlap the window, by end.
+pub(crate) async fn within(
+    session: &mut Session,
+    roster: &RosterName,
+    kind: EntityKind,
+    window: &SyncWindow,
+) -> Result<Vec<RosterEntry>, Fault> {
+    // By the end, not the start: what was over before the window is much, and grows. `+ 0` keeps
+    // SQLite from the index by start.
+    const WITHIN: Sql = Sql::same(gathered!(concat!(
+        "SELECT ",
+        entry_record!(),
+        " AS record FROM entity WHERE roster = $1 AND kind = $2 AND deleted_at IS NULL",
+        " AND ends_at > $3 AND starts_at + 0 < $4 ORDER BY ends_at, id"
+    )));
+    let args = [
+        Arg::Text(roster.as_str()),
+        Arg::Text(kind.as_str()),
+        Arg::Int(window.interval.start().as_millisecond()),
+        Arg::Int(packed::millisecond_after(window.interval.end())),
+    ];
+    let mut entries = Vec::new();
+    decode_entries(&session.packed(WITHIN, &args).await?, &mut entries)?;
+    Ok(entries)
+}
+
 pub(crate) async fn of_kind(
     backend: &Backend,
     roster: &RosterName,

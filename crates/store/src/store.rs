@@ -1,19 +1,26 @@
 //! The port, method by method: says what was being done when something fails, and nothing else.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
-use domain::{CalendarKey, EmployeeId, EntityKey, EntityKind, MirrorName, RosterName, SyncWindow};
+use domain::{
+    CalendarKey, EmployeeId, EntityKey, EntityKind, Fingerprint, MirrorName, RosterName, SyncWindow,
+};
 use engine::port::{
-    ApprovalStore, AuditEntry, CalendarState, ChangeSeq, CommitReceipt, Cursor, Epoch, FeedId,
-    FeedKey, FeedLink, FeedStore, FoundEntity, IdentityHint, IngestCommit, IngestReceipt,
-    LeaseDomain, LeaseGrant, LedgerCommit, LedgerRow, MirrorCounts, ReportRow, RosterCounts,
-    RosterEntry, RosterIndexRow, Scope, SourceState, Store, StoreError, Subject,
+    ApprovalCommit, ApprovalStore, AuditEntry, CalendarState, ChangeSeq, CommitReceipt, Cursor,
+    Epoch, FeedId, FeedKey, FeedLink, FeedStore, FoundEntity, Grant, IdentityHint, IngestCommit,
+    IngestReceipt, LeaseDomain, LeaseGrant, LedgerCommit, LedgerRow, MirrorCounts, RemoteId,
+    ReportRow, RequestRow, RosterCounts, RosterEntry, RosterIndexRow, Scope, SourceState, Store,
+    StoreError, Subject,
 };
 use jiff::Timestamp;
 
 use crate::backend::Backend;
 use crate::lease::{Claim, TakeOver};
+use crate::ledger::READ_ROWS;
+use crate::roster::ENTITY_PAGE_ROWS;
 use crate::subjects::Question;
-use crate::{feed, lease, ledger, report, roster, subjects};
+use crate::{approval, feed, lease, ledger, report, roster, subjects};
 
 /// The store on SQLite or PostgreSQL.
 #[derive(Debug)]
@@ -35,7 +42,105 @@ macro_rules! doing {
 }
 
 #[async_trait]
-impl ApprovalStore for SqlStore {}
+impl ApprovalStore for SqlStore {
+    async fn ledger_at(
+        &self,
+        mirror: &MirrorName,
+        calendar: Option<&CalendarKey>,
+        at: &[RemoteId],
+    ) -> Result<Vec<LedgerRow>, StoreError> {
+        let ids: Vec<_> = at.iter().collect::<BTreeSet<_>>().into_iter().collect();
+        let reading = async {
+            let mut session = self.backend.reading(ids.len().div_ceil(READ_ROWS)).await?;
+            ledger::at(&mut session, mirror, calendar, &ids).await
+        };
+        doing!("find ledger rows by remote id", reading)
+    }
+
+    async fn ledger_of(
+        &self,
+        mirror: &MirrorName,
+        keys: &[EntityKey],
+    ) -> Result<Vec<LedgerRow>, StoreError> {
+        let keys: Vec<_> = keys.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect();
+        let reading = async {
+            let mut session = self.backend.reading(keys.len().div_ceil(READ_ROWS)).await?;
+            ledger::of_keys(&mut session, mirror, &keys).await
+        };
+        doing!("find ledger rows of entities", reading)
+    }
+
+    async fn entries_of_employees(
+        &self,
+        roster: &RosterName,
+        employees: &[(EmployeeId, SyncWindow)],
+    ) -> Result<Vec<RosterEntry>, StoreError> {
+        let reading = async {
+            let pages = employees.len().div_ceil(ENTITY_PAGE_ROWS);
+            let mut session = self.backend.reading(pages).await?;
+            roster::of_employees(&mut session, roster, employees).await
+        };
+        doing!("read employees' entities", reading)
+    }
+
+    async fn entries_within(
+        &self,
+        roster: &RosterName,
+        kind: EntityKind,
+        window: &SyncWindow,
+    ) -> Result<Vec<RosterEntry>, StoreError> {
+        let reading = async {
+            let mut session = self.backend.reader().await?;
+            roster::within(&mut session, roster, kind, window).await
+        };
+        doing!("read entities of a time", reading)
+    }
+
+    async fn grants(
+        &self,
+        mirror: &MirrorName,
+        keys: &[Fingerprint],
+    ) -> Result<Vec<Grant>, StoreError> {
+        doing!("find grants", approval::grants(&self.backend, mirror, keys))
+    }
+
+    async fn requests_at(
+        &self,
+        mirror: &MirrorName,
+        at: &[RemoteId],
+    ) -> Result<Vec<RequestRow>, StoreError> {
+        doing!("find requests", approval::requests_at(&self.backend, mirror, at))
+    }
+
+    async fn requests(
+        &self,
+        mirror: &MirrorName,
+        pending: bool,
+        limit: usize,
+    ) -> Result<Vec<RequestRow>, StoreError> {
+        doing!("list requests", approval::requests(&self.backend, mirror, pending, limit))
+    }
+
+    async fn requests_to_approve(
+        &self,
+        mirror: &MirrorName,
+        due_by: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<RequestRow>, StoreError> {
+        let due = approval::requests_to_approve(&self.backend, mirror, due_by, limit);
+        doing!("list requests to be granted", due)
+    }
+
+    async fn commit_approvals(
+        &self,
+        roster: &RosterName,
+        mirror: &MirrorName,
+        commit: ApprovalCommit,
+    ) -> Result<IngestReceipt, StoreError> {
+        let committing = approval::commit(&self.backend, roster, mirror, &commit);
+        doing!("commit what was decided", committing)
+    }
+}
 
 #[async_trait]
 impl FeedStore for SqlStore {
@@ -83,7 +188,7 @@ impl Store for SqlStore {
         keys: &[EntityKey],
     ) -> Result<Vec<RosterEntry>, StoreError> {
         let reading = async {
-            let mut session = self.backend.snapshot().await?;
+            let mut session = self.backend.reading(keys.len().div_ceil(ENTITY_PAGE_ROWS)).await?;
             roster::entries(&mut session, roster, keys).await
         };
         doing!("read entities", reading)

@@ -3,24 +3,29 @@
 //! Every method is carried out at once, under one lock: so it is one transaction. Nothing depends
 //! on an order that could differ between two runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use domain::{CalendarKey, EmployeeId, EntityKey, EntityKind, MirrorName, RosterName, SyncWindow};
+use domain::{
+    CalendarKey, EmployeeId, EntityKey, EntityKind, Fingerprint, MirrorName, RosterName, SyncWindow,
+};
 use engine::port::{
-    ApprovalStore, AuditEntry, CalendarState, ChangeSeq, CommitReceipt, Cursor, Epoch, FeedId,
-    FeedKey, FeedLink, FeedStore, FoundEntity, IdentityHint, IngestCommit, IngestReceipt,
-    LeaseDomain, LeaseGrant, LedgerCommit, LedgerRow, MirrorCounts, ReportRow, RosterCounts,
-    RosterEntry, RosterIndexRow, Scope, SourceState, Store, StoreError, Subject,
+    ApprovalCommit, ApprovalStore, AuditEntry, CalendarState, ChangeSeq, CommitReceipt, Cursor,
+    Epoch, FeedId, FeedKey, FeedLink, FeedStore, FoundEntity, Grant, IdentityHint, IngestCommit,
+    IngestReceipt, LeaseDomain, LeaseGrant, LedgerCommit, LedgerRow, MirrorCounts, RemoteId,
+    ReportRow, RequestRow, RosterCounts, RosterEntry, RosterIndexRow, Scope, SourceState, Store,
+    StoreError, Subject,
 };
 use jiff::Timestamp;
 
+mod approvals;
 mod feeds;
 mod ledger;
 mod roster;
 mod subjects;
 
+use approvals::Approvals;
 use feeds::Feeds;
 use ledger::{Ledgers, Mirror};
 use roster::Roster;
@@ -35,6 +40,7 @@ pub struct MemoryStore {
 struct State {
     rosters: BTreeMap<RosterName, Roster>,
     ledgers: Ledgers,
+    approvals: BTreeMap<MirrorName, Approvals>,
     feeds: Feeds,
     reports: BTreeMap<String, ReportRow>,
 }
@@ -95,7 +101,7 @@ impl Store for MemoryStore {
     ) -> Result<Vec<RosterEntry>, StoreError> {
         let state = self.lock();
         let Some(roster) = state.roster(roster) else { return Ok(Vec::new()) };
-        let keys: std::collections::BTreeSet<_> = keys.iter().collect();
+        let keys: BTreeSet<_> = keys.iter().collect();
         Ok(keys.into_iter().filter_map(|key| roster.live(key)).cloned().collect())
     }
 
@@ -256,7 +262,89 @@ impl Store for MemoryStore {
 }
 
 #[async_trait]
-impl ApprovalStore for MemoryStore {}
+impl ApprovalStore for MemoryStore {
+    async fn ledger_at(
+        &self,
+        mirror: &MirrorName,
+        calendar: Option<&CalendarKey>,
+        at: &[RemoteId],
+    ) -> Result<Vec<LedgerRow>, StoreError> {
+        Ok(self.lock().mirror(mirror).map(|it| it.at(calendar, at)).unwrap_or_default())
+    }
+
+    async fn ledger_of(
+        &self,
+        mirror: &MirrorName,
+        keys: &[EntityKey],
+    ) -> Result<Vec<LedgerRow>, StoreError> {
+        let state = self.lock();
+        let Some(mirror) = state.mirror(mirror) else { return Ok(Vec::new()) };
+        let keys: BTreeSet<_> = keys.iter().collect();
+        Ok(keys.into_iter().flat_map(|key| mirror.of_key(key)).cloned().collect())
+    }
+
+    async fn entries_of_employees(
+        &self,
+        roster: &RosterName,
+        employees: &[(EmployeeId, SyncWindow)],
+    ) -> Result<Vec<RosterEntry>, StoreError> {
+        Ok(self.lock().roster(roster).map(|it| it.of_employees(employees)).unwrap_or_default())
+    }
+
+    async fn entries_within(
+        &self,
+        roster: &RosterName,
+        kind: EntityKind,
+        window: &SyncWindow,
+    ) -> Result<Vec<RosterEntry>, StoreError> {
+        Ok(self.lock().roster(roster).map(|it| it.within(kind, window)).unwrap_or_default())
+    }
+
+    async fn grants(
+        &self,
+        mirror: &MirrorName,
+        keys: &[Fingerprint],
+    ) -> Result<Vec<Grant>, StoreError> {
+        Ok(self.lock().approvals(mirror).map(|it| it.grants(keys)).unwrap_or_default())
+    }
+
+    async fn requests_at(
+        &self,
+        mirror: &MirrorName,
+        at: &[RemoteId],
+    ) -> Result<Vec<RequestRow>, StoreError> {
+        Ok(self.lock().approvals(mirror).map(|it| it.requests_at(at)).unwrap_or_default())
+    }
+
+    async fn requests(
+        &self,
+        mirror: &MirrorName,
+        pending: bool,
+        limit: usize,
+    ) -> Result<Vec<RequestRow>, StoreError> {
+        let state = self.lock();
+        Ok(state.approvals(mirror).map(|it| it.requests(pending, limit)).unwrap_or_default())
+    }
+
+    async fn requests_to_approve(
+        &self,
+        mirror: &MirrorName,
+        due_by: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<RequestRow>, StoreError> {
+        let state = self.lock();
+        Ok(state.approvals(mirror).map(|it| it.to_approve(due_by, limit)).unwrap_or_default())
+    }
+
+    async fn commit_approvals(
+        &self,
+        roster: &RosterName,
+        mirror: &MirrorName,
+        commit: ApprovalCommit,
+    ) -> Result<IngestReceipt, StoreError> {
+        self.lock().commit_approvals(roster, mirror, commit)
+    }
+}
 
 #[async_trait]
 impl FeedStore for MemoryStore {

@@ -23,62 +23,47 @@ pub trait ApprovalStore: Send + Sync {
         mirror: &MirrorName,
         calendar: Option<&CalendarKey>,
         at: &[RemoteId],
-    ) -> Result<Vec<LedgerRow>, StoreError> {
-        let _ = (mirror, calendar, at);
-        Err(not_kept())
-    }
+    ) -> Result<Vec<LedgerRow>, StoreError>;
 
     /// The ledger rows of these entities, in whichever calendars of the mirror.
     async fn ledger_of(
         &self,
         mirror: &MirrorName,
         keys: &[EntityKey],
-    ) -> Result<Vec<LedgerRow>, StoreError> {
-        let _ = (mirror, keys);
-        Err(not_kept())
-    }
+    ) -> Result<Vec<LedgerRow>, StoreError>;
 
     /// The live entities of each of these employees that overlap their window, as
-    /// [`super::Store::employee_entries`], for many at once; each once.
+    /// [`super::Store::employee_entries`], for many at once; each once. Ordered by start and then
+    /// key, over all employees.
     async fn entries_of_employees(
         &self,
         roster: &RosterName,
         employees: &[(EmployeeId, SyncWindow)],
-    ) -> Result<Vec<RosterEntry>, StoreError> {
-        let _ = (roster, employees);
-        Err(not_kept())
-    }
+    ) -> Result<Vec<RosterEntry>, StoreError>;
 
-    /// The live entities of one kind that lies in time and overlap `window`.
+    /// The live entities of one kind that lies in time and overlap `window`. In no particular
+    /// order.
     async fn entries_within(
         &self,
         roster: &RosterName,
         kind: EntityKind,
         window: &SyncWindow,
-    ) -> Result<Vec<RosterEntry>, StoreError> {
-        let _ = (roster, kind, window);
-        Err(not_kept())
-    }
+    ) -> Result<Vec<RosterEntry>, StoreError>;
 
-    /// What was granted under these keys before; those without a grant are left out.
+    /// What was granted under these keys before; those without a grant are left out. In no
+    /// particular order.
     async fn grants(
         &self,
         mirror: &MirrorName,
         keys: &[Fingerprint],
-    ) -> Result<Vec<Grant>, StoreError> {
-        let _ = (mirror, keys);
-        Err(not_kept())
-    }
+    ) -> Result<Vec<Grant>, StoreError>;
 
-    /// The requests with these remote ids.
+    /// The requests with these remote ids; missing ones are left out. In no particular order.
     async fn requests_at(
         &self,
         mirror: &MirrorName,
         at: &[RemoteId],
-    ) -> Result<Vec<RequestRow>, StoreError> {
-        let _ = (mirror, at);
-        Err(not_kept())
-    }
+    ) -> Result<Vec<RequestRow>, StoreError>;
 
     /// Requests of a mirror, the newest first; at most `limit`. Only those under way if
     /// `pending`.
@@ -87,21 +72,17 @@ pub trait ApprovalStore: Send + Sync {
         mirror: &MirrorName,
         pending: bool,
         limit: usize,
-    ) -> Result<Vec<RequestRow>, StoreError> {
-        let _ = (mirror, pending, limit);
-        Err(not_kept())
-    }
+    ) -> Result<Vec<RequestRow>, StoreError>;
 
-    /// Requests that are to be granted in the mirror by an instant, oldest first.
+    /// Requests that are to be granted in the mirror by an instant, that one included, the
+    /// longest due first; at most `limit`. Whatever their step: what is not to be granted any
+    /// more is put without [`RequestRow::approve_at`].
     async fn requests_to_approve(
         &self,
         mirror: &MirrorName,
         due_by: Timestamp,
         limit: usize,
-    ) -> Result<Vec<RequestRow>, StoreError> {
-        let _ = (mirror, due_by, limit);
-        Err(not_kept())
-    }
+    ) -> Result<Vec<RequestRow>, StoreError>;
 
     /// Commits what was decided of several asks of one mirror: roster, ledger, requests and
     /// grants, all or nothing, durable when it returns.
@@ -110,16 +91,13 @@ pub trait ApprovalStore: Send + Sync {
     /// calendar settles it by looking.
     ///
     /// # Errors
-    /// `Superseded` when the roster's sequence is not `commit.expected` any more.
+    /// `Superseded` when the roster changes and its sequence is not `commit.expected` any more.
     async fn commit_approvals(
         &self,
         roster: &RosterName,
         mirror: &MirrorName,
         commit: ApprovalCommit,
-    ) -> Result<IngestReceipt, StoreError> {
-        let _ = (roster, mirror, commit);
-        Err(not_kept())
-    }
+    ) -> Result<IngestReceipt, StoreError>;
 }
 
 /// What was decided of several asks.
@@ -129,9 +107,10 @@ pub struct ApprovalCommit {
     pub expected: ChangeSeq,
     /// The instant.
     pub at: Timestamp,
-    /// New and changed entities, in the order of the decisions; versions as in an ingest.
+    /// New and changed entities, in the order of the decisions; versions as in an ingest. One
+    /// that is here twice counts twice, for its version and in the sequence; the last stays.
     pub upserts: Vec<Upsert>,
-    /// Deleted entities.
+    /// Deleted entities, also of those above.
     pub tombstones: Vec<EntityKey>,
     /// Ledger rows of what the vendor is about to do.
     pub ledger: Vec<LedgerWrite>,
@@ -177,8 +156,4 @@ pub struct RequestRow {
     pub changed_at: Timestamp,
     /// From when on it is to be granted in the mirror, where no manager is asked.
     pub approve_at: Option<Timestamp>,
-}
-
-fn not_kept() -> StoreError {
-    StoreError::Failed { operation: "keep approvals", detail: "not in this store yet".into() }
 }

@@ -137,7 +137,59 @@ fn unused<T>() -> Result<T, StoreError> {
 type Answered<T> = Result<T, StoreError>;
 
 #[async_trait]
-impl ApprovalStore for FakeStore {}
+impl ApprovalStore for FakeStore {
+    async fn ledger_at(
+        &self,
+        _: &MirrorName,
+        _: Option<&CalendarKey>,
+        _: &[RemoteId],
+    ) -> Answered<Vec<LedgerRow>> {
+        unused()
+    }
+    async fn ledger_of(&self, _: &MirrorName, _: &[EntityKey]) -> Answered<Vec<LedgerRow>> {
+        unused()
+    }
+    async fn entries_of_employees(
+        &self,
+        _: &RosterName,
+        _: &[(EmployeeId, SyncWindow)],
+    ) -> Answered<Vec<RosterEntry>> {
+        unused()
+    }
+    async fn entries_within(
+        &self,
+        _: &RosterName,
+        _: EntityKind,
+        _: &SyncWindow,
+    ) -> Answered<Vec<RosterEntry>> {
+        unused()
+    }
+    async fn grants(&self, _: &MirrorName, _: &[Fingerprint]) -> Answered<Vec<Grant>> {
+        unused()
+    }
+    async fn requests_at(&self, _: &MirrorName, _: &[RemoteId]) -> Answered<Vec<RequestRow>> {
+        unused()
+    }
+    async fn requests(&self, _: &MirrorName, _: bool, _: usize) -> Answered<Vec<RequestRow>> {
+        unused()
+    }
+    async fn requests_to_approve(
+        &self,
+        _: &MirrorName,
+        _: Timestamp,
+        _: usize,
+    ) -> Answered<Vec<RequestRow>> {
+        unused()
+    }
+    async fn commit_approvals(
+        &self,
+        _: &RosterName,
+        _: &MirrorName,
+        _: ApprovalCommit,
+    ) -> Answered<IngestReceipt> {
+        unused()
+    }
+}
 
 #[async_trait]
 impl FeedStore for FakeStore {

@@ -99,6 +99,8 @@ pub(crate) struct PutRow<'a>(
     Option<String>,
     Option<String>,
     Option<String>,
+    Option<String>,
+    Option<String>,
 );
 
 pub(crate) fn encode_row(row: &LedgerRow) -> Result<PutRow<'_>, Fault> {
@@ -114,6 +116,9 @@ pub(crate) fn encode_row(row: &LedgerRow) -> Result<PutRow<'_>, Fault> {
         changed_at,
     } = row;
     let quarantined_at = trouble.as_ref().and_then(|it| it.quarantined_at);
+    let is_at = remote.as_ref().map(|it| &it.id);
+    let will_be_at = intent.as_ref().and_then(|it| it.remote_id.as_ref());
+    let elsewhere = will_be_at.filter(|_| is_at.is_some_and(|id| Some(id) != will_be_at));
     let unsettled = intent.is_some() || remote.is_none() || quarantined_at.is_some();
     Ok(PutRow(
         key.kind.as_str(),
@@ -129,6 +134,8 @@ pub(crate) fn encode_row(row: &LedgerRow) -> Result<PutRow<'_>, Fault> {
         json(key, remote.as_ref().map(RemoteText::from))?,
         json(key, intent.as_ref().map(IntentText::from))?,
         json(key, trouble.as_ref().map(TroubleText::from))?,
+        is_at.or(will_be_at).map(spelled).transpose()?,
+        elsewhere.map(spelled).transpose()?,
     ))
 }
 
@@ -137,6 +144,11 @@ fn json<T: Serialize>(key: &EntityKey, value: Option<T>) -> Result<Option<String
         .map(|value| serde_json::to_string(&value))
         .transpose()
         .map_err(|error| Fault::corrupt("ledger row", key.to_string(), error))
+}
+
+/// A remote id in the spelling in which it is looked for: as JSON, without control characters.
+pub(crate) fn spelled(id: &RemoteId) -> Result<String, Fault> {
+    serde_json::to_string(id).map_err(|error| Fault::corrupt("remote id", "a key".into(), error))
 }
 
 /// The word for a state in the column that is counted.

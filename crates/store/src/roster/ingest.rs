@@ -1,7 +1,7 @@
-//! Carrying out one ingest in one transaction.
+//! Changing a roster: one ingest in one transaction, and the part that every change shares.
 
 use domain::{EntityKey, RosterName};
-use engine::port::{ChangeSeq, IngestCommit, IngestReceipt, StoreError, Upsert};
+use engine::port::{ChangeSeq, IngestCommit, IngestReceipt, SourceState, StoreError, Upsert};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -24,44 +24,95 @@ async fn carry_out(
     roster: &RosterName,
     commit: &IngestCommit,
 ) -> Result<IngestReceipt, Fault> {
-    let IngestCommit { upserts, tombstones, state: _, at, expected, drop_hints } = commit;
-    let found = lock_roster(session, roster).await?;
+    let IngestCommit { upserts, tombstones, state, at, expected, drop_hints } = commit;
+    let change = Change { upserts, tombstones, at: *at, expected: *expected };
+    let seq = carry_out_change(session, roster, change).await?;
+    if *drop_hints {
+        const DROP: Sql = Sql::same("DELETE FROM identity_hint WHERE roster = $1");
+        session.run(DROP, &[Arg::Text(roster.as_str())]).await?;
+    }
+    put_state(session, roster, state).await?;
+    Ok(IngestReceipt { seq })
+}
+
+/// How a roster changes, whoever wants it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Change<'c> {
+    pub upserts: &'c [Upsert],
+    pub tombstones: &'c [EntityKey],
+    pub at: Timestamp,
+    pub expected: ChangeSeq,
+}
+
+/// Changes entities, and moves the sequence on; its last place. The roster is locked from then on.
+pub(crate) async fn carry_out_change(
+    session: &mut Session,
+    roster: &RosterName,
+    change: Change<'_>,
+) -> Result<ChangeSeq, Fault> {
+    let Change { upserts, tombstones, at, expected } = change;
+    let places = (upserts.len() + tombstones.len()) as i64;
+    let last = take_places(session, roster, places).await?;
+    let found = last - places;
     if found != expected.0 {
         return Err(
             StoreError::Superseded { roster: roster.clone(), expected: expected.0, found }.into()
         );
     }
-    // Places are given in the order of the commit; rows are written in the order of the table.
-    let mut rows: Vec<_> = (found + 1..)
-        .zip(upserts)
-        .map(|(place, upsert)| (upsert.entity.key(), place, upsert))
-        .collect();
-    rows.sort_by(|(a, ..), (b, ..)| a.cmp(b));
-    for page in rows.chunks(ENTITY_PAGE_ROWS) {
-        put(session, roster, page, *at).await?;
+    for page in placed(upserts, found).chunks(ENTITY_PAGE_ROWS) {
+        put(session, roster, page, at).await?;
     }
     let mut seq = found + upserts.len() as i64;
     for page in tombstones.chunks(ENTITY_PAGE_ROWS) {
-        bury(session, roster, page, seq, *at).await?;
+        bury(session, roster, page, seq, at).await?;
         seq += page.len() as i64;
     }
-    if *drop_hints {
-        const DROP: Sql = Sql::same("DELETE FROM identity_hint WHERE roster = $1");
-        session.run(DROP, &[Arg::Text(roster.as_str())]).await?;
-    }
-    put_state(session, roster, commit, seq).await?;
-    Ok(IngestReceipt { seq: ChangeSeq(seq) })
+    Ok(ChangeSeq(last))
 }
 
-/// The roster's sequence, locked until the end of the transaction.
-async fn lock_roster(session: &mut Session, roster: &RosterName) -> Result<i64, Fault> {
-    // An update that changes nothing is a lock in either dialect.
-    const LOCK: Sql = Sql::same(
-        "INSERT INTO roster (name, seq) VALUES ($1, 0) \
-         ON CONFLICT (name) DO UPDATE SET seq = roster.seq RETURNING seq",
+/// Moves the roster's sequence on by so many places; the last of them. Locks the roster until the
+/// end of the transaction, also when it moves nothing.
+async fn take_places(
+    session: &mut Session,
+    roster: &RosterName,
+    places: i64,
+) -> Result<i64, Fault> {
+    const TAKE: Sql = Sql::same(
+        "INSERT INTO roster (name, seq) VALUES ($1, $2) \
+         ON CONFLICT (name) DO UPDATE SET seq = roster.seq + excluded.seq RETURNING seq",
     );
-    let rows = session.cells(LOCK, &[Arg::Text(roster.as_str())]).await?;
-    rows.first().map_or(Ok(0), |row| row.int(0))
+    let args = [Arg::Text(roster.as_str()), Arg::Int(places)];
+    let rows = session.cells(TAKE, &args).await?;
+    rows.first().map_or(Ok(places), |row| row.int(0))
+}
+
+/// An upsert that is written.
+struct Placed<'a> {
+    key: EntityKey,
+    /// Its place in the sequence.
+    seq: i64,
+    /// By how much the version grows: once for each change in one commit.
+    versions: u32,
+    upsert: &'a Upsert,
+}
+
+/// Upserts with their places after `seq`, given in the order of the commit, in the order of the
+/// table. Of those that change one entity the last is left: no statement changes a row twice.
+fn placed(upserts: &[Upsert], seq: i64) -> Vec<Placed<'_>> {
+    let mut rows: Vec<_> = (seq + 1..)
+        .zip(upserts)
+        .map(|(seq, upsert)| Placed { key: upsert.entity.key(), seq, versions: 1, upsert })
+        .collect();
+    rows.sort_by(|a, b| a.key.cmp(&b.key));
+    rows.dedup_by(|later, kept| {
+        let same = later.key == kept.key;
+        if same {
+            (kept.seq, kept.upsert) = (later.seq, later.upsert);
+            kept.versions += 1;
+        }
+        same
+    });
+    rows
 }
 
 /// The columns of one upsert, in the order in which the statement takes them.
@@ -77,10 +128,8 @@ struct EntityRow<'a>(
     Option<i64>,
     std::borrow::Cow<'a, str>,
     String,
+    u32,
 );
-
-/// An upsert with its key and its place in the sequence.
-type Placed<'a> = (EntityKey, i64, &'a Upsert);
 
 async fn put(
     session: &mut Session,
@@ -89,15 +138,16 @@ async fn put(
     at: Timestamp,
 ) -> Result<(), Fault> {
     const PUT: Sql = over_rows!(
-        "INSERT INTO entity (roster, changed_at, version, kind, id, seq, fingerprint, twin, \
-         employee, starts_at, ends_at, source_at, body) \
-         SELECT $2, $3, 1, given.value ->> 0, given.value ->> 1, \
+        "INSERT INTO entity (roster, changed_at, kind, id, seq, fingerprint, twin, \
+         employee, starts_at, ends_at, source_at, body, version) \
+         SELECT $2, $3, given.value ->> 0, given.value ->> 1, \
          CAST(given.value ->> 2 AS BIGINT), \
          unhex(given.value ->> 3), unhex(given.value ->> 4), given.value ->> 5, \
          CAST(given.value ->> 6 AS BIGINT), CAST(given.value ->> 7 AS BIGINT), \
-         given.value ->> 8, given.value ->> 9 FROM",
+         given.value ->> 8, given.value ->> 9, CAST(given.value ->> 10 AS BIGINT) FROM",
         "WHERE true ON CONFLICT (roster, kind, id) DO UPDATE SET \
-         changed_at = excluded.changed_at, version = entity.version + 1, seq = excluded.seq, \
+         changed_at = excluded.changed_at, version = entity.version + excluded.version, \
+         seq = excluded.seq, \
          fingerprint = excluded.fingerprint, twin = excluded.twin, employee = excluded.employee, \
          starts_at = excluded.starts_at, ends_at = excluded.ends_at, deleted_at = NULL, \
          source_at = excluded.source_at, body = excluded.body"
@@ -109,7 +159,8 @@ async fn put(
     Ok(())
 }
 
-fn entity_row<'a>((key, seq, upsert): &'a Placed<'a>) -> Result<EntityRow<'a>, Fault> {
+fn entity_row<'a>(placed: &'a Placed<'a>) -> Result<EntityRow<'a>, Fault> {
+    let Placed { key, seq, versions, upsert } = placed;
     let Upsert { entity, fingerprint, twin, at } = upsert;
     let (kind, id) = key_texts(key);
     let interval = entity.interval();
@@ -126,6 +177,7 @@ fn entity_row<'a>((key, seq, upsert): &'a Placed<'a>) -> Result<EntityRow<'a>, F
         interval.map(|it| it.end().as_millisecond()),
         printable(&at.0),
         body,
+        *versions,
     ))
 }
 
@@ -155,22 +207,20 @@ async fn bury(
 async fn put_state(
     session: &mut Session,
     roster: &RosterName,
-    commit: &IngestCommit,
-    seq: i64,
+    state: &SourceState,
 ) -> Result<(), Fault> {
     const STATE: Sql = Sql::same(
-        "UPDATE roster SET seq = $2, token = $3, window_start = $4, window_end = $5, \
-         read_at = $6 WHERE name = $1",
+        "UPDATE roster SET token = $2, window_start = $3, window_end = $4, read_at = $5 \
+         WHERE name = $1",
     );
-    let state = &commit.state;
-    let instant = |at: Option<Timestamp>| Arg::MaybeInt(at.map(Timestamp::as_millisecond));
+    let SourceState { token, window_start, window_end, read_at } = state;
+    let instant = |at: &Option<Timestamp>| Arg::MaybeInt(at.map(Timestamp::as_millisecond));
     let args = [
         Arg::Text(roster.as_str()),
-        Arg::Int(seq),
-        Arg::MaybeText(state.token.as_ref().map(|token| token.0.as_str())),
-        instant(state.window_start),
-        instant(state.window_end),
-        instant(state.read_at),
+        Arg::MaybeText(token.as_ref().map(|token| token.0.as_str())),
+        instant(window_start),
+        instant(window_end),
+        instant(read_at),
     ];
     session.run(STATE, &args).await?;
     Ok(())

@@ -6,7 +6,7 @@ use domain::limits::HISTORY_ENTRIES_MAX;
 use domain::{CalendarKey, EntityKey, MirrorName};
 use engine::port::{
     AuditEntry, CalendarState, CommitReceipt, Cursor, Epoch, Fenced, IntentState, LeaseDomain,
-    LeaseGrant, LedgerCommit, LedgerRow, LedgerWrite, MirrorCounts,
+    LeaseGrant, LedgerCommit, LedgerRow, LedgerWrite, MirrorCounts, RemoteId,
 };
 use jiff::Timestamp;
 
@@ -42,6 +42,18 @@ impl Mirror {
     /// The rows of one entity, ordered by calendar.
     pub fn of_key(&self, key: &EntityKey) -> impl Iterator<Item = &LedgerRow> {
         self.rows.get(key).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// Rows whose item is, or is to be, at one of these; ordered by key and calendar.
+    pub fn at(&self, calendar: Option<&CalendarKey>, ids: &[RemoteId]) -> Vec<LedgerRow> {
+        let ids: BTreeSet<_> = ids.iter().collect();
+        let wanted = |row: &&LedgerRow| {
+            let is_at = row.remote.as_ref().map(|it| &it.id);
+            let will_be_at = row.intent.as_ref().and_then(|it| it.remote_id.as_ref());
+            calendar.is_none_or(|it| *it == row.calendar)
+                && is_at.into_iter().chain(will_be_at).any(|id| ids.contains(id))
+        };
+        self.all_rows().filter(wanted).cloned().collect()
     }
 
     pub fn items_after(&self, instant: Timestamp) -> u64 {
@@ -118,6 +130,13 @@ impl Ledgers {
         }
         self.audit.extend(audit.into_iter().filter(|it| !fenced.contains(&it.calendar)));
         CommitReceipt { fenced }
+    }
+
+    pub fn write_unfenced(&mut self, mirror: &MirrorName, writes: Vec<LedgerWrite>) {
+        let kept = self.mirrors.entry(mirror.clone()).or_default();
+        for write in writes {
+            kept.carry_out(write);
+        }
     }
 
     /// The calendars whose lease still has the epoch given; those leases are renewed.

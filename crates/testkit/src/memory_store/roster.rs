@@ -27,6 +27,15 @@ pub(super) struct Kept {
     pub deleted_at: Option<Timestamp>,
 }
 
+/// How a roster changes, whoever wants it.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub upserts: Vec<Upsert>,
+    pub tombstones: Vec<EntityKey>,
+    pub at: Timestamp,
+    pub expected: ChangeSeq,
+}
+
 impl Kept {
     pub fn is_live(&self) -> bool {
         self.deleted_at.is_none()
@@ -67,6 +76,31 @@ impl Roster {
         found
     }
 
+    /// Of each employee, by start and key; each once.
+    pub fn of_employees(&self, employees: &[(EmployeeId, SyncWindow)]) -> Vec<RosterEntry> {
+        let mut windows: BTreeMap<&EmployeeId, Vec<&SyncWindow>> = BTreeMap::new();
+        for (employee, window) in employees {
+            windows.entry(employee).or_default().push(window);
+        }
+        let inside = |entry: &&RosterEntry| {
+            let windows = entry.entity.employee().and_then(|it| windows.get(it));
+            let interval = entry.entity.interval();
+            windows.zip(interval).is_some_and(|(it, at)| it.iter().any(|it| it.admits(&at)))
+        };
+        let mut found: Vec<RosterEntry> =
+            self.all_live().map(|kept| &kept.entry).filter(inside).cloned().collect();
+        found.sort_by_key(|it| (it.entity.interval().map(|it| it.start()), it.entity.key()));
+        found
+    }
+
+    pub fn within(&self, kind: EntityKind, window: &SyncWindow) -> Vec<RosterEntry> {
+        let inside = |entry: &&RosterEntry| {
+            let interval = entry.entity.interval();
+            entry.entity.kind() == kind && interval.is_some_and(|it| window.admits(&it))
+        };
+        self.all_live().map(|kept| &kept.entry).filter(inside).cloned().collect()
+    }
+
     pub fn of_kind(&self, kind: EntityKind) -> Vec<RosterEntry> {
         let entries = self.all_live().map(|kept| &kept.entry);
         entries.filter(|entry| entry.entity.kind() == kind).cloned().collect()
@@ -78,6 +112,17 @@ impl Roster {
         commit: IngestCommit,
     ) -> Result<IngestReceipt, StoreError> {
         let IngestCommit { upserts, tombstones, state, at, expected, drop_hints } = commit;
+        let seq = self.change(name, Change { upserts, tombstones, at, expected })?;
+        self.source = state;
+        if drop_hints {
+            self.hints.clear();
+        }
+        Ok(IngestReceipt { seq })
+    }
+
+    /// Changes entities; the last place in the sequence.
+    pub fn change(&mut self, name: &RosterName, change: Change) -> Result<ChangeSeq, StoreError> {
+        let Change { upserts, tombstones, at, expected } = change;
         if self.seq != expected.0 {
             let roster = name.clone();
             return Err(StoreError::Superseded { roster, expected: expected.0, found: self.seq });
@@ -94,11 +139,7 @@ impl Roster {
                 kept.entry.seq = seq;
             }
         }
-        self.source = state;
-        if drop_hints {
-            self.hints.clear();
-        }
-        Ok(IngestReceipt { seq: ChangeSeq(self.seq) })
+        Ok(ChangeSeq(self.seq))
     }
 
     fn put(&mut self, upsert: Upsert, changed_at: Timestamp) {
