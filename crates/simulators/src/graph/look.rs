@@ -1,7 +1,7 @@
 //! Setting up worlds, and looking at them without the REST side: for tests.
 
-use super::Graph;
-use super::state::{Activity, Item, Kind, Member, Planned, Role, Team, User};
+use super::state::{Activity, Item, Kind, Member, Planned, Role, Schedule, Team, User};
+use super::{Graph, Options, Provisioning, schedule};
 
 /// Something as somebody sees it in the schedule of a team.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +64,16 @@ impl Graph {
             state.teams.insert(id.clone(), team);
             id
         })
+    }
+
+    /// Gives a team a schedule that is there at once, with the default reasons for time off.
+    pub fn add_schedule(&self, team: &str, schedule: Schedule) {
+        let now = self.now();
+        self.update(|state| {
+            let provisioning = Provisioning::AtOnce;
+            let options = Options { provisioning, ..self.options().clone() };
+            schedule::store(state, team, schedule, &options, now);
+        });
     }
 
     /// Adds somebody to a team; who is in it gets the role.

@@ -83,7 +83,14 @@ pub(super) fn put(call: &Call<'_>, team: &str) -> Result<Reply, Reply> {
     })
 }
 
-fn store(state: &mut State, team: &str, sent: Schedule, options: &Options, now: Timestamp) {
+/// Keeps a schedule; a new one comes to be as the options say.
+pub(super) fn store(
+    state: &mut State,
+    team: &str,
+    sent: Schedule,
+    options: &Options,
+    now: Timestamp,
+) {
     let existing = state.teams.get(team).and_then(|it| it.schedule.as_ref());
     let provision = match existing.map(|it| &it.provision) {
         Some(provision @ (Provision::Under { .. } | Provision::Completed)) => provision.clone(),
