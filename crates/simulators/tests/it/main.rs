@@ -8,4 +8,5 @@ mod graph_quota;
 mod graph_requests;
 mod graph_schedule;
 mod graph_sign_in;
+mod shifts;
 mod world;

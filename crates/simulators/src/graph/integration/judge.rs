@@ -169,7 +169,8 @@ mod tests {
         assert!(is_broken(&found(403, &answer(&good, &good), Wants::Etag)));
         assert!(is_broken(&found(200, &json!({ "responses": [] }), Wants::Etag)));
         let text = json!({ "responses": [
-            { "id": "A", "status": "200", "body": good }, { "id": "B", "status": 200, "body": good },
+            { "id": "A", "status": "200", "body": good },
+            { "id": "B", "status": 200, "body": good },
         ]});
         assert!(is_broken(&found(200, &text, Wants::Etag)));
         let twice = json!({ "responses": [

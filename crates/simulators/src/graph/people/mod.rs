@@ -129,6 +129,12 @@ impl TeamPeople {
         Person { people, team, actor: Actor::System, language: LANGUAGE.to_owned(), message: None }
     }
 
+    /// All people there are.
+    #[must_use]
+    pub fn people(&self) -> &People {
+        &self.people
+    }
+
     /// The team's id.
     #[must_use]
     pub fn id(&self) -> &str {

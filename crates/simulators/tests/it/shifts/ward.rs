@@ -1,6 +1,7 @@
 //! A ward with a manager, two nurses and an integration: where these tests happen.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,7 +10,7 @@ use simulators::graph::people::{NewShift, People, Person, TeamPeople, working};
 use simulators::graph::state::{
     Entity, Group, Integration, Kind, Provision, Reason, Schedule, State, Stored, Tracked, Who,
 };
-use simulators::graph::{Graph, Options, Role, TENANT};
+use simulators::graph::{Clock, Graph, Options, Role, TENANT};
 
 use super::receiver::{Receiver, SECRET};
 
@@ -26,6 +27,8 @@ pub struct Ward {
 pub const ALL: &str = "Shift,SwapRequest,UserShiftPreferences,OpenShift,OpenShiftRequest,\
                        OfferShiftRequest,TimeOff,TimeOffRequest";
 
+const FILTERED: &str = "SwapRequest,OfferShiftRequest,TimeOffReason";
+
 /// When the tests happen.
 pub fn now() -> Timestamp {
     "2026-11-20T12:00:00Z".parse().unwrap()
@@ -37,15 +40,24 @@ pub fn at(hour: i64) -> Timestamp {
 }
 
 impl Ward {
-    /// One whose integration supports everything and waits for 300 ms.
+    /// One whose integration supports everything.
     pub fn with(receiver: &Receiver) -> Self {
-        Self::supporting(receiver, ALL, "SwapRequest,OfferShiftRequest,TimeOffReason")
+        Self::supporting(receiver, ALL, FILTERED)
+    }
+
+    /// One whose integration is not waited for.
+    pub fn impatient(receiver: &Receiver) -> Self {
+        let deadline = Duration::from_millis(50);
+        Self::new(receiver, (ALL, FILTERED), CallOptions { deadline, ..CallOptions::default() })
     }
 
     pub fn supporting(receiver: &Receiver, supported: &str, filtered: &str) -> Self {
-        let graph = Graph::new(Options { clock: Some(std::sync::Arc::new(now)), ..Options::default() });
-        let deadline = Duration::from_millis(300);
-        let options = CallOptions { deadline, ..CallOptions::default() };
+        Self::new(receiver, (supported, filtered), CallOptions::default())
+    }
+
+    fn new(receiver: &Receiver, (supported, filtered): (&str, &str), options: CallOptions) -> Self {
+        let clock: Clock = Arc::new(now);
+        let graph = Graph::new(Options { clock: Some(clock), ..Options::default() });
         let people = People::of(&graph, options).unwrap();
         let [manager, anna, ben] = ["Mia", "Anna", "Ben"].map(|name| graph.add_user(name));
         let members = [

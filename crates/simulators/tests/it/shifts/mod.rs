@@ -1,0 +1,9 @@
+//! Callbacks as Shifts makes them, and people who act there, against a scripted integration.
+
+mod delivery;
+mod life;
+mod opener;
+mod receiver;
+mod requests;
+mod schedule;
+mod ward;
