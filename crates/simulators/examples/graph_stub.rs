@@ -1,6 +1,6 @@
 //! The played Microsoft Graph as a process: a vendor to try things on by hand.
 //!
-//! `cargo run -p simulators --example graph_stub -- --listen 127.0.0.1:5280 --team "Ward 1"=Anna,Ben`
+//! `cargo run -p simulators --example graph_stub -- --listen 127.0.0.1:5280 --team Ward=Anna,Ben`
 //!
 //! Prints its URL, its tenant, its app and the ids of teams and people, one on a line, and serves
 //! until it is killed. The first member of a team owns it; a name that comes again is the same

@@ -136,6 +136,7 @@ pub struct Write {
 
 /// One thing that is stored.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a write holds a handful of them")]
 pub enum Edit {
     /// Something of a team's schedule.
     Entity {

@@ -57,7 +57,7 @@ pub fn check_new(team: &Team, kind: Kind, request: &ChangeRequest) -> Result<(),
         Kind::OpenShiftRequest => {
             let open = request.open_shift.as_deref();
             let open = open.and_then(|it| team.planned(Kind::OpenShift, it)?.shared.as_ref());
-            if !open.is_some_and(|it| it.open_slots.unwrap_or_default() > 0) {
+            if open.is_none_or(|it| it.open_slots.unwrap_or_default() < 1) {
                 return wrong("openShiftId");
             }
         }

@@ -43,14 +43,13 @@ impl<'a> Fields<'a> {
         });
         match strange {
             None => Ok(Self { type_name, map }),
-            Some(key) => Err(error::plain(
-                400,
-                "BadRequest",
-                &format!(
-                    "The property '{key}' does not exist on type 'microsoft.graph.{type_name}'. Make \
-                 sure to only use property names that are defined by the type."
-                ),
-            )),
+            Some(key) => {
+                let message = format!(
+                    "The property '{key}' does not exist on type 'microsoft.graph.{type_name}'. \
+                     Make sure to only use property names that are defined by the type."
+                );
+                Err(error::plain(400, "BadRequest", &message))
+            }
         }
     }
 

@@ -1,4 +1,8 @@
 //! Shifts, open shifts and times off: POST, PUT, DELETE, `stageForDeletion`.
+//!
+//! PUT replaces the whole: a side that is not sent is gone, so who sends a draft alone takes the
+//! shift from its employee's sight until the next sharing. It makes nothing (404), and it takes
+//! back a staged deletion.
 
 use super::change::Edit;
 use super::http::Reply;

@@ -1,6 +1,6 @@
 //! The four kinds of requests: what apps may do with them, and what a decision changes.
 //!
-//! [`decide`](super::decide) says what a decision changes, for apps and people alike.
+//! [`decide`] says what a decision changes, for apps and people alike.
 
 use super::change::Edit;
 use super::decide::{self, Decision};
@@ -94,7 +94,8 @@ fn post(call: &Call<'_>, team: &str, kind: Kind) -> Result<Reply, Reply> {
     call.stored(200, team, kind, &id)
 }
 
-/// `approve` and `decline` without a user: support for apps ended on 2026-01-01 (`shifts.md` §1.4).
+/// `approve` and `decline` without a user: support for apps ended on 2026-01-01 (`shifts.md`
+/// §1.4).
 fn old(
     call: &Call<'_>,
     team: &str,

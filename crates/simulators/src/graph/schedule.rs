@@ -72,7 +72,7 @@ pub(super) fn put(call: &Call<'_>, team: &str) -> Result<Reply, Reply> {
         call.team(state, team)?;
         for id in &sent.integrations {
             let known = state.integrations.get(id);
-            if !known.is_some_and(|it| it.tenant == call.session.tenant) {
+            if known.is_none_or(|it| it.tenant != call.session.tenant) {
                 return Err(error::missing("workforceIntegration"));
             }
         }

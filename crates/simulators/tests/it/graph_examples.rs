@@ -30,17 +30,17 @@ fn example(name: &str) -> Option<Value> {
 }
 
 /// Puts the world's own ids where the example has others.
-fn with_ids(world: &World, value: &mut Value, ids: &Map<String, Value>) {
+fn with_ids(value: &mut Value, ids: &Map<String, Value>) {
     match value {
         Value::Object(map) => {
             for (name, value) in map.iter_mut() {
                 match ids.get(name) {
                     Some(id) if !value.is_null() => value.clone_from(id),
-                    _ => with_ids(world, value, ids),
+                    _ => with_ids(value, ids),
                 }
             }
         }
-        Value::Array(list) => list.iter_mut().for_each(|it| with_ids(world, it, ids)),
+        Value::Array(list) => list.iter_mut().for_each(|it| with_ids(it, ids)),
         _ => {}
     }
 }
@@ -78,7 +78,7 @@ fn documented_bodies_are_accepted() {
     for (name, target, status) in posts {
         let Some(example) = example(name) else { return };
         let mut body = example["body"].clone();
-        with_ids(&world, &mut body, &ids);
+        with_ids(&mut body, &ids);
         let answer = world.post(target, &body);
         assert_eq!(answer.status, status, "{name}: {} for {body}", answer.body);
     }
@@ -108,7 +108,7 @@ fn documented_replacements_are_accepted() {
     for (name, target) in puts {
         let Some(example) = example(name) else { return };
         let mut body = example["body"].clone();
-        with_ids(&world, &mut body, &ids);
+        with_ids(&mut body, &ids);
         let answer = world.put(&target, &body);
         assert!(matches!(answer.status, 200 | 204), "{name}: {} for {body}", answer.body);
     }

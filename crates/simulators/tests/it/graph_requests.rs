@@ -46,7 +46,8 @@ fn integration() -> Value {
     json!({
         "displayName": "Rota", "apiVersion": 1, "isActive": true,
         "encryption": { "protocol": "sharedSecret", "secret": "s".repeat(64) },
-        "url": "https://rota.example/callbacks/ward", "supportedEntities": "Shift,SwapRequest,TimeOff",
+        "url": "https://rota.example/callbacks/ward",
+        "supportedEntities": "Shift,SwapRequest,TimeOff",
     })
 }
 

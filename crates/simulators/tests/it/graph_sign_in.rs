@@ -1,7 +1,7 @@
 //! Who gets a token, and what a token opens.
 
 use serde_json::json;
-use simulators::graph::{APP, App, Options, SECRET, TENANT};
+use simulators::graph::{APP, App, Certificate, Options, SECRET, TENANT};
 
 use crate::world::World;
 
@@ -80,4 +80,54 @@ fn an_app_says_when_its_credentials_end() {
     let app = world.ask("GET", &format!("applications(appId='{APP}')"), None);
     assert_eq!(app.body["passwordCredentials"][0]["endDateTime"], "2099-01-01T00:00:00Z");
     assert_eq!(app.body["passwordCredentials"][0]["secretText"], json!(null));
+}
+
+/// The certificate's key signed these for 2026-11-23T06:00Z and was thrown away.
+const PS256: &str = include_str!("assertion/ps256.jwt");
+const RS256: &str = include_str!("assertion/rs256.jwt");
+
+fn certified() -> World {
+    use base64::Engine as _;
+    let text = include_str!("assertion/certificate.b64").trim();
+    let der = base64::engine::general_purpose::STANDARD.decode(text).unwrap();
+    let ends_at = "2027-01-01T00:00:00Z".parse().unwrap();
+    let certificates = vec![Certificate { der, ends_at }];
+    let app = App { certificates, ..App::default() };
+    World::bare(Options { apps: vec![app], ..Options::default() })
+}
+
+fn code_of(world: &World, assertion: &str) -> (u16, u64) {
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", APP),
+        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+        ("client_assertion", assertion.trim()),
+        ("scope", SCOPE),
+    ];
+    let answer = world.ask_token(TENANT, &form);
+    (answer.status, answer.body["error_codes"][0].as_u64().unwrap_or_default())
+}
+
+#[test]
+fn an_assertion_that_the_certificates_key_signed_gets_a_token() {
+    let world = certified();
+    assert_eq!(code_of(&world, PS256), (200, 0));
+    assert_eq!(code_of(&world, RS256), (200, 0));
+    world.pass(900_000);
+    assert_eq!(code_of(&world, PS256), (401, 700_024), "expired, and more than the skew ago");
+}
+
+#[test]
+fn an_assertion_that_is_not_right_gets_no_token() {
+    let world = certified();
+    let signature = RS256.rsplit_once('.').unwrap().1;
+    let forged = format!("{}.{signature}", PS256.rsplit_once('.').unwrap().0);
+    assert_eq!(code_of(&world, &forged), (401, 700_027));
+    assert_eq!(code_of(&world, "a.b.c"), (400, 50_027));
+    world.graph.update(|state| {
+        state.apps[0].certificates[0].ends_at = "2026-11-23T06:00:00Z".parse().unwrap();
+    });
+    assert_eq!(code_of(&world, PS256), (401, 7_000_222));
+    world.graph.update(|state| state.apps[0].certificates.clear());
+    assert_eq!(code_of(&world, PS256), (401, 700_027));
 }

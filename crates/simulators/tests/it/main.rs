@@ -8,5 +8,6 @@ mod graph_quota;
 mod graph_requests;
 mod graph_schedule;
 mod graph_sign_in;
+mod graph_socket;
 mod shifts;
 mod world;
