@@ -124,6 +124,12 @@ pub const CALLBACK_BYTES_MAX: usize = REQUEST_BYTES_MAX;
 /// Elements of one callback: each automatic decline is one, and a team has at most some thousand
 /// people who can ask for the same open shift.
 pub const CALLBACK_ELEMENTS_MAX: usize = 1000;
+/// How long a caller is left waiting for a decision: Shifts waits about 31 seconds.
+pub const CALLBACK_ANSWER_MAX: Duration = Duration::from_secs(25);
+/// How long before a caller stops waiting it is answered: the way back, and clocks that differ.
+pub const CALLBACK_ANSWER_MARGIN: Duration = Duration::from_secs(2);
+/// How far ahead a colleague's shifts are offered for a swap when the caller does not say.
+pub const ELIGIBLE_AHEAD: Duration = Duration::from_secs(31 * 24 * 3600);
 
 /// Bytes of an access token: those of Entra have some thousand, and what is longer fits no header
 /// that servers take.

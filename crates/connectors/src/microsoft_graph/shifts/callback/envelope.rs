@@ -30,6 +30,8 @@ use sha2::Sha256;
 
 mod frame;
 #[cfg(test)]
+pub(super) mod sealer;
+#[cfg(test)]
 mod tests;
 
 use frame::Frame;

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use domain::{CalendarKey, Directory, EmployeeId, ScheduleGroupId, TimeOffReasonId};
 use engine::port::Failure;
 
-/// The vendor's ids of one team, by small letters.
+/// The vendor's ids of one team, as it spells them; they are found in any case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TeamNames {
     /// People, by Entra object id.
@@ -26,19 +26,19 @@ impl TeamNames {
     /// Who a person of the team is in the roster.
     #[must_use]
     pub fn employee(&self, user: &str) -> Option<&EmployeeId> {
-        self.users.get(&user.to_ascii_lowercase())
+        found(&self.users, user)
     }
 
     /// Which group of the roster a group of the team shows.
     #[must_use]
     pub fn group(&self, id: &str) -> Option<&ScheduleGroupId> {
-        self.groups.get(&id.to_ascii_lowercase())
+        found(&self.groups, id)
     }
 
     /// Which kind of absence of the roster one of the team's shows.
     #[must_use]
     pub fn reason(&self, id: &str) -> Option<&TimeOffReasonId> {
-        self.reasons.get(&id.to_ascii_lowercase())
+        found(&self.reasons, id)
     }
 
     /// The vendor's id of an employee.
@@ -52,6 +52,12 @@ impl TeamNames {
     pub fn id_of_reason(&self, reason: &TimeOffReasonId) -> Option<&str> {
         self.reasons.iter().find(|(_, it)| *it == reason).map(|(id, _)| id.as_str())
     }
+}
+
+fn found<'a, T>(names: &'a BTreeMap<String, T>, id: &str) -> Option<&'a T> {
+    names.get(id).or_else(|| {
+        names.iter().find(|(name, _)| name.eq_ignore_ascii_case(id)).map(|(_, found)| found)
+    })
 }
 
 /// Where the names of a mirror's teams come from.

@@ -12,8 +12,8 @@ fn names() -> TeamNames {
         users: [("u-1", "alice"), ("u-2", "bob")]
             .map(|(user, id)| (user.to_owned(), EmployeeId::new(id).unwrap()))
             .into(),
-        groups: [("tag_1".to_owned(), ScheduleGroupId::new("ward").unwrap())].into(),
-        reasons: [("tor_1".to_owned(), TimeOffReasonId::new("leave").unwrap())].into(),
+        groups: [("TAG_1".to_owned(), ScheduleGroupId::new("ward").unwrap())].into(),
+        reasons: [("TOR_1".to_owned(), TimeOffReasonId::new("leave").unwrap())].into(),
     }
 }
 
