@@ -141,6 +141,9 @@ pub enum Mishap {
     LosesAnswer,
     /// It is lost itself: taken for a timeout.
     IsLost,
+    /// It is not waited for, and so still being answered when the next one comes: taken for a
+    /// timeout. Calls for apps, which wait on a thread of their own, are lost instead.
+    StopsWaiting,
     /// The same bytes arrive twice, one after the other; the second answer counts.
     ArrivesTwice,
     /// The same bytes arrive twice at the same time; the answer of the first counts.
@@ -335,6 +338,12 @@ impl Caller {
             Mishap::None => within(post).await,
             Mishap::LosesAnswer => within(post).await.and(Err(Lost::TimedOut)),
             Mishap::IsLost => Err(Lost::TimedOut),
+            Mishap::StopsWaiting => {
+                let carrier = Arc::clone(&self.carrier);
+                // What becomes of it is nobody's business any more.
+                tokio::spawn(async move { drop(carrier.carry(post).await) });
+                Err(Lost::TimedOut)
+            }
             Mishap::ArrivesTwice => {
                 // Whatever the first came to: the second counts.
                 let _ = within(post.clone()).await;

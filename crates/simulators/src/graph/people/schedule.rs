@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{NotDone, Person, Plan, managed_by, member_of};
-use crate::graph::change::{Edit, Scope};
+use crate::graph::change::{Edit, Scope, Write};
 use crate::graph::state::{Entity, Item, Kind, Planned, Preferences, State, Team, Tracked, Who};
 
 /// A shift that a manager is about to add.
@@ -58,6 +58,16 @@ pub(super) fn planned<'a>(team: &'a Team, id: &str) -> Result<(Kind, &'a Planned
 /// What a manager sees of it.
 pub(super) fn side(planned: &Planned) -> Result<&Item, NotDone> {
     planned.planned().ok_or_else(|| NotDone::shifts("it is about to be deleted"))
+}
+
+/// What sharing does to it; `None` when there is nothing to share.
+fn sharing(team: &Team, kind: Kind, id: &str, before: &Planned) -> Option<Edit> {
+    if before.is_staged_for_deletion {
+        return Some(Edit::delete(team, kind, id));
+    }
+    let shared = Some(before.draft.clone()?);
+    let after = Planned { draft: None, shared, ..before.clone() };
+    Some(Edit::replace(team, kind, id, Entity::Planned(after)))
 }
 
 impl Person {
@@ -186,17 +196,32 @@ impl Person {
         self.acts(|state| {
             let team = managed_by(state, self)?;
             let (kind, before) = planned(team, id)?;
-            if before.is_staged_for_deletion {
-                return Plan::of(Edit::delete(team, kind, id), ());
-            }
-            let mut after = before.clone();
-            let Some(draft) = after.draft.take() else {
-                return Err(NotDone::shifts("there is nothing to share"));
-            };
-            after.shared = Some(draft);
-            Plan::of(Edit::replace(team, kind, id, Entity::Planned(after)), ())
+            let edit = sharing(team, kind, id, before);
+            Plan::of(edit.ok_or_else(|| NotDone::shifts("there is nothing to share"))?, ())
         })
         .await
+    }
+
+    /// Shares all that overlaps `[start, end)`. The integration is not asked (`shifts.md` §3):
+    /// it knows the drafts.
+    ///
+    /// # Errors
+    /// When it is not done.
+    pub fn shares_schedule(&self, start: Timestamp, end: Timestamp) -> Result<(), NotDone> {
+        let graph = &self.people.graph;
+        let edits = graph.read(|state| {
+            let team = managed_by(state, self)?;
+            let all = PLANNED.iter().flat_map(|kind| team.all(*kind).map(|(id, _)| (*kind, id)));
+            let edits = all.filter_map(|(kind, id)| {
+                let before = team.planned(kind, id)?;
+                let item = before.draft.as_ref().or(before.shared.as_ref())?;
+                let inside = item.start < end && item.end > start;
+                inside.then(|| sharing(team, kind, id, before)).flatten()
+            });
+            Ok::<_, NotDone>(edits.collect())
+        })?;
+        let write = Write::new(Scope::Team(self.team.clone()), self.who(), edits);
+        graph.settle(&write).map_err(super::refused)
     }
 
     /// Gives one slot of an open shift to an employee, as a draft; the id of their shift. Two

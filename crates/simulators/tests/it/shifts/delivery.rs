@@ -1,11 +1,11 @@
 //! Calls that are late, lost, doubled or answered wrongly.
 
 use serde_json::json;
-use simulators::graph::change::{Edit, Refused, Scope, Write};
+use simulators::graph::change::{Callbacks, Edit, Refused, Scope, Write};
 use simulators::graph::integration::{Mishap, Outcome};
 use simulators::graph::people::{NewShift, working};
 use simulators::graph::state::{Entity, Planned, Who};
-use simulators::graph::{APP, Kind};
+use simulators::graph::{APP, Kind, TENANT};
 
 use super::receiver::{Receiver, Say};
 use super::ward::{Ward, at};
@@ -145,4 +145,35 @@ async fn write_of_an_app_carries_its_passthrough_and_can_be_refused() {
     ward.graph.commit(&write(Some("ours"))).unwrap();
     assert_eq!(ward.roster().len(), 1);
     assert_eq!(ward.calls(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn integration_is_connected_to_with_its_tenant() {
+    let mut statuses = [200, 401].into_iter();
+    let receiver = Receiver::start(move |_| Say::Status(statuses.next().unwrap())).await;
+    let ward = Ward::with(&receiver);
+    let integration = ward.graph.read(|state| state.integrations["WFI_1"].clone());
+    let workforce = ward.team.people().workforce();
+    workforce.connect(&integration).unwrap();
+    let call = receiver.last();
+    assert_eq!(call.path, "/rota/v1/connect");
+    assert_eq!(call.body["tenantId"], TENANT);
+    let refused = workforce.connect(&integration).unwrap_err();
+    assert_eq!(refused.message, "the integration answered /connect with 401, expected 200");
+}
+
+#[tokio::test]
+async fn call_that_is_not_waited_for_is_still_answered_while_the_next_comes() {
+    let receiver = Receiver::start(|_| Say::Yes).await;
+    let ward = Ward::with(&receiver);
+    ward.team.people().workforce().caller().set_mishaps([Mishap::StopsWaiting]);
+    let new = NewShift::of(ward.anna.user(), &ward.group, working(at(3), at(5)));
+    ward.manager.creates_shift(new).await.unwrap();
+    assert_eq!(ward.graph.seen_by_managers(ward.team.id()).len(), 1);
+    let both = async {
+        while receiver.calls().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(10), both).await.unwrap();
 }

@@ -4,6 +4,7 @@ mod delivery;
 mod life;
 mod opener;
 mod receiver;
+mod registered;
 mod requests;
 mod schedule;
 mod ward;

@@ -74,6 +74,23 @@ async fn deletion_is_told_when_drafted_and_when_shared() {
 }
 
 #[tokio::test]
+async fn sharing_the_whole_schedule_is_not_told() {
+    let receiver = Receiver::start(|_| Say::Yes).await;
+    let ward = Ward::with(&receiver);
+    let shift = ward.shift(&ward.anna, 24).await;
+    ward.manager.deletes(&shift).await.unwrap();
+    let new = NewShift::of(ward.ben.user(), &ward.group, working(at(30), at(35)));
+    ward.manager.creates_shift(new).await.unwrap();
+    let calls = receiver.calls().len();
+    assert!(ward.anna.shares_schedule(at(0), at(99)).is_err());
+    ward.manager.shares_schedule(at(0), at(30)).unwrap();
+    assert!(ward.roster().is_empty(), "only what was deleted is inside");
+    ward.manager.shares_schedule(at(30), at(99)).unwrap();
+    assert_eq!(ward.roster(), [(ward.ben.user().to_owned(), 30)].into());
+    assert_eq!(receiver.calls().len(), calls);
+}
+
+#[tokio::test]
 async fn assigned_open_shift_is_one_call_with_two_elements() {
     let receiver = Receiver::start(|_| Say::Yes).await;
     let ward = Ward::with(&receiver);
