@@ -144,11 +144,8 @@ impl CallbackSecret {
 
     fn decrypt(&self, frame: &Frame<'_>) -> Result<Vec<u8>, OpenError> {
         let mut key = Zeroizing::new(*frame.wrapped_key);
-        for half in key.chunks_exact_mut(16) {
-            if let Ok(block) = <&mut Block>::try_from(half) {
-                self.wrapping.decrypt_block(block);
-            }
-        }
+        let (blocks, _) = Block::slice_as_chunks_mut(&mut *key);
+        self.wrapping.decrypt_blocks(blocks);
         let cipher = cbc::Decryptor::<Aes256Dec>::new(
             <&Array<u8, _>>::from(&*key),
             <&Array<u8, _>>::from(frame.iv),

@@ -20,6 +20,10 @@ pub struct TeamNames {
     pub groups: BTreeMap<String, ScheduleGroupId>,
     /// Kinds of absence of the team's schedule.
     pub reasons: BTreeMap<String, TimeOffReasonId>,
+    /// The group of the schedule for what belongs to no group of the roster.
+    pub no_group: Option<String>,
+    /// The kind of absence of the schedule for absences without one.
+    pub no_reason: Option<String>,
 }
 
 impl TeamNames {
@@ -39,6 +43,18 @@ impl TeamNames {
     #[must_use]
     pub fn reason(&self, id: &str) -> Option<&TimeOffReasonId> {
         found(&self.reasons, id)
+    }
+
+    /// Whether a group of the team stands for none of the roster.
+    #[must_use]
+    pub fn is_no_group(&self, id: &str) -> bool {
+        self.no_group.as_deref().is_some_and(|it| it.eq_ignore_ascii_case(id))
+    }
+
+    /// Whether a kind of absence of the team stands for none of the roster.
+    #[must_use]
+    pub fn is_no_reason(&self, id: &str) -> bool {
+        self.no_reason.as_deref().is_some_and(|it| it.eq_ignore_ascii_case(id))
     }
 
     /// The vendor's id of an employee.

@@ -102,13 +102,13 @@ impl Team<'_> {
     }
 
     fn group(&self, id: Option<&str>) -> Result<Option<ScheduleGroupId>, NoAsk> {
-        let found = |id: &str| self.names.group(id).cloned().ok_or(UNKNOWN);
-        id.map(found).transpose()
+        let id = id.filter(|id| !self.names.is_no_group(id));
+        id.map(|id| self.names.group(id).cloned().ok_or(UNKNOWN)).transpose()
     }
 
     fn reason(&self, id: Option<&str>) -> Result<Option<TimeOffReasonId>, NoAsk> {
-        let found = |id: &str| self.names.reason(id).cloned().ok_or(UNKNOWN);
-        id.map(found).transpose()
+        let id = id.filter(|id| !self.names.is_no_reason(id));
+        id.map(|id| self.names.reason(id).cloned().ok_or(UNKNOWN)).transpose()
     }
 
     fn item_change(&self, change: &ItemChange) -> Result<AskWhat, NoAsk> {

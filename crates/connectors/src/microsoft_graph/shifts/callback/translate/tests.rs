@@ -14,6 +14,8 @@ fn names() -> TeamNames {
             .into(),
         groups: [("TAG_1".to_owned(), ScheduleGroupId::new("ward").unwrap())].into(),
         reasons: [("TOR_1".to_owned(), TimeOffReasonId::new("leave").unwrap())].into(),
+        no_group: Some("TAG_0".to_owned()),
+        no_reason: None,
     }
 }
 
@@ -53,6 +55,9 @@ fn people_groups_and_reasons_become_those_of_the_roster() {
     let refused = |refusal| Err(NoAsk::Refused(refusal));
     assert_eq!(told(shift("u-3", "TAG_1")), refused(Refusal::UnknownEmployee));
     assert_eq!(told(shift("u-1", "TAG_9")), refused(Refusal::Unknown));
+    let groupless = told(shift("u-1", "tag_0"));
+    assert!(matches!(groupless, Ok(AskWhat::Create { item: ScheduleItem::Shift(it), .. })
+        if it.group.is_none()));
     let absence = TimeOffItem {
         employee: EmployeeId::new("bob").unwrap(),
         reason: Some(TimeOffReasonId::new("leave").unwrap()),
