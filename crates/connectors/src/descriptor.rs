@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{CommandKind, ConnectionName, MirrorName};
@@ -204,6 +205,16 @@ pub trait MirrorConfig: fmt::Debug + Send + Sync + std::any::Any {
     /// Text that changes whenever items would look different or stand elsewhere: part of the
     /// mirror's profile fingerprint.
     fn profile(&self) -> String;
+
+    /// How far ahead the first cycle looks, where that is not as far as the later ones.
+    fn first_future(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Whether what is found in a calendar and is not ours is removed, rather than told of.
+    fn removes_others(&self) -> bool {
+        false
+    }
 }
 
 /// Why a connection cannot be built.
