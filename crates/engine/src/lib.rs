@@ -19,6 +19,7 @@
 //! No clock, no randomness, no network, no database: they come in through [`port`]. So the whole
 //! of it runs in simulated time from one seed (`sim/`), with the code that runs in production.
 
+pub mod approve;
 pub mod ingest;
 pub mod mapping;
 pub mod plan;
