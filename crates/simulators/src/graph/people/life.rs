@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{NewShift, NotDone, Person, TeamPeople, away, working};
 use crate::contact_centre::chance::Chance;
-use crate::graph::state::{Assigned, Kind, RequestState, Role, Team};
+use crate::graph::state::{Assigned, Item, Kind, RequestState, Role, Team};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -164,8 +164,12 @@ impl Life {
             }
             Deed::EditsShift => {
                 let id = self.one(view.shared(Kind::Shift))?;
-                let hours = if self.chance.percent(50) { HOUR } else { -HOUR };
-                let edited = manager.edits(id, |it| it.end += hours).await;
+                let longer = self.chance.percent(50);
+                let edit = |it: &mut Item| {
+                    let short = it.end.duration_since(it.start) < HOUR * 5;
+                    it.end += if longer || short { HOUR } else { -HOUR };
+                };
+                let edited = manager.edits(id, edit).await;
                 shared(manager, edited.map(|()| id.to_owned())).await
             }
             Deed::DeletesShift => {

@@ -1,6 +1,6 @@
 //! What managers do in the schedule, and preferences.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{NotDone, Person, Plan, managed_by, member_of};
@@ -60,6 +60,18 @@ pub(super) fn side(planned: &Planned) -> Result<&Item, NotDone> {
     planned.planned().ok_or_else(|| NotDone::shifts("it is about to be deleted"))
 }
 
+/// Whether Shifts lets it be: a shift lasts from a minute to 24 hours (`shifts.md` §1.2).
+fn check(kind: Kind, item: &Item) -> Result<(), NotDone> {
+    let length = item.end.duration_since(item.start);
+    if length < SignedDuration::from_mins(1) {
+        return Err(NotDone::shifts("the end must be after the start"));
+    }
+    if kind != Kind::TimeOff && length > SignedDuration::from_hours(24) {
+        return Err(NotDone::shifts("a shift is no longer than 24 hours"));
+    }
+    Ok(())
+}
+
 /// What sharing does to it; `None` when there is nothing to share.
 fn sharing(team: &Team, kind: Kind, id: &str, before: &Planned) -> Option<Edit> {
     if before.is_staged_for_deletion {
@@ -114,6 +126,7 @@ impl Person {
             if user.is_some_and(|user| !team.has_member(user)) {
                 return Err(NotDone::shifts("the employee is no member of this team"));
             }
+            check(kind, item)?;
             let id = state.new_id(kind.prefix());
             let after = Planned {
                 user: user.map(str::to_owned),
@@ -163,6 +176,7 @@ impl Person {
             let (kind, before) = planned(team, id)?;
             let mut after = before.clone();
             change(&mut after)?;
+            check(kind, side(&after)?)?;
             Plan::of(Edit::replace(team, kind, id, Entity::Planned(after)), ())
         })
         .await

@@ -142,6 +142,19 @@ async fn employees_are_no_managers() {
 }
 
 #[tokio::test]
+async fn shift_of_no_length_or_of_more_than_a_day_is_not_even_asked_about() {
+    let receiver = Receiver::start(|_| Say::Yes).await;
+    let ward = Ward::with(&receiver);
+    let shift = ward.shift(&ward.anna, 24).await;
+    let calls = receiver.calls().len();
+    for hour in [24, 24 + 25] {
+        let refused = ward.manager.edits(&shift, |it| it.end = at(hour)).await.unwrap_err();
+        assert!(matches!(refused, NotDone::ByShifts(_)));
+    }
+    assert_eq!(receiver.calls().len(), calls);
+}
+
+#[tokio::test]
 async fn integration_is_asked_only_of_what_it_supports_and_while_it_is_active() {
     let receiver = Receiver::start(|_| Say::No(403, "never")).await;
     let ward = Ward::supporting(&receiver, "SwapRequest", "None");
