@@ -11,3 +11,4 @@ mod roster_file;
 mod roster_file_contact_centre;
 mod roster_file_employees;
 mod roster_file_time;
+mod shifts_callback;

@@ -11,7 +11,7 @@ const DAYS: [&str; 7] =
     ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
 /// Reads the rules. Days that none of them names are free; a slot that starts and ends at the
-/// same time is the whole day; none at all is never. `None` when there is no rule, when a rule is
+/// same time is the whole day; none at all is never; a rule without a pattern is for every day. `None` when there is no rule, when a rule is
 /// not weekly, when slots go over midnight, or when rules speak of different zones.
 pub fn read(body: &PreferencesBody) -> Option<Availability> {
     let mut zone = None;
@@ -22,13 +22,20 @@ pub fn read(body: &PreferencesBody) -> Option<Availability> {
         if *zone.get_or_insert_with(|| named.clone()) != named {
             return None;
         }
-        let pattern = recurrence.as_ref()?.pattern.as_ref()?;
-        if !pattern.kind.as_ref().is_none_or(|kind| kind.eq_ignore_ascii_case("weekly")) {
+        let pattern = recurrence.as_ref().and_then(|it| it.pattern.as_ref());
+        let kind = pattern.and_then(|it| it.kind.as_deref()).unwrap_or("weekly");
+        if !kind.eq_ignore_ascii_case("weekly") {
             return None;
         }
         let times = time_slots.iter().map(times).collect::<Option<Vec<_>>>()?;
-        for name in &pattern.days_of_week {
-            let index = DAYS.iter().position(|day| day.eq_ignore_ascii_case(name))?;
+        let named = |name: &str| DAYS.iter().position(|day| day.eq_ignore_ascii_case(name));
+        let indexes = match pattern {
+            Some(pattern) => {
+                pattern.days_of_week.iter().map(|it| named(it)).collect::<Option<Vec<_>>>()?
+            }
+            None => (0..DAYS.len()).collect(),
+        };
+        for index in indexes {
             let day = days[index].get_or_insert_default();
             for (from, to) in &times {
                 day.whole |= from == to;
