@@ -317,6 +317,17 @@ impl MirrorConfig for ShiftsMirrorConfig {
         }
         text
     }
+
+    fn first_future(&self) -> Option<Duration> {
+        self.checked_first_future().ok()
+    }
+
+    fn removes_others(&self) -> bool {
+        match self.existing {
+            Existing::Report => false,
+            Existing::Remove => true,
+        }
+    }
 }
 
 #[cfg(test)]
