@@ -131,9 +131,9 @@ impl Names for Known {
 }
 
 /// Takes calls to our side without a socket between.
-#[derive(Clone, Default)]
 struct Straight {
-    to: Arc<Mutex<Option<(Arc<ShiftsInbound>, Arc<Record>)>>>,
+    inbound: Arc<ShiftsInbound>,
+    record: Arc<Record>,
 }
 
 impl std::fmt::Debug for Straight {
@@ -145,12 +145,12 @@ impl std::fmt::Debug for Straight {
 impl Carrier for Straight {
     fn carry(&self, post: Post) -> Carrying<'_> {
         Box::pin(async move {
-            let (inbound, record) = self.to.lock().unwrap().clone().ok_or("nobody there")?;
             let path = post.url.split_once("/rota/").ok_or("not ours")?.1.to_owned();
             let headers: BTreeMap<_, _> =
                 post.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
             let call = InboundCall { path, headers, body: post.body.to_vec() };
-            let reply = inbound.answer(call, record).await;
+            let record = Arc::clone(&self.record) as Arc<dyn Approvals>;
+            let reply = self.inbound.answer(call, record).await;
             Ok(Got { status: reply.status, body: reply.body.into() })
         })
     }
@@ -248,6 +248,10 @@ impl Ward {
             users: [employee(&anna, "anna"), employee(&ben, "ben")].into(),
             groups: [(group.clone(), ScheduleGroupId::new("nurses").unwrap())].into(),
             reasons: [(reason.clone(), TimeOffReasonId::new("leave").unwrap())].into(),
+            user_ids: [("anna", &anna), ("ben", &ben)]
+                .map(|(id, user)| (EmployeeId::new(id).unwrap(), user.clone()))
+                .into(),
+            reason_ids: [(TimeOffReasonId::new("leave").unwrap(), reason.clone())].into(),
             ..TeamNames::default()
         };
         let current = CallbackSecret::new(&SecretString::from(SECRET)).unwrap();
@@ -261,8 +265,7 @@ impl Ward {
         });
         let (offers, asked) = (Mutex::default(), Mutex::default());
         let record = Arc::new(Record { kinds, refuses, offers, asked });
-        let straight = Straight::default();
-        *straight.to.lock().unwrap() = Some((inbound, Arc::clone(&record)));
+        let straight = Straight { inbound, record: Arc::clone(&record) };
         let caller = Caller::over(CallOptions::default(), Arc::new(straight));
         let people = People::with(&graph, Workforce::install_over(&graph, caller));
         let team = people.team(&id);

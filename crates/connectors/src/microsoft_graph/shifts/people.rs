@@ -198,6 +198,12 @@ impl Index {
         index.add_people(&mut names, &facts.members, addresses);
         index.add_groups(&mut names, &facts.groups, directory, (teams, team));
         index.add_reasons(&mut names, &facts.reasons, directory, reason_default);
+        names.user_ids = index.users.clone();
+        let spelled = index.reasons.iter();
+        names.reason_ids =
+            spelled.filter_map(|(reason, id)| Some((reason.clone()?, id.clone()))).collect();
+        names.no_group = index.no_group.clone();
+        names.no_reason = index.no_reason.clone();
         index.names = Arc::new(names);
         index
     }

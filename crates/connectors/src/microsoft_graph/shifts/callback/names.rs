@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use domain::{CalendarKey, Directory, EmployeeId, ScheduleGroupId, TimeOffReasonId};
 use engine::port::Failure;
 
-/// The vendor's ids of one team, as it spells them; they are found in any case.
+/// The vendor's ids of one team; they are found in any case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TeamNames {
     /// People, by Entra object id.
@@ -20,6 +20,10 @@ pub struct TeamNames {
     pub groups: BTreeMap<String, ScheduleGroupId>,
     /// Kinds of absence of the team's schedule.
     pub reasons: BTreeMap<String, TimeOffReasonId>,
+    /// The id of each employee, as the vendor spells it.
+    pub user_ids: BTreeMap<EmployeeId, String>,
+    /// The id of each kind of absence that is in use, as the vendor spells it.
+    pub reason_ids: BTreeMap<TimeOffReasonId, String>,
     /// The group of the schedule for what belongs to no group of the roster.
     pub no_group: Option<String>,
     /// The kind of absence of the schedule for absences without one.
@@ -60,13 +64,13 @@ impl TeamNames {
     /// The vendor's id of an employee.
     #[must_use]
     pub fn user_of(&self, employee: &EmployeeId) -> Option<&str> {
-        self.users.iter().find(|(_, it)| *it == employee).map(|(user, _)| user.as_str())
+        self.user_ids.get(employee).map(String::as_str)
     }
 
     /// The vendor's id of a kind of absence.
     #[must_use]
     pub fn id_of_reason(&self, reason: &TimeOffReasonId) -> Option<&str> {
-        self.reasons.iter().find(|(_, it)| *it == reason).map(|(id, _)| id.as_str())
+        self.reason_ids.get(reason).map(String::as_str)
     }
 }
 

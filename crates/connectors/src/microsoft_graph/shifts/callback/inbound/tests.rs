@@ -97,8 +97,10 @@ struct PlayedNames;
 
 fn names(users: &[(&str, &str)]) -> Arc<TeamNames> {
     let user = |(user, id): &(&str, &str)| ((*user).to_owned(), EmployeeId::new(id).unwrap());
-    let reasons = [("TOR_1".to_owned(), TimeOffReasonId::new("leave").unwrap())].into();
-    Arc::new(TeamNames { users: users.iter().map(user).collect(), reasons, ..Default::default() })
+    let reason_ids = [(TimeOffReasonId::new("leave").unwrap(), "TOR_1".to_owned())].into();
+    let users: BTreeMap<_, _> = users.iter().map(user).collect();
+    let user_ids = users.iter().map(|(user, id)| (id.clone(), user.clone())).collect();
+    Arc::new(TeamNames { users, user_ids, reason_ids, ..Default::default() })
 }
 
 #[async_trait]

@@ -10,9 +10,10 @@ use super::windows_zones;
 const DAYS: [&str; 7] =
     ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
-/// Reads the rules. Days that none of them names are free; a slot that starts and ends at the
-/// same time is the whole day; none at all is never; a rule without a pattern is for every day. `None` when there is no rule, when a rule is
-/// not weekly, when slots go over midnight, or when rules speak of different zones.
+/// Reads the rules. Days that none of them names are free; a rule without a pattern names every
+/// day. A slot that starts and ends at the same time is the whole day; none at all is never.
+/// `None` when there is no rule, when a rule is not weekly, when slots go over midnight, or when
+/// rules speak of different zones.
 pub fn read(body: &PreferencesBody) -> Option<Availability> {
     let mut zone = None;
     let mut days: [Option<Day>; 7] = Default::default();

@@ -15,7 +15,7 @@ fn names() -> TeamNames {
         groups: [("TAG_1".to_owned(), ScheduleGroupId::new("ward").unwrap())].into(),
         reasons: [("TOR_1".to_owned(), TimeOffReasonId::new("leave").unwrap())].into(),
         no_group: Some("TAG_0".to_owned()),
-        no_reason: None,
+        ..TeamNames::default()
     }
 }
 
