@@ -4,7 +4,9 @@ use domain::{
     CalendarKey, Employee, EmployeeId, Entity, EntityId, EntityKey, EntityKind, MirrorName,
     RosterName, Shift, ShiftId, SyncWindow, UtcInterval,
 };
-use engine::port::{ChangeSeq, IngestCommit, LedgerRow, SourceRef, SourceState, Upsert};
+use engine::port::{
+    ApprovalCommit, ChangeSeq, IngestCommit, LedgerRow, SourceRef, SourceState, Upsert,
+};
 use jiff::{SignedDuration, Timestamp};
 
 /// An instant, from its text.
@@ -119,6 +121,24 @@ pub fn ingest(expected: ChangeSeq, entities: impl IntoIterator<Item = Entity>) -
         at: midnight(),
         expected,
         drop_hints: false,
+    }
+}
+
+/// Decisions at [`midnight`] that rest on `expected` and make these entities; nothing is dropped.
+#[must_use]
+pub fn approvals(
+    expected: ChangeSeq,
+    entities: impl IntoIterator<Item = Entity>,
+) -> ApprovalCommit {
+    ApprovalCommit {
+        expected,
+        at: midnight(),
+        upserts: entities.into_iter().map(upsert).collect(),
+        tombstones: Vec::new(),
+        ledger: Vec::new(),
+        requests: Vec::new(),
+        grants: Vec::new(),
+        grants_kept_from: Timestamp::UNIX_EPOCH,
     }
 }
 

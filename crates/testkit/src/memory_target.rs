@@ -1,9 +1,10 @@
-//! A strict calendar server, kept in memory.
+//! A strict calendar server, or a schedule product, kept in memory.
 //!
 //! It does what it is asked at once and without mercy: preconditions are checked, tokens expire,
 //! identities are unique. What differs between servers are [`Habits`]. Faults are not its
 //! business: whoever wants some wraps it. People use the same calendars; their side is in
-//! [`MemoryTarget::put_foreign`] and its neighbours.
+//! [`MemoryTarget::put_foreign`] and its neighbours. What a schedule product does differently is
+//! in [`schedule`].
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,13 +17,14 @@ use domain::{
 };
 use engine::port::{
     Capabilities, Content, ContentForm, DeltaToken, ETag, Failure, FailureClass, Finding,
-    FindingLevel, Item, ListEntry, Listing, Opened, Placement, Probe, QuotaDeclaration, RemoteId,
-    RemoteItem, Revision, Sighting, Target, Written,
+    FindingLevel, Item, ItemIdentity, ListEntry, Listing, Opened, Placement, Probe,
+    QuotaDeclaration, RemoteId, RemoteItem, Revision, Sighting, Target, Written,
 };
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 mod calendar;
+pub mod schedule;
 
 use calendar::Calendar;
 
@@ -50,6 +52,9 @@ pub struct Habits {
     pub look_size_max: usize,
     /// The budgets that it declares; keeping them is the caller's business.
     pub quotas: Vec<QuotaDeclaration>,
+    /// Whether it is a schedule product: it takes items of a schedule, chooses ids itself, shows
+    /// no origin tags, and keeps drafts until they are published.
+    pub schedule: bool,
 }
 
 impl Default for Habits {
@@ -66,6 +71,22 @@ impl Default for Habits {
             ready_made: false,
             look_size_max: 100,
             quotas: Vec::new(),
+            schedule: false,
+        }
+    }
+}
+
+impl Habits {
+    /// Those of a schedule product.
+    #[must_use]
+    pub fn of_a_schedule() -> Self {
+        Self {
+            chosen_ids: false,
+            items_in_listing: true,
+            deltas: false,
+            unique_identity: false,
+            schedule: true,
+            ..Self::default()
         }
     }
 }
@@ -77,7 +98,8 @@ pub struct KeptItem {
     pub etag: ETag,
     /// What it shows; `None` for what is no event in our terms.
     pub content: Option<Content>,
-    /// The tag that it carries.
+    /// The tag that it carries. A schedule product shows it to nobody: it is kept for those who
+    /// look into its memory.
     pub origin: Option<OriginTag>,
     /// Which revision it says that it shows.
     pub revision: Option<Revision>,
@@ -107,15 +129,19 @@ impl MemoryTarget {
     /// An empty server with these habits.
     #[must_use]
     pub fn new(habits: Habits) -> Self {
-        let capabilities = Capabilities {
-            kinds: vec![EntityKind::Shift, EntityKind::TimeOff],
-            content: ContentForm::CalendarEvent,
-            identity: engine::port::ItemIdentity::OriginTag,
-            publishes: false,
-            deltas: habits.deltas,
-            personal: true,
-            look_size_max: habits.look_size_max,
-            quotas: habits.quotas.clone(),
+        let capabilities = if habits.schedule {
+            schedule::capabilities(&habits)
+        } else {
+            Capabilities {
+                kinds: vec![EntityKind::Shift, EntityKind::TimeOff],
+                content: ContentForm::CalendarEvent,
+                identity: ItemIdentity::OriginTag,
+                publishes: false,
+                deltas: habits.deltas,
+                personal: true,
+                look_size_max: habits.look_size_max,
+                quotas: habits.quotas.clone(),
+            }
         };
         let (requests, calendars_made) = (AtomicU64::new(0), AtomicU64::new(0));
         Self { habits, capabilities, requests, calendars_made, calendars: Mutex::default() }
@@ -220,10 +246,10 @@ impl MemoryTarget {
     /// What is kept of an item that is given.
     fn kept(&self, item: &Item, etag: ETag) -> KeptItem {
         let mut content = item.content.clone();
-        if let Content::Event(event) = &mut content
-            && self.habits.rewrites
-        {
-            event.categories.clear();
+        match &mut content {
+            Content::Event(event) if self.habits.rewrites => event.categories.clear(),
+            Content::Schedule(item) if self.habits.rewrites => schedule::rewrite(item),
+            Content::Event(_) | Content::Schedule(_) => {}
         }
         KeptItem {
             etag,
@@ -255,13 +281,13 @@ fn failure(operation: &str, calendar: &CalendarKey, class: FailureClass) -> Fail
     Failure { class, operation, status, detail: "the server said so".into() }
 }
 
-fn seen(id: &RemoteId, kept: &KeptItem) -> RemoteItem {
+fn seen(id: &RemoteId, kept: &KeptItem, habits: &Habits) -> RemoteItem {
     RemoteItem {
         remote_id: id.clone(),
         etag: Some(kept.etag.clone()),
-        origin: kept.origin.clone(),
+        origin: kept.origin.clone().filter(|_| !habits.schedule),
         fingerprint: kept.fingerprint(),
-        natural_key: None,
+        natural_key: kept.content.as_ref().and_then(Content::natural_key),
         ends_at: kept.content.as_ref().and_then(ends_at),
     }
 }
@@ -290,6 +316,9 @@ impl Target for MemoryTarget {
     fn meet(&self, _: std::sync::Arc<domain::Directory>) {}
 
     fn place(&self, entity: &Entity, employee: Option<&Employee>) -> Placement {
+        if self.habits.schedule {
+            return schedule::place(entity, employee);
+        }
         if entity.employee().is_none() {
             return Placement::NotShown;
         }
@@ -343,7 +372,7 @@ impl Target for MemoryTarget {
                 Some(ListEntry {
                     remote_id: id.clone(),
                     etag: Some(kept.etag.clone()),
-                    item: self.habits.items_in_listing.then(|| seen(id, kept)),
+                    item: self.habits.items_in_listing.then(|| seen(id, kept, &self.habits)),
                 })
             });
             let entries: Vec<ListEntry> = entries.collect();
@@ -361,12 +390,17 @@ impl Target for MemoryTarget {
     ) -> Result<Vec<Sighting>, Failure> {
         self.request("look into", calendar, |it| {
             let sight = |probe: &Probe| {
+                if self.habits.schedule && probe.remote_id.is_none() {
+                    return it.alike(probe, |id, kept| seen(id, kept, &self.habits));
+                }
                 let found = match (&probe.remote_id, &probe.key) {
                     (Some(id), _) => it.items.get_key_value(id),
                     (None, Some(key)) => it.by_origin(key, probe.generation),
                     (None, None) => None,
                 };
-                found.map_or(Sighting::Absent, |(id, kept)| Sighting::Present(seen(id, kept)))
+                found.map_or(Sighting::Absent, |(id, kept)| {
+                    Sighting::Present(seen(id, kept, &self.habits))
+                })
             };
             Ok(probes.iter().map(sight).collect())
         })
@@ -416,8 +450,15 @@ impl Target for MemoryTarget {
         })
     }
 
-    async fn publish(&self, _: &CalendarKey, _: &domain::UtcInterval) -> Result<(), Failure> {
-        Ok(())
+    async fn publish(
+        &self,
+        calendar: &CalendarKey,
+        interval: &domain::UtcInterval,
+    ) -> Result<(), Failure> {
+        self.request("publish", calendar, |it| {
+            it.publish(interval);
+            Ok(())
+        })
     }
 
     fn requests_sent(&self) -> u64 {

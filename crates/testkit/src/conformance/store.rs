@@ -4,9 +4,12 @@
 //! in-memory store gives the same one twice. Cases know nothing of SQL. Not asked here: what only
 //! a database can promise, such as surviving `kill -9`.
 
+mod approvals;
+mod facts;
 mod feeds;
 mod leases;
 mod ledger;
+mod requests;
 mod roster;
 mod subjects;
 
@@ -36,7 +39,17 @@ pub struct Case {
 /// Every promise.
 #[must_use]
 pub fn cases() -> Vec<Case> {
-    [roster::CASES, subjects::CASES, ledger::CASES, leases::CASES, feeds::CASES].concat()
+    [
+        roster::CASES,
+        subjects::CASES,
+        ledger::CASES,
+        leases::CASES,
+        feeds::CASES,
+        facts::CASES,
+        approvals::CASES,
+        requests::CASES,
+    ]
+    .concat()
 }
 
 /// Holds an implementation to every promise; `make` gives a fresh, empty store each time.

@@ -6,6 +6,7 @@ use domain::EntityKey;
 use engine::port::{DeltaToken, ETag, FailureClass, RemoteId};
 
 use super::KeptItem;
+use super::schedule::Told;
 
 /// More changes than one calendar sees in any test.
 const CHANGES_PER_CALENDAR: u64 = 1_000_000;
@@ -19,6 +20,10 @@ pub(super) struct Calendar {
     changes: BTreeMap<RemoteId, u64>,
     /// Tokens below this are not accepted any more.
     oldest_token: u64,
+    /// What everybody sees, where that is not the same as what was written.
+    pub shared: BTreeMap<RemoteId, KeptItem>,
+    /// What was told to people.
+    pub told: Told,
 }
 
 impl Calendar {
@@ -26,7 +31,8 @@ impl Calendar {
     pub fn born(number: u64) -> Self {
         let revision = number * CHANGES_PER_CALENDAR;
         let (items, changes) = (BTreeMap::new(), BTreeMap::new());
-        Self { items, revision, changes, oldest_token: revision }
+        let (shared, told) = (BTreeMap::new(), Told::default());
+        Self { items, revision, changes, oldest_token: revision, shared, told }
     }
 
     pub fn put(&mut self, id: RemoteId, make: impl FnOnce(ETag) -> KeptItem) -> &KeptItem {

@@ -1,7 +1,9 @@
 //! Promises about the ledger: rows, fencing, calendars, the cursor, counts and the audit.
 #![expect(clippy::unwrap_used, reason = "a test suite")]
 
-use domain::{CalendarKey, EntityKey, EntityKind, Fingerprint, Fingerprinter, MirrorName};
+use domain::{
+    CalendarKey, EntityKey, EntityKind, Fingerprint, Fingerprinter, MirrorName, UtcInterval,
+};
 use engine::port::{
     AuditEntry, AuditVerb, CalendarState, ChangeSeq, Cursor, DeltaToken, ETag, Epoch, Fenced,
     Intent, IntentState, LeaseDomain, LeaseGrant, LedgerCommit, LedgerRow, LedgerWrite,
@@ -9,7 +11,9 @@ use engine::port::{
 };
 
 use super::{Handles, promises};
-use crate::builders::{calendar, employee_id, hour, key, ledger_row, midnight, mirror, shift_key};
+use crate::builders::{
+    calendar, employee_id, hour, hours, key, ledger_row, midnight, mirror, shift_key,
+};
 
 promises![
     a_row_reads_back_as_it_was_written,
@@ -50,7 +54,7 @@ pub(super) fn fence(calendar: &CalendarKey, epoch: i64) -> Fenced {
     Fenced { calendar: calendar.clone(), epoch: Epoch(epoch) }
 }
 
-fn print(text: &str) -> Fingerprint {
+pub(super) fn print(text: &str) -> Fingerprint {
     let mut print = Fingerprinter::new("test");
     print.text(text);
     print.finish()
@@ -72,11 +76,11 @@ pub(super) fn intent(state: IntentState) -> Intent {
 }
 
 /// A commit of these writes to one calendar, under its first epoch.
-fn commit_to(calendar: &CalendarKey, writes: Vec<LedgerWrite>) -> LedgerCommit {
+pub(super) fn commit_to(calendar: &CalendarKey, writes: Vec<LedgerWrite>) -> LedgerCommit {
     LedgerCommit { fences: vec![fence(calendar, 1)], writes, ..LedgerCommit::default() }
 }
 
-async fn commit(store: &dyn Store, commit: LedgerCommit) -> Vec<CalendarKey> {
+pub(super) async fn commit(store: &dyn Store, commit: LedgerCommit) -> Vec<CalendarKey> {
     let receipt = store.commit_ledger(&mirror(), commit).await.unwrap();
     receipt.fenced.into_iter().collect()
 }
@@ -327,7 +331,7 @@ async fn calendars_are_ordered_and_replaced(Handles { one, two }: Handles) {
         calendar: calendar.clone(),
         read_at: token.map(|_| hour(2)),
         token: token.map(|text| DeltaToken(text.into())),
-        unpublished: None,
+        unpublished: token.map(|_| hours(3, 5)),
     };
     let put = |states: Vec<CalendarState>| LedgerCommit {
         fences: names.iter().map(|it| fence(it, 1)).collect(),
@@ -339,6 +343,16 @@ async fn calendars_are_ordered_and_replaced(Handles { one, two }: Handles) {
     commit(&*one, put(vec![state(&names[2], Some("t'1"))])).await;
     let expected = [state(&names[1], None), state(&names[2], Some("t'1")), state(&names[0], None)];
     assert_eq!(two.calendar_states(&mirror()).await.unwrap(), expected);
+    // What is published is forgotten.
+    commit(&*one, put(vec![state(&names[2], None)])).await;
+    assert_eq!(two.calendar_states(&mirror()).await.unwrap()[1], state(&names[2], None));
+    // No interval becomes shorter, however fine its ends.
+    let nanosecond = jiff::SignedDuration::from_nanos(1);
+    let brief = UtcInterval::new(hour(1) + nanosecond, hour(1) + nanosecond * 2).unwrap();
+    let fine = CalendarState { unpublished: Some(brief), ..state(&names[0], None) };
+    commit(&*one, put(vec![fine])).await;
+    let read = two.calendar_states(&mirror()).await.unwrap().pop().unwrap();
+    assert!(read.unpublished.unwrap().contains(&brief), "{read:?}");
 }
 
 async fn counts_follow_the_rows(Handles { one, two }: Handles) {
