@@ -86,7 +86,12 @@ fn plan(projector: &Projector<'_>, subjects: &[Subject]) -> usize {
     let interval = UtcInterval::new(jiff::Timestamp::MIN, jiff::Timestamp::MAX);
     let interval = interval.unwrap_or_else(|error| unreachable!("{error}"));
     let window = SyncWindow { interval };
-    let circumstances = Circumstances { window: &window, now: sample::epoch(), purge: false };
+    let circumstances = Circumstances {
+        window: &window,
+        now: sample::epoch(),
+        clock: sample::epoch(),
+        purge: false,
+    };
     let mut steps = 0;
     for subject in subjects {
         let projected = subject.entry.as_ref().and_then(|entry| projector.project(entry));

@@ -267,5 +267,7 @@ pub fn mirror_of(roster: &RosterName, privacy: domain::policy::PrivacyTier) -> M
         guard: DeletionGuard::default(),
         past: hours(crate::oracle::PAST_HOURS),
         future: hours(crate::oracle::FUTURE_HOURS),
+        first_future: None,
+        others: engine::run::cycle::Others::default(),
     }
 }

@@ -121,6 +121,7 @@ fn habits(chance: &SeededEntropy, chosen_ids: bool) -> Habits {
         ready_made: chance.chance(20),
         look_size_max: if chance.chance(20) { 2 } else { 100 },
         quotas: quotas(chance),
+        schedule: false,
     }
 }
 

@@ -36,6 +36,8 @@ pub struct CycleReport {
     pub calendars: u64,
     /// Calendars that another process was draining, so that they were left to it.
     pub busy: u64,
+    /// Times that what was written to a calendar was published.
+    pub published: u64,
     /// Items seen that are not ours (only when mirrors were read back).
     pub foreign: u64,
     /// Whether everything that was to be done was tried.
@@ -94,10 +96,16 @@ pub struct CalendarReport {
     pub foreign: u64,
     /// Items of ours that the ledger did not know.
     pub unknown_ours: u64,
+    /// Times that it was published.
+    pub published: u64,
     /// Entities to be planned again once all calendars are done.
     pub again: Vec<EntityKey>,
     /// Items of ours that nobody knows: removed once the guard has seen how many there are.
     pub orphans: Vec<(EntityKey, RemoteItem)>,
+    /// Items of others that are to go, once the guard has seen how many there are.
+    pub others: Vec<RemoteItem>,
+    /// Whether it is to be published once it is drained again in this cycle.
+    pub publish_later: bool,
     /// Whether the queue was emptied.
     pub complete: bool,
     /// Whether somebody else took the calendar over.
@@ -125,8 +133,11 @@ impl CalendarReport {
             quarantined: 0,
             foreign: 0,
             unknown_ours: 0,
+            published: 0,
             again: Vec::new(),
             orphans: Vec::new(),
+            others: Vec::new(),
+            publish_later: false,
             complete: false,
             taken_over: false,
             stopped: None,
@@ -171,6 +182,7 @@ impl CycleReport {
         self.held += calendar.held;
         self.quarantined += calendar.quarantined;
         self.foreign += calendar.foreign;
+        self.published += calendar.published;
         self.calendars += 1;
         self.complete &= calendar.complete;
         if calendar.taken_over {

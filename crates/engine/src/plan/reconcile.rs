@@ -147,6 +147,8 @@ pub struct Circumstances<'a> {
     pub window: &'a SyncWindow,
     /// What waits for an instant up to this one is due: now, or later when the operator insists.
     pub now: Timestamp,
+    /// The instant itself: nobody can insist on what a vendor has not had its time for.
+    pub clock: Timestamp,
     /// Whether everything of ours is to go.
     pub purge: bool,
 }
@@ -161,7 +163,7 @@ pub fn plan_subject(
     circumstances: Circumstances<'_>,
     seen: &dyn Fn(&CalendarKey) -> Seen,
 ) -> Vec<Step> {
-    let Circumstances { window, now, purge } = circumstances;
+    let Circumstances { window, now, clock, purge } = circumstances;
     let now = if purge { Timestamp::MAX } else { now };
     let wish = if purge {
         Wish::Now(Desired::Hidden(Hidden::Purged))
@@ -192,6 +194,10 @@ pub fn plan_subject(
             Some(showing) => Desired::Shown(showing.clone()),
             None => Desired::Hidden(hidden.clone()),
         };
+        if let Some(until) = vendors_turn(row, clock) {
+            steps.push(wait_for_vendor(row, here, until));
+            continue;
+        }
         let seen = seen(&row.calendar);
         let moved = here.is_none() && showing.is_some() && !only_if_there;
         let mut planned = step(subject, Some(row), &row.calendar, desired, seen, now, moved);
@@ -205,7 +211,9 @@ pub fn plan_subject(
         let desired = Desired::Shown(showing.clone());
         let waits = subject.ledger.iter().any(|row| blocks(row, showing));
         let mut made = step(subject, None, &showing.calendar, desired, seen, now, false);
-        if let Some(step) = made.as_mut().filter(|_| waits) {
+        // What stands here already need not wait: it is there twice either way.
+        let creates = |step: &&mut Step| matches!(step.action, Action::Create(_));
+        if let Some(step) = made.as_mut().filter(creates).filter(|_| waits) {
             step.action = Action::Hold(Hold::MovesFirst);
         }
         steps.extend(made);
@@ -237,6 +245,25 @@ pub fn plan_orphan(
 fn blocks(row: &LedgerRow, showing: &Showing) -> bool {
     let live = row.remote.is_some() || row.intent.is_some();
     live && row.calendar != showing.calendar && row.employee == showing.employee
+}
+
+/// Until when a vendor may carry out what it was granted: before that, looking tells nothing, and
+/// writing would do it twice.
+#[must_use]
+pub fn vendors_turn(row: &LedgerRow, clock: Timestamp) -> Option<Timestamp> {
+    let intent = row.intent.as_ref().filter(|intent| intent.state == IntentState::Sent)?;
+    intent.not_before.filter(|not_before| *not_before > clock)
+}
+
+fn wait_for_vendor(row: &LedgerRow, here: Option<&Showing>, until: Timestamp) -> Step {
+    Step {
+        key: row.key.clone(),
+        calendar: row.calendar.clone(),
+        action: Action::Hold(Hold::NotBefore(until)),
+        showing: here.cloned(),
+        generation: row.generation,
+        destination: None,
+    }
 }
 
 fn step(

@@ -237,6 +237,15 @@ impl Content {
         }
     }
 
+    /// When it is, where it lies in time and is an item of a schedule.
+    #[must_use]
+    pub fn interval(&self) -> Option<UtcInterval> {
+        match self {
+            Self::Event(_) => None,
+            Self::Schedule(item) => item.interval(),
+        }
+    }
+
     /// What tells it from others where nothing marks it; `None` for events of a calendar.
     #[must_use]
     pub fn natural_key(&self) -> Option<Fingerprint> {

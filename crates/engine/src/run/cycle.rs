@@ -4,32 +4,31 @@
 //! the window, as far as the ledger knows; with [`CycleOptions::read_back`], as far as the mirror
 //! itself says. A cycle that is cut anywhere can be run again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use domain::limits::{CYCLE_WAIT_MAX, ROUNDS_PER_CYCLE_MAX};
+use domain::limits::CYCLE_WAIT_MAX;
 use domain::policy::DeletionGuard;
-use domain::{
-    CalendarKey, EntityKey, Fingerprint, Fingerprinter, MirrorName, RosterName, SyncWindow,
-};
+use domain::{CalendarKey, Fingerprint, Fingerprinter, MirrorName, RosterName, SyncWindow};
 use futures_util::lock::Mutex as AsyncMutex;
 use jiff::Timestamp;
 
-use super::drain::Task;
-use super::drains::{Rest, drain_calendars, tasks};
 use super::gate::{Gate, Shut};
 use super::group_commit::GroupCommit;
 use super::lease::Ownership;
 use super::observe::{ReadFailure, Reader};
 use super::project::Projector;
+use super::rounds::{drain_all, later_rounds, remove_unknown};
 use super::survey::{Survey, Surveyor};
 use super::watch::{Event, Watcher};
 use crate::mapping::MappingProfile;
 use crate::plan::guard::{DeletionCount, GuardRefusal, judge};
-use crate::plan::state::Seen;
-use crate::port::{ChangeSeq, Clock, Cursor, LedgerCommit, Scope, Store, StoreError, Target};
+use crate::port::{
+    CalendarState, ChangeSeq, Clock, Cursor, ItemIdentity, LedgerCommit, Scope, Store, StoreError,
+    Target,
+};
 use crate::report::CycleReport;
 
 /// Requests under way at once where the vendor names no limit.
@@ -52,6 +51,22 @@ pub struct MirrorSpec {
     pub past: Duration,
     /// How far ahead it looks.
     pub future: Duration,
+    /// How far ahead its first cycle looks, where that is less: what is near matters first.
+    pub first_future: Option<Duration>,
+    /// What becomes of items that are not ours, where nothing but the ledger marks ours.
+    pub others: Others,
+}
+
+/// What becomes of items that are not ours, in a target whose items carry no origin tag.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Others {
+    /// They stay, and are counted.
+    #[default]
+    Report,
+    /// They are removed when a calendar is read back, as far as the guard lets that pass. What
+    /// was over before the window, and what does not lie in time, stays all the same.
+    Remove,
 }
 
 impl MirrorSpec {
@@ -132,6 +147,10 @@ pub(super) struct Cycling<'a> {
     pub(super) purge: bool,
     pub(super) writes: bool,
     pub(super) width: usize,
+    /// What tells our items from others.
+    pub(super) identity: ItemIdentity,
+    /// Whether what is written must be published.
+    pub(super) publishes: bool,
     deletions_left: AtomicI64,
     deletions_refused: AtomicU64,
     orphans_judged: AtomicBool,
@@ -157,7 +176,8 @@ impl Cycling<'_> {
         self.purge || self.orphans_judged.load(Ordering::Relaxed)
     }
 
-    fn judge_orphans(&self, found: u64) {
+    /// Lets `found` items go that nobody knows: the guard has seen how many there are.
+    pub(super) fn judge_unknown(&self, found: u64) {
         let found = i64::try_from(found).unwrap_or(i64::MAX);
         self.deletions_left.fetch_add(found, Ordering::Relaxed);
         self.orphans_judged.store(true, Ordering::Relaxed);
@@ -187,6 +207,11 @@ impl Cycling<'_> {
     }
 }
 
+/// Whether something was written to a calendar that is not published yet.
+pub(super) fn waits_to_be_published(state: &CalendarState) -> bool {
+    state.unpublished.is_some()
+}
+
 /// Where a cycle starts from.
 struct Start {
     window: SyncWindow,
@@ -194,6 +219,8 @@ struct Start {
     profile: Fingerprint,
     seq: ChangeSeq,
     scope: Scope,
+    /// Whether the window reaches further than the first one did, for the first time.
+    widens: bool,
 }
 
 impl Start {
@@ -224,7 +251,7 @@ pub async fn run_cycle(
     let mut report =
         CycleReport { complete: true, started_at, ended_at: started_at, ..Default::default() };
     let start = start(spec, store, started_at, options).await?;
-    if is_quiet(spec, store, &start).await? {
+    if is_quiet(spec, store, target, &start).await? {
         return settle_quiet(spec, store, clock, &start, report).await;
     }
     let projector = Projector::load(store, target, &spec.profile, &spec.name, &spec.roster).await?;
@@ -241,24 +268,34 @@ pub async fn run_cycle(
     let commits = GroupCommit::new(store, &spec.name);
     let left = deletions_allowed(spec, count, allowance);
     let cycling = cycling(spec, equipment, options, &start, &projector, &commits, left);
-    let rest = drain_all(&cycling, equipment, survey, options, &mut report).await?;
-    let again = remove_orphans(&cycling, equipment, rest, count, allowance, &mut report).await?;
-    later_rounds(&cycling, equipment, again, &mut report).await?;
+    let read_back = options.read_back;
+    let creating = read_back || (start.widens && cycling.identity == ItemIdentity::NaturalKey);
+    let rest = drain_all(&cycling, equipment, survey, (read_back, creating), &mut report).await?;
+    let rest = remove_unknown(&cycling, equipment, rest, count, allowance, &mut report).await?;
+    later_rounds(&cycling, equipment, rest, &mut report).await?;
     finish(&cycling, &start, count, options, &mut report).await?;
     report.requests = target.requests_sent() - sent_before;
     Ok(report)
 }
 
 /// Whether nothing at all is to be looked at: the common case, and it should cost next to nothing.
-async fn is_quiet(spec: &MirrorSpec, store: &dyn Store, start: &Start) -> Result<bool, CycleError> {
+async fn is_quiet(
+    spec: &MirrorSpec,
+    store: &dyn Store,
+    target: &dyn Target,
+    start: &Start,
+) -> Result<bool, CycleError> {
     let kinds = &domain::EntityKind::ALL;
-    match &start.scope {
+    let changed = match &start.scope {
         scope @ Scope::Changed { .. } => {
-            let any = store.subjects(&spec.name, &spec.roster, kinds, scope, None, 1).await?;
-            Ok(any.is_empty())
+            store.subjects(&spec.name, &spec.roster, kinds, scope, None, 1).await?
         }
-        Scope::All { .. } | Scope::Keys(_) => Ok(false),
+        Scope::All { .. } | Scope::Keys(_) => return Ok(false),
+    };
+    if !changed.is_empty() || !target.capabilities().publishes {
+        return Ok(changed.is_empty());
     }
+    Ok(!store.calendar_states(&spec.name).await?.iter().any(waits_to_be_published))
 }
 
 async fn settle_quiet(
@@ -303,6 +340,8 @@ fn cycling<'a>(
         purge: options.purge,
         writes: options.writes,
         width: width(target),
+        identity: target.capabilities().identity,
+        publishes: target.capabilities().publishes,
         deletions_left: AtomicI64::new(deletions_left),
         deletions_refused: AtomicU64::new(0),
         orphans_judged: AtomicBool::new(false),
@@ -323,7 +362,7 @@ pub async fn survey_only(
     overlay: &super::survey::Overlay,
 ) -> Result<(Survey, Option<GuardRefusal>), CycleError> {
     let window = SyncWindow::around(now, spec.past, spec.future);
-    let surveyor = surveyor(spec, store, &window, now, false);
+    let surveyor = surveyor(spec, store, &window, now, CycleOptions::default());
     let survey = surveyor.survey_with(projector, &Scope::All { window }, overlay).await?;
     let count = count_deletions(spec, store, &window, &survey).await?;
     let refusal = judge(format!("mirror {}", spec.name), count, &spec.guard, None).err();
@@ -363,10 +402,11 @@ fn surveyor<'a>(
     spec: &'a MirrorSpec,
     store: &'a dyn Store,
     window: &'a SyncWindow,
-    now: Timestamp,
-    purge: bool,
+    clock: Timestamp,
+    options: CycleOptions,
 ) -> Surveyor<'a> {
-    Surveyor { store, mirror: &spec.name, roster: &spec.roster, window, now, purge }
+    let (mirror, roster, due_by) = (&spec.name, &spec.roster, due_by(options, clock));
+    Surveyor { store, mirror, roster, window, now: due_by, clock, purge: options.purge }
 }
 
 async fn start(
@@ -375,8 +415,8 @@ async fn start(
     now: Timestamp,
     options: CycleOptions,
 ) -> Result<Start, CycleError> {
-    let window = SyncWindow::around(now, spec.past, spec.future);
     let cursor = store.cursor(&spec.name).await?;
+    let (window, widens) = window_of(spec, &cursor, now);
     let seq = store.roster_counts(&spec.roster).await?.seq;
     let profile = spec.fingerprint();
     let scope = match cursor.window_end {
@@ -390,7 +430,22 @@ async fn start(
         }
         Some(_) | None => Scope::All { window },
     };
-    Ok(Start { window, cursor, profile, seq, scope })
+    Ok(Start { window, cursor, profile, seq, scope, widens })
+}
+
+/// The window of this cycle: the first one of a mirror may be shorter. And whether this is the
+/// cycle that makes it longer.
+fn window_of(spec: &MirrorSpec, cursor: &Cursor, now: Timestamp) -> (SyncWindow, bool) {
+    let first = spec.first_future.filter(|first| *first < spec.future);
+    let whole = SyncWindow::around(now, spec.past, spec.future);
+    match (first, cursor.window_end) {
+        (Some(first), None) => (SyncWindow::around(now, spec.past, first), false),
+        (Some(first), Some(reached)) => {
+            let short = SyncWindow::around(now, spec.past, first);
+            (whole, reached <= short.interval.end() && reached < whole.interval.end())
+        }
+        (None, _) => (whole, false),
+    }
 }
 
 async fn survey(
@@ -401,7 +456,7 @@ async fn survey(
     now: Timestamp,
     options: CycleOptions,
 ) -> Result<Survey, CycleError> {
-    let surveyor = surveyor(spec, store, &start.window, due_by(options, now), options.purge);
+    let surveyor = surveyor(spec, store, &start.window, now, options);
     let survey = surveyor.survey(projector, &start.scope).await?;
     match start.scope {
         // Names stand in items of entities that did not change themselves.
@@ -410,89 +465,6 @@ async fn survey(
         }
         Scope::Changed { .. } | Scope::All { .. } | Scope::Keys(_) => Ok(survey),
     }
-}
-
-/// Drains every calendar that something is to be done about, and, when reading back, every
-/// calendar.
-async fn drain_all(
-    cycling: &Cycling<'_>,
-    equipment: Equipment<'_>,
-    survey: Survey,
-    options: CycleOptions,
-    report: &mut CycleReport,
-) -> Result<Rest, CycleError> {
-    let states = cycling.store.calendar_states(&cycling.spec.name).await?;
-    let opened: BTreeSet<CalendarKey> =
-        states.into_iter().filter(|it| it.read_at.is_some()).map(|it| it.calendar).collect();
-    let mut work = tasks(survey.plan.by_calendar());
-    if options.read_back {
-        for calendar in survey.calendars.iter().chain(&opened) {
-            work.entry(calendar.clone()).or_default();
-        }
-    }
-    let observe = |calendar: &CalendarKey| options.read_back || !opened.contains(calendar);
-    drain_calendars(cycling, equipment, work, &observe, report).await
-}
-
-/// Removes the items of ours that nobody knows, once it is known how many there are: all of them
-/// or, when the guard finds them too many, none. Returns the entities to be planned again.
-async fn remove_orphans(
-    cycling: &Cycling<'_>,
-    equipment: Equipment<'_>,
-    Rest { mut again, orphans }: Rest,
-    count: DeletionCount,
-    allowance: Option<u64>,
-    report: &mut CycleReport,
-) -> Result<Vec<EntityKey>, CycleError> {
-    let found = orphans.len() as u64;
-    if found == 0 {
-        return Ok(again);
-    }
-    if !cycling.writes {
-        report.held += found;
-        return Ok(again);
-    }
-    let count = DeletionCount {
-        present: count.present + report.created + report.adopted + found,
-        deletions: count.deletions + found,
-    };
-    let subject = format!("mirror {}", cycling.spec.name);
-    if let Err(refusal) = judge(subject, count, &cycling.spec.guard, allowance) {
-        report.refused = Some(refusal);
-        report.complete = false;
-        return Ok(again);
-    }
-    cycling.judge_orphans(found);
-    let mut work: BTreeMap<CalendarKey, Task> = BTreeMap::new();
-    for (calendar, key, item) in orphans {
-        let task = work.entry(calendar).or_default();
-        task.keys.push(key.clone());
-        task.seen.insert(key, Seen::Present(item));
-    }
-    again.extend(drain_calendars(cycling, equipment, work, &|_| false, report).await?.again);
-    Ok(again)
-}
-
-async fn later_rounds(
-    cycling: &Cycling<'_>,
-    equipment: Equipment<'_>,
-    mut again: Vec<EntityKey>,
-    report: &mut CycleReport,
-) -> Result<(), CycleError> {
-    for _ in 1..ROUNDS_PER_CYCLE_MAX {
-        if again.is_empty() {
-            return Ok(());
-        }
-        let now = cycling.due_by.max(cycling.clock.now());
-        let surveyor = surveyor(cycling.spec, cycling.store, &cycling.window, now, cycling.purge);
-        again.sort();
-        again.dedup();
-        let survey = surveyor.survey(cycling.projector, &Scope::Keys(again)).await?;
-        let work = tasks(survey.plan.by_calendar());
-        again = drain_calendars(cycling, equipment, work, &|_| false, report).await?.again;
-    }
-    report.complete &= again.is_empty();
-    Ok(())
 }
 
 async fn finish(

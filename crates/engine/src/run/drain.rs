@@ -15,22 +15,21 @@ use super::cycle::{CycleError, Cycling};
 use super::gate::Shut;
 use super::observe::ReadFailure;
 use super::watch::Event;
-use crate::plan::outcome::keep_what_is_there;
-use crate::plan::reconcile::{
-    Action, Because, Circumstances, Hold, Step, plan_orphan, plan_subject,
-};
+use crate::plan::reconcile::{Action, Circumstances, Step, plan_orphan, plan_subject};
 use crate::plan::state::Seen;
 use crate::port::{
-    AuditEntry, AuditVerb, Epoch, Failure, Fenced, Intent, IntentState, LedgerCommit, LedgerRow,
-    LedgerWrite, Remote, RosterEntry, Scope, Subject, Verb,
+    AuditEntry, AuditVerb, CalendarState, Content, Epoch, Failure, Fenced, IntentState,
+    LedgerCommit, LedgerRow, LedgerWrite, RemoteId, RemoteItem, Scope, Subject,
 };
 use crate::report::CalendarReport;
 
+mod adopt;
 mod look;
+mod publish;
+mod record;
 mod send;
 
 use look::Look;
-use send::Sending;
 
 /// Intents in the first chunk; grows while chunks are quick.
 const CHUNK_FIRST: usize = 64;
@@ -45,9 +44,18 @@ pub(super) struct Drain<'a> {
     epoch: Epoch,
     lease_until: Timestamp,
     queue: VecDeque<EntityKey>,
+    /// What reading back saw, at [`Self::observed_at`].
     seen: BTreeMap<EntityKey, Seen>,
+    observed_at: Timestamp,
+    /// What looking at certain items saw since.
+    looked: BTreeMap<EntityKey, Seen>,
+    /// Items that were given to an entity because of their natural key.
+    claimed: BTreeMap<RemoteId, EntityKey>,
+    /// Items of others that are to go.
+    others: Vec<RemoteItem>,
     attempts: BTreeMap<EntityKey, u32>,
     pending: LedgerCommit,
+    state: CalendarState,
     reopen: bool,
     chunk: usize,
     /// What happened here.
@@ -61,6 +69,15 @@ pub(super) struct Task {
     pub keys: Vec<EntityKey>,
     /// What was seen of them before.
     pub seen: BTreeMap<EntityKey, Seen>,
+    /// Items of others that are to go.
+    pub others: Vec<RemoteItem>,
+}
+
+/// One step, and what else is known of where it is carried out.
+struct Planned {
+    step: Step,
+    /// When the item that was seen there is over.
+    seen_until: Option<Timestamp>,
 }
 
 /// Why a drain stopped before its queue was empty.
@@ -88,11 +105,17 @@ impl<'a> Drain<'a> {
     pub(super) fn new(
         cycling: &'a Cycling<'a>,
         calendar: &'a CalendarKey,
-        epoch: Epoch,
-        lease_until: Timestamp,
-        Task { keys, seen }: Task,
+        (epoch, lease_until): (Epoch, Timestamp),
+        state: Option<CalendarState>,
+        Task { keys, seen, others }: Task,
     ) -> Self {
         let report = CalendarReport::new(calendar.clone());
+        let state = state.unwrap_or_else(|| CalendarState {
+            calendar: calendar.clone(),
+            read_at: None,
+            token: None,
+            unpublished: None,
+        });
         Self {
             cycling,
             calendar,
@@ -100,8 +123,13 @@ impl<'a> Drain<'a> {
             lease_until,
             queue: keys.into(),
             seen,
+            observed_at: cycling.clock.now(),
+            looked: BTreeMap::new(),
+            claimed: BTreeMap::new(),
+            others,
             attempts: BTreeMap::new(),
             pending: LedgerCommit::default(),
+            state,
             reopen: false,
             chunk: CHUNK_FIRST,
             report,
@@ -124,7 +152,12 @@ impl<'a> Drain<'a> {
         if observe {
             self.observe().await?;
         }
+        self.remove_others().await?;
         while !self.queue.is_empty() {
+            if std::mem::take(&mut self.reopen) {
+                // What is made anew is empty: everything that was in it is to be made again.
+                self.observe().await?;
+            }
             let size = self.chunk.min(self.queue.len());
             let keys: Vec<EntityKey> = self.queue.drain(..size).collect();
             let started = self.cycling.clock.now();
@@ -138,7 +171,7 @@ impl<'a> Drain<'a> {
                 (self.chunk * 2).min(GROUP_COMMIT_INTENTS_MAX)
             };
         }
-        Ok(())
+        self.publish().await
     }
 
     fn note_stop(&mut self, stop: Stop) {
@@ -167,33 +200,58 @@ impl<'a> Drain<'a> {
             .map_err(|error| Stop::Store(error.into()))
     }
 
+    /// What was seen of an entity. What was seen before a vendor was given its time tells nothing
+    /// of what it made of that.
+    fn take_seen(&mut self, subject: &Subject) -> Seen {
+        let observed = self.seen.remove(&subject.key);
+        if let Some(seen) = self.looked.remove(&subject.key) {
+            return seen;
+        }
+        let row = subject.ledger.iter().find(|row| row.calendar == *self.calendar);
+        let intent = row.and_then(|row| row.intent.as_ref());
+        let turn = intent.filter(|it| it.state == IntentState::Sent).and_then(|it| it.not_before);
+        let fresh = turn.is_none_or(|until| until <= self.observed_at);
+        observed.filter(|_| fresh).unwrap_or(Seen::NotLooked)
+    }
+
     /// Plans one subject in this calendar.
-    fn plan(&mut self, subject: &Subject) -> Option<Step> {
+    fn plan(&mut self, subject: &Subject) -> Option<Planned> {
         let cycling = self.cycling;
         let projected = subject.entry.as_ref().and_then(|entry| cycling.projector.project(entry));
         let circumstances = Circumstances {
             window: &cycling.window,
             now: cycling.due_by.max(cycling.clock.now()),
+            clock: cycling.clock.now(),
             purge: cycling.purge,
         };
-        let seen = self.seen.remove(&subject.key).unwrap_or(Seen::NotLooked);
+        let seen = self.take_seen(subject);
+        let seen_until = match &seen {
+            Seen::Present(item) => item.ends_at,
+            Seen::NotLooked | Seen::Absent | Seen::AsKnown | Seen::Foreign => None,
+        };
         let here = self.calendar;
         let steps = plan_subject(subject, projected.as_ref(), circumstances, &|calendar| {
             if calendar == here { seen.clone() } else { Seen::NotLooked }
         });
         let step = steps.into_iter().find(|step| step.calendar == *here);
         let known = subject.ledger.iter().any(|row| row.calendar == *here);
-        match (step, seen) {
+        let step = match (step, seen) {
             (None, Seen::Present(item)) if !known => {
                 let step = plan_orphan(subject, here, item.clone(), circumstances)?;
-                if self.cycling.orphans_judged() {
-                    return Some(step);
+                if !self.cycling.orphans_judged() {
+                    self.report.orphans.push((subject.key.clone(), item));
+                    return None;
                 }
-                self.report.orphans.push((subject.key.clone(), item));
-                None
+                Some(step)
             }
             (step, _) => step,
-        }
+        };
+        step.map(|step| Planned { step, seen_until })
+    }
+
+    /// What is to be shown of an entity.
+    fn content(&self, subject: &Subject) -> Option<Content> {
+        self.cycling.projector.content(&subject.entry.as_ref()?.entity)
     }
 
     /// Works through one chunk. Returns until when to wait before the next one, if at all.
@@ -202,35 +260,39 @@ impl<'a> Drain<'a> {
         if keys.iter().any(|key| self.attempts.contains_key(key)) {
             self.commit().await?;
         }
-        if std::mem::take(&mut self.reopen) {
-            // What is made anew is empty: everything that was in it is to be made again.
-            self.observe().await?;
-        }
         let subjects = self.subjects(keys).await?;
         let (mut looks, mut sendings) = (Vec::new(), Vec::new());
         for subject in subjects {
-            let Some(step) = self.plan(&subject) else {
+            let Some(planned) = self.plan(&subject) else {
                 continue;
             };
-            let row = subject.ledger.into_iter().find(|row| row.calendar == *self.calendar);
+            let step = &planned.step;
+            let here = |row: &&LedgerRow| row.calendar == *self.calendar;
+            let row = subject.ledger.iter().find(here).cloned();
             match &step.action {
                 Action::Nothing => {}
                 Action::Look => {
-                    let row = row.unwrap_or_else(|| self.fresh_row(&step));
-                    looks.push(self.look_for(&row, None, false));
+                    let row = row.unwrap_or_else(|| self.fresh_row(step));
+                    let shows = self.content(&subject);
+                    if self.is_beyond_looking(&row, shows.as_ref()) {
+                        self.reopen = true;
+                        self.queue.push_back(subject.key);
+                    } else {
+                        looks.push(self.look_for(&row, None, false, shows));
+                    }
                 }
                 Action::Adopt(_) | Action::Forget | Action::DropIntent => {
-                    self.record(&step, row);
+                    self.record(step, row);
                 }
-                Action::Hold(hold) => self.hold(&step, hold),
+                Action::Hold(hold) => self.hold(step, hold),
                 Action::Create(because)
                 | Action::Update { because, .. }
                 | Action::Delete { because, .. } => {
                     let because = *because;
-                    if !self.has_a_place(&step).await? {
+                    if !self.has_a_place(step).await? {
                         continue;
                     }
-                    if let Some(it) = self.prepare(step, row, subject.entry.as_ref(), because) {
+                    if let Some(it) = self.prepare(planned, row, subject.entry.as_ref(), because) {
                         sendings.push(it);
                     }
                 }
@@ -261,156 +323,6 @@ impl<'a> Drain<'a> {
             self.report.again.push(step.key.clone());
         }
         Ok(opens)
-    }
-
-    fn fresh_row(&self, step: &Step) -> LedgerRow {
-        LedgerRow {
-            key: step.key.clone(),
-            calendar: self.calendar.clone(),
-            employee: step.showing.as_ref().and_then(|showing| showing.employee.clone()),
-            generation: step.generation,
-            remote: None,
-            intent: None,
-            trouble: None,
-            ends_at: step.showing.as_ref().and_then(|showing| showing.ends_at),
-            changed_at: self.cycling.clock.now(),
-        }
-    }
-
-    /// Ledger-only actions.
-    fn record(&mut self, step: &Step, row: Option<LedgerRow>) {
-        let known = row.is_some();
-        let mut row = row.unwrap_or_else(|| self.fresh_row(step));
-        let write = match (&step.action, &step.showing) {
-            (Action::Adopt(item), Some(showing)) => {
-                if let Some(origin) = &item.origin {
-                    row.generation = origin.generation;
-                }
-                row.remote = Some(Remote {
-                    id: item.remote_id.clone(),
-                    etag: item.etag.clone(),
-                    intended: showing.fingerprint,
-                    echoed: item.fingerprint.filter(|it| *it != showing.fingerprint),
-                    version: showing.version,
-                });
-                row.intent = None;
-                row.trouble = None;
-                row.ends_at = showing.ends_at;
-                row.employee.clone_from(&showing.employee);
-                row.changed_at = self.cycling.clock.now();
-                if !known {
-                    self.report.adopted += 1;
-                    self.audit(&step.key, AuditVerb::Adopted, showing.version, String::new());
-                }
-                LedgerWrite::Put(row)
-            }
-            (Action::DropIntent, _) => {
-                row.intent = None;
-                row.trouble = None;
-                row.changed_at = self.cycling.clock.now();
-                LedgerWrite::Put(row)
-            }
-            (
-                Action::Forget
-                | Action::Adopt(_)
-                | Action::Nothing
-                | Action::Look
-                | Action::Create(_)
-                | Action::Update { .. }
-                | Action::Delete { .. }
-                | Action::Hold(_),
-                _,
-            ) => {
-                let why = "it was gone already".to_owned();
-                self.audit(&step.key, AuditVerb::Forgotten, 0, why);
-                LedgerWrite::Remove { calendar: row.calendar, key: row.key }
-            }
-        };
-        self.pending.writes.push(write);
-    }
-
-    fn hold(&mut self, step: &Step, hold: &Hold) {
-        match hold {
-            Hold::MovesFirst => self.report.again.push(step.key.clone()),
-            Hold::Quarantined => self.report.quarantined += 1,
-            Hold::NotBefore(_) | Hold::Unmapped(_) => self.report.held += 1,
-        }
-    }
-
-    /// Makes the row with its intent, and the item. `None` when it may not be sent now.
-    fn prepare(
-        &mut self,
-        step: Step,
-        row: Option<LedgerRow>,
-        entry: Option<&RosterEntry>,
-        because: Because,
-    ) -> Option<Sending> {
-        let verb = step.action.verb()?;
-        if !self.cycling.writes || (verb == Verb::Delete && !self.may_delete(because)) {
-            self.report.held += 1;
-            if !self.cycling.writes {
-                self.note_unlike(&step, row);
-            }
-            return None;
-        }
-        let mut row = row.unwrap_or_else(|| self.fresh_row(&step));
-        row.generation = step.generation;
-        if let Some(showing) = &step.showing {
-            row.ends_at = showing.ends_at;
-            row.employee.clone_from(&showing.employee);
-        }
-        let item = match (&step.showing, entry) {
-            (Some(_), Some(entry)) => self.cycling.projector.item(entry, row.generation),
-            (Some(_) | None, _) => None,
-        };
-        let there = row.remote.as_ref().map(|remote| remote.intended);
-        let fingerprint = match (&step.showing, there) {
-            (Some(showing), _) => showing.fingerprint,
-            (None, Some(there)) => there,
-            (None, None) => domain::Fingerprinter::new("nothing").finish(),
-        };
-        let remote_id = match &step.action {
-            Action::Update { remote, etag, .. } | Action::Delete { remote, etag, .. } => {
-                let wanted = step.showing.as_ref().map(|showing| showing.fingerprint);
-                keep_what_is_there(&mut row, remote, etag.as_ref(), wanted);
-                Some(remote.clone())
-            }
-            Action::Create(_) => {
-                row.remote = None;
-                self.cycling.target.remote_id(self.calendar, &row.key, row.generation)
-            }
-            Action::Nothing
-            | Action::Look
-            | Action::Adopt(_)
-            | Action::Forget
-            | Action::DropIntent
-            | Action::Hold(_) => None,
-        };
-        let attempts = row.intent.as_ref().map_or(0, |intent| intent.attempts);
-        let state = IntentState::Sent;
-        row.intent =
-            Some(Intent { verb, fingerprint, remote_id, state, attempts, not_before: None });
-        row.changed_at = self.cycling.clock.now();
-        let version = step.showing.as_ref().map_or(0, |showing| showing.version);
-        Some(Sending { step, row, verb, fingerprint, version, item, because })
-    }
-
-    /// Keeps in the ledger that an item is there and is not as wanted, without sending anything:
-    /// a later cycle puts it right, and does not make a second one. What is to be removed is not
-    /// kept: it may be history, and reading back finds it again.
-    fn note_unlike(&mut self, step: &Step, row: Option<LedgerRow>) {
-        let Action::Update { remote, etag, .. } = &step.action else { return };
-        let mut row = row.unwrap_or_else(|| self.fresh_row(step));
-        let wanted = step.showing.as_ref().map(|showing| showing.fingerprint);
-        row.generation = step.generation;
-        keep_what_is_there(&mut row, remote, etag.as_ref(), wanted);
-        row.intent = None;
-        row.changed_at = self.cycling.clock.now();
-        self.pending.writes.push(LedgerWrite::Put(row));
-    }
-
-    fn may_delete(&mut self, because: Because) -> bool {
-        because.replaces() || self.cycling.spend_deletion()
     }
 
     fn audit(&mut self, key: &EntityKey, verb: AuditVerb, version: u32, detail: String) {

@@ -1,6 +1,6 @@
 //! Draining many calendars at once: leased in batches, some at a time, released when done.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
 use std::pin::pin;
 
@@ -11,7 +11,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use super::cycle::{CycleError, Cycling, Equipment};
 use super::drain::{Drain, Task};
 use super::lease::lease;
-use crate::port::{Epoch, LeaseDomain, RemoteItem};
+use crate::port::{CalendarState, Epoch, LeaseDomain, RemoteItem, StoreError};
 use crate::report::{CalendarReport, CycleReport};
 
 /// Calendars drained at once, for each request that may be under way at once.
@@ -25,11 +25,15 @@ pub(super) struct Rest {
     pub again: Vec<EntityKey>,
     /// Items of ours that nobody knows.
     pub orphans: Vec<(CalendarKey, EntityKey, RemoteItem)>,
+    /// Items of others that are to go.
+    pub others: Vec<(CalendarKey, RemoteItem)>,
+    /// Calendars that are published once they are drained again.
+    pub unpublished: BTreeSet<CalendarKey>,
 }
 
 /// What is to be planned in each calendar.
 pub(super) fn tasks(keys: BTreeMap<CalendarKey, Vec<EntityKey>>) -> BTreeMap<CalendarKey, Task> {
-    let task = |keys| Task { keys, seen: BTreeMap::new() };
+    let task = |keys| Task { keys, ..Task::default() };
     keys.into_iter().map(|(calendar, keys)| (calendar, task(keys))).collect()
 }
 
@@ -58,13 +62,16 @@ pub(super) async fn drain_calendars(
                 report.busy += 1;
                 report.problem(calendar, "being drained by another process".into());
             }
+            let states = meanwhile(states(cycling), &mut draining, &mut finished).await?;
             for (calendar, epoch) in leased.granted {
                 let Some(calendar) = batch.iter().find(|it| **it == calendar) else {
                     continue;
                 };
                 let task = work.remove(calendar).unwrap_or_default();
                 epochs.insert(calendar, epoch);
-                let drain = Drain::new(cycling, calendar, epoch, leased.until, task);
+                let state = states.iter().find(|state| state.calendar == *calendar).cloned();
+                let lease = (epoch, leased.until);
+                let drain = Drain::new(cycling, calendar, lease, state, task);
                 draining.push(drain.run(observe(calendar)));
             }
         }
@@ -82,6 +89,9 @@ pub(super) async fn drain_calendars(
         let orphans = std::mem::take(&mut calendar.orphans).into_iter();
         let here = &calendar.calendar;
         rest.orphans.extend(orphans.map(|(key, item)| (here.clone(), key, item)));
+        let others = std::mem::take(&mut calendar.others).into_iter();
+        rest.others.extend(others.map(|item| (here.clone(), item)));
+        rest.unpublished.extend(calendar.publish_later.then(|| here.clone()));
         report.absorb(calendar)?;
         if done.len() >= at_once {
             let released = std::mem::take(&mut done);
@@ -91,6 +101,15 @@ pub(super) async fn drain_calendars(
     }
     store.release_leases(&done).await?;
     Ok(rest)
+}
+
+/// How the calendars stand, where that must be known before they are drained. Read once they are
+/// leased: nobody else adds to what is not published any more.
+async fn states(cycling: &Cycling<'_>) -> Result<Vec<CalendarState>, StoreError> {
+    if !cycling.publishes {
+        return Ok(Vec::new());
+    }
+    cycling.store.calendar_states(&cycling.spec.name).await
 }
 
 /// Waits for `wanted` while the drains go on. Not to let them would be a deadlock: one of them may

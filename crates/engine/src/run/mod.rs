@@ -1,7 +1,8 @@
 //! Carrying out what was decided: asynchronous, and thin.
 //!
 //! [`ingest`] reads a source into the roster. [`cycle`] brings one mirror into agreement: survey,
-//! guard, then one [`drain`] per calendar under its [`lease`], many at once (`drains`). [`gate`]
+//! guard, then, in `rounds`, one [`drain`] per calendar under its [`lease`], many at once
+//! (`drains`). [`gate`]
 //! spends the budgets, [`group_commit`] merges what many calendars make durable at once.
 //! [`own_record`] reads a roster that nobody else keeps. [`recover`] rebuilds a lost
 //! ledger. Nothing here spawns: dropping the future of a cycle stops all of it.
@@ -17,5 +18,6 @@ pub mod observe;
 pub mod own_record;
 pub mod project;
 pub mod recover;
+mod rounds;
 pub mod survey;
 pub mod watch;

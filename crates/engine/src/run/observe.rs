@@ -9,10 +9,11 @@ use jiff::Timestamp;
 
 use super::gate::{Gate, Shut};
 use super::watch::Watcher;
+use crate::plan::reconcile::vendors_turn;
 use crate::plan::state::Seen;
 use crate::port::{
-    Clock, DeltaToken, Failure, FailureClass, LedgerRow, Listing, Probe, RemoteId, RemoteItem,
-    Sighting, Target,
+    Clock, DeltaToken, Failure, FailureClass, ItemIdentity, LedgerRow, Listing, Probe, RemoteId,
+    RemoteItem, Sighting, Target,
 };
 
 /// What a calendar holds, against what the ledger says of it.
@@ -22,6 +23,8 @@ pub struct Observation {
     pub seen: BTreeMap<EntityKey, Seen>,
     /// Further copies of items of ours, to be removed.
     pub surplus: Vec<(EntityKey, RemoteItem)>,
+    /// Items that no row of the ledger knows, where nothing else tells whose they are.
+    pub unclaimed: Vec<RemoteItem>,
     /// Items of ours that the ledger did not know.
     pub unknown_ours: u64,
     /// Items that are not ours.
@@ -170,8 +173,46 @@ impl Reader<'_> {
                 Sighting::Alike(alike) => items.extend(alike),
             }
         }
-        self.attribute(&mut observation, ledger, items);
+        match self.target.capabilities().identity {
+            ItemIdentity::OriginTag => self.attribute(&mut observation, ledger, items),
+            ItemIdentity::NaturalKey => self.attribute_unmarked(&mut observation, ledger, items),
+        }
+        for row in ledger {
+            observation.seen.entry(row.key.clone()).or_insert(Seen::Absent);
+        }
         Ok(observation)
+    }
+
+    /// Gives each item to the entity whose item the ledger says it is, or is to be; the rest is
+    /// unclaimed.
+    fn attribute_unmarked(
+        &self,
+        observation: &mut Observation,
+        ledger: &[LedgerRow],
+        items: Vec<RemoteItem>,
+    ) {
+        let now = self.clock.now();
+        let mut there: BTreeMap<&RemoteId, &LedgerRow> = BTreeMap::new();
+        let mut intended: BTreeMap<&RemoteId, &LedgerRow> = BTreeMap::new();
+        for row in ledger {
+            there.extend(row.remote.as_ref().map(|remote| (&remote.id, row)));
+            let at = row.intent.as_ref().and_then(|intent| intent.remote_id.as_ref());
+            intended.extend(at.map(|id| (id, row)));
+            if vendors_turn(row, now).is_some() {
+                observation.seen.insert(row.key.clone(), Seen::NotLooked);
+            }
+        }
+        // An item where it is to be counts more than one where it was.
+        let (new, other): (Vec<_>, Vec<_>) =
+            items.into_iter().partition(|item| intended.contains_key(&item.remote_id));
+        for item in new.into_iter().chain(other) {
+            let id = &item.remote_id;
+            match intended.get(id).or_else(|| there.get(id)) {
+                Some(row) if vendors_turn(row, now).is_some() => {}
+                Some(row) => self.first_or_surplus(observation, row.key.clone(), item),
+                None => observation.unclaimed.push(item),
+            }
+        }
     }
 
     /// Gives each item to the entity that it shows; the rest is surplus or foreign.
@@ -211,9 +252,6 @@ impl Reader<'_> {
                 }
                 None => observation.foreign += 1,
             }
-        }
-        for row in ledger {
-            observation.seen.entry(row.key.clone()).or_insert(Seen::Absent);
         }
     }
 

@@ -134,7 +134,9 @@ impl<'a> Projector<'a> {
         Some(Item { content, origin, revision })
     }
 
-    fn content(&self, entity: &Entity) -> Option<Content> {
+    /// What is shown of an entity.
+    #[must_use]
+    pub fn content(&self, entity: &Entity) -> Option<Content> {
         match self.target.capabilities().content {
             ContentForm::CalendarEvent => {
                 self.profile.event(entity, &self.names).map(Content::Event)

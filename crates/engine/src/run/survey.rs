@@ -39,8 +39,10 @@ pub struct Surveyor<'a> {
     pub roster: &'a RosterName,
     /// Inside which window.
     pub window: &'a SyncWindow,
-    /// Now.
+    /// What waits for an instant up to this one is due.
     pub now: Timestamp,
+    /// Now.
+    pub clock: Timestamp,
     /// Whether everything of ours is to go.
     pub purge: bool,
 }
@@ -138,7 +140,8 @@ impl Surveyor<'_> {
                 Placement::NotShown => {}
             }
         }
-        let circumstances = Circumstances { window: self.window, now: self.now, purge: self.purge };
+        let Self { window, now, clock, purge, .. } = *self;
+        let circumstances = Circumstances { window, now, clock, purge };
         let steps = plan_subject(subject, projected.as_ref(), circumstances, &|_| Seen::NotLooked);
         for step in &steps {
             survey.plan.push(step);

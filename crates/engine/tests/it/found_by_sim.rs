@@ -12,7 +12,7 @@ use engine::port::{
     Rate, RemoteId, Store, Target, Verb,
 };
 use engine::report::CycleReport;
-use engine::run::cycle::{CycleOptions, Equipment, MirrorSpec, run_cycle};
+use engine::run::cycle::{CycleOptions, Equipment, MirrorSpec, Others, run_cycle};
 use engine::run::gate::{Gate, Shut};
 use engine::run::watch::Unwatched;
 use jiff::{SignedDuration, Timestamp};
@@ -64,6 +64,8 @@ impl World {
             guard: DeletionGuard::default(),
             past: day,
             future: 7 * day,
+            first_future: None,
+            others: Others::default(),
         };
         let equipment = Equipment {
             store: &self.store,

@@ -65,7 +65,8 @@ fn action(wanted: Option<&str>, hours: i64, purge: bool) -> Option<Action> {
     });
     let subject = Subject { key: shift_key("s"), entry, ledger: vec![row] };
     let window = window(-100, 200);
-    let circumstances = Circumstances { window: &window, now: hour(hours), purge };
+    let now = hour(hours);
+    let circumstances = Circumstances { window: &window, now, clock: now, purge };
     let steps = plan_subject(&subject, projected.as_ref(), circumstances, &|_| Seen::NotLooked);
     steps.into_iter().next().map(|step| step.action)
 }

@@ -1,14 +1,15 @@
 //! Seeing what is in a calendar: reading it back, and settling what is in doubt.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::EntityKey;
 
+use super::publish::old_place;
 use super::{Drain, Stop};
 use crate::plan::state::Seen;
 use crate::port::{
-    AuditVerb, CalendarState, FailureClass, LedgerRow, LedgerWrite, Probe, RemoteId, RemoteItem,
-    Sighting,
+    AuditVerb, Content, FailureClass, IntentState, ItemIdentity, LedgerRow, LedgerWrite, Probe,
+    RemoteId, RemoteItem, Sighting, Verb,
 };
 use crate::run::cycle::Cycling;
 use crate::run::observe::{Observation, ReadFailure, Reader};
@@ -17,6 +18,10 @@ use crate::run::observe::{Observation, ReadFailure, Reader};
 pub(super) struct Look {
     pub key: EntityKey,
     pub probe: Probe,
+    /// Where it was before, where that is somewhere else.
+    pub before: Option<RemoteId>,
+    /// What it shows, where only that tells it: looked for if it is nowhere else.
+    pub shows: Option<Content>,
     /// Whether the ledger says that what is there is ours.
     pub known: bool,
     /// Whether finding nothing means that the identity is taken elsewhere.
@@ -24,6 +29,9 @@ pub(super) struct Look {
     /// The row of a write that is done: what is seen is its echo.
     pub confirms: Option<LedgerRow>,
 }
+
+/// Whose each item of a calendar is, as far as the ledger knows.
+type Owners = BTreeMap<RemoteId, EntityKey>;
 
 impl<'a> Drain<'a> {
     pub(super) fn reader(&self) -> Reader<'a> {
@@ -34,6 +42,9 @@ impl<'a> Drain<'a> {
 
     /// Makes the calendar if it is missing, reads it back, and queues what differs.
     pub(super) async fn observe(&mut self) -> Result<(), Stop> {
+        // What is settled must be in the ledger that the listing is held against.
+        self.commit().await?;
+        self.observed_at = self.cycling.clock.now();
         let reader = self.reader();
         let target = self.cycling.target;
         let makes = self.cycling.writes && !self.cycling.purge;
@@ -48,16 +59,14 @@ impl<'a> Drain<'a> {
             }
             listing => listing?,
         };
-        let ledger = self
-            .cycling
-            .store
-            .ledger_of_calendar(&self.cycling.spec.name, self.calendar)
-            .await
-            .map_err(|error| Stop::Store(error.into()))?;
+        let ledger = self.ledger().await?;
         let observation = reader.observe(listing, &ledger).await?;
-        let Observation { seen, surplus, unknown_ours, foreign, token } = observation;
+        let Observation { mut seen, surplus, unclaimed, unknown_ours, foreign, token } =
+            observation;
         self.report.foreign = foreign;
         self.report.unknown_ours = unknown_ours;
+        self.adopt(&mut seen, unclaimed, &ledger).await?;
+        drop(ledger);
         let queued: BTreeSet<EntityKey> = self.queue.iter().cloned().collect();
         let more = seen.iter().filter(|(key, seen)| {
             !queued.contains(key) && !matches!(seen, Seen::AsKnown | Seen::NotLooked)
@@ -67,10 +76,17 @@ impl<'a> Drain<'a> {
         self.seen = seen;
         self.remove_surplus(surplus).await?;
         // What was only looked at is read again before anything is written.
-        let read_at = self.cycling.writes.then(|| self.cycling.clock.now());
-        let calendar = self.calendar.clone();
-        self.pending.calendars.push(CalendarState { calendar, read_at, token, unpublished: None });
+        self.state.read_at = self.cycling.writes.then(|| self.cycling.clock.now());
+        self.state.token = token;
+        self.put_state();
         Ok(())
+    }
+
+    /// What the ledger knows of this calendar.
+    pub(super) async fn ledger(&self) -> Result<Vec<LedgerRow>, Stop> {
+        let Cycling { store, spec, .. } = *self.cycling;
+        let rows = store.ledger_of_calendar(&spec.name, self.calendar).await;
+        rows.map_err(|error| Stop::Store(error.into()))
     }
 
     /// Removes further copies of items of ours. Needs no intent: removing a copy twice is
@@ -79,6 +95,12 @@ impl<'a> Drain<'a> {
         if !self.cycling.writes {
             self.report.held += surplus.len() as u64;
             return Ok(());
+        }
+        if self.cycling.publishes && !surplus.is_empty() {
+            for (_, item) in &surplus {
+                self.touch(item.ends_at.and_then(old_place));
+            }
+            self.commit().await?;
         }
         for (key, item) in surplus {
             let Cycling { target, gate, watcher, deadline, .. } = *self.cycling;
@@ -96,25 +118,144 @@ impl<'a> Drain<'a> {
 
     /// Looks at certain items; what is seen decides when they are planned again.
     pub(super) async fn look(&mut self, looks: Vec<Look>) -> Result<(), Stop> {
-        let probes: Vec<Probe> = looks.iter().map(|look| look.probe.clone()).collect();
-        let sightings = self.reader().look(&probes).await?;
-        for (mut look, sighting) in looks.into_iter().zip(sightings) {
+        let (mut found, surplus) = self.look_at_places(looks).await?;
+        self.look_alike(&mut found).await?;
+        let owners = self.owners(&found).await?;
+        for (mut look, sighting) in found {
             if let Some(row) = look.confirms.take() {
                 self.confirm(row, sighting);
                 continue;
             }
-            let seen = match sighting {
-                Sighting::Absent if look.taken => Seen::Foreign,
-                Sighting::Absent => Seen::Absent,
-                Sighting::Present(item) if look.known || self.is_ours(&look.key, &item) => {
-                    Seen::Present(item)
-                }
-                Sighting::Present(_) | Sighting::Alike(_) => Seen::Foreign,
-            };
-            self.seen.insert(look.key.clone(), seen);
+            let seen = self.judge(&look, sighting, &owners);
+            self.looked.insert(look.key.clone(), seen);
             self.queue.push_front(look.key);
         }
+        self.remove_surplus(surplus).await
+    }
+
+    /// Looks where items should be, or else where they were. What is in both places is there
+    /// once too often.
+    async fn look_at_places(
+        &self,
+        looks: Vec<Look>,
+    ) -> Result<(Vec<(Look, Sighting)>, Vec<(EntityKey, RemoteItem)>), Stop> {
+        let mut probes: Vec<Probe> = Vec::with_capacity(looks.len());
+        for look in &looks {
+            probes.push(look.probe.clone());
+            let before = look.before.clone().map(Some);
+            probes.extend(before.map(|remote_id| Probe { remote_id, ..look.probe.clone() }));
+        }
+        let mut sightings = self.reader().look(&probes).await?.into_iter();
+        let mut next = || sightings.next().unwrap_or(Sighting::Absent);
+        let (mut found, mut surplus) = (Vec::with_capacity(looks.len()), Vec::new());
+        for look in looks {
+            let here = next();
+            let before = if look.before.is_some() { next() } else { Sighting::Absent };
+            let sighting = match (here, before) {
+                (Sighting::Absent, before) => before,
+                (here, Sighting::Present(item)) => {
+                    surplus.push((look.key.clone(), item));
+                    here
+                }
+                (here, Sighting::Absent | Sighting::Alike(_)) => here,
+            };
+            found.push((look, sighting));
+        }
+        Ok((found, surplus))
+    }
+
+    /// Where nothing marks our items, a vendor may have made one somewhere else than it was
+    /// known: looks for what shows the same, before it is made a second time.
+    async fn look_alike(&self, found: &mut [(Look, Sighting)]) -> Result<(), Stop> {
+        let mut probes = Vec::new();
+        let mut nowhere = Vec::new();
+        for (look, sighting) in found.iter_mut() {
+            let by_id = look.probe.remote_id.is_some();
+            if by_id && *sighting == Sighting::Absent && look.shows.is_some() {
+                let shows = look.shows.clone();
+                probes.push(Probe { remote_id: None, shows, ..look.probe.clone() });
+                nowhere.push(sighting);
+            }
+        }
+        if probes.is_empty() {
+            return Ok(());
+        }
+        for (place, sighting) in nowhere.into_iter().zip(self.reader().look(&probes).await?) {
+            *place = sighting;
+        }
         Ok(())
+    }
+
+    /// Whose the items are that were found without being known.
+    async fn owners(&mut self, found: &[(Look, Sighting)]) -> Result<Owners, Stop> {
+        let asks = |(look, sighting): &(Look, Sighting)| match sighting {
+            Sighting::Absent => false,
+            Sighting::Present(_) => !look.known,
+            Sighting::Alike(_) => true,
+        };
+        if self.cycling.identity != ItemIdentity::NaturalKey || !found.iter().any(asks) {
+            return Ok(Owners::new());
+        }
+        self.commit().await?;
+        let mut owners = Owners::new();
+        for row in self.ledger().await? {
+            let intended = row.intent.and_then(|intent| intent.remote_id);
+            let there = row.remote.map(|remote| remote.id);
+            owners.extend(intended.into_iter().chain(there).map(|id| (id, row.key.clone())));
+        }
+        Ok(owners)
+    }
+
+    fn judge(&mut self, look: &Look, sighting: Sighting, owners: &Owners) -> Seen {
+        let nothing = if look.taken { Seen::Foreign } else { Seen::Absent };
+        match sighting {
+            Sighting::Absent => nothing,
+            Sighting::Present(item) if look.known || self.is_ours(&look.key, &item) => {
+                Seen::Present(item)
+            }
+            Sighting::Present(item) => match self.claim(&look.key, vec![item], owners) {
+                Some(item) => Seen::Present(item),
+                None => Seen::Foreign,
+            },
+            Sighting::Alike(items) => match self.claim(&look.key, items, owners) {
+                Some(item) => Seen::Present(item),
+                None => nothing,
+            },
+        }
+    }
+
+    /// The first of `items` that is nobody's, where nothing marks ours: so it is this one's.
+    fn claim(
+        &mut self,
+        key: &EntityKey,
+        items: Vec<RemoteItem>,
+        owners: &Owners,
+    ) -> Option<RemoteItem> {
+        if self.cycling.identity != ItemIdentity::NaturalKey {
+            return None;
+        }
+        let claimed = &self.claimed;
+        let free = |item: &RemoteItem| {
+            let owner = owners.get(&item.remote_id).or_else(|| claimed.get(&item.remote_id));
+            owner.is_none_or(|owner| owner == key)
+        };
+        let item = items.into_iter().find(free)?;
+        self.claimed.insert(item.remote_id.clone(), key.clone());
+        Some(item)
+    }
+
+    /// Whether what is in doubt may show something else than what is wanted by now, so that only
+    /// reading everything back can find it.
+    pub(super) fn is_beyond_looking(&self, row: &LedgerRow, shows: Option<&Content>) -> bool {
+        let intent = row.intent.as_ref().filter(|intent| {
+            intent.state == IntentState::Sent
+                && intent.verb == Verb::Create
+                && intent.remote_id.is_none()
+                && row.remote.is_none()
+        });
+        let shown = shows.map(Content::fingerprint);
+        self.cycling.identity == ItemIdentity::NaturalKey
+            && intent.is_some_and(|intent| shown != Some(intent.fingerprint))
     }
 
     fn is_ours(&self, key: &EntityKey, item: &RemoteItem) -> bool {
@@ -124,32 +265,50 @@ impl<'a> Drain<'a> {
     }
 
     /// What to look at to learn how `row` stands. An item that the ledger knows to be ours at
-    /// its remote id is ours, whatever somebody made of its tag.
-    pub(super) fn look_for(&self, row: &LedgerRow, at: Option<RemoteId>, taken: bool) -> Look {
+    /// its remote id is ours, whatever somebody made of its tag; and where nothing marks ours,
+    /// what stands where an intent was to put it.
+    pub(super) fn look_for(
+        &self,
+        row: &LedgerRow,
+        at: Option<RemoteId>,
+        taken: bool,
+        shows: Option<Content>,
+    ) -> Look {
+        let natural = self.cycling.identity == ItemIdentity::NaturalKey;
         let was = row.remote.as_ref().map(|remote| remote.id.clone());
-        let known = at.is_none() && was.is_some();
-        let intended = row.intent.as_ref().and_then(|intent| intent.remote_id.clone());
-        let own = self.cycling.target.remote_id(self.calendar, &row.key, row.generation);
-        let remote_id = at.or(was).or(intended).or(own);
+        let intent = row.intent.as_ref();
+        let intended = intent.and_then(|intent| intent.remote_id.clone());
+        let in_doubt = intent.is_some_and(|intent| intent.state == IntentState::Sent);
+        let known = at.is_none() && (was.is_some() || (natural && intended.is_some()));
+        let (here, before) = match (intended, was) {
+            (Some(intended), Some(was)) if in_doubt && intended != was => {
+                (Some(intended), Some(was))
+            }
+            (_, Some(was)) => (Some(was), None),
+            (intended, None) => (intended, None),
+        };
+        let (here, before) = if at.is_some() { (at, None) } else { (here, before) };
+        let own = || self.cycling.target.remote_id(self.calendar, &row.key, row.generation);
+        let remote_id = here.or_else(own);
+        let shows = shows.filter(|_| natural);
         let probe = Probe {
             key: Some(row.key.clone()),
             generation: row.generation,
+            shows: shows.clone().filter(|_| remote_id.is_none()),
             remote_id,
-            shows: None,
         };
-        Look { key: row.key.clone(), probe, known, taken, confirms: None }
+        let key = row.key.clone();
+        Look { key, probe, before, shows, known, taken, confirms: None }
     }
 
     /// What to look at to learn how the target keeps what was just written.
     pub(super) fn look_to_confirm(&self, row: LedgerRow) -> Look {
         let remote_id = row.remote.as_ref().map(|remote| remote.id.clone());
-        let probe = Probe {
-            key: Some(row.key.clone()),
-            generation: row.generation,
-            remote_id,
-            shows: None,
-        };
-        Look { key: row.key.clone(), probe, known: true, taken: false, confirms: Some(row) }
+        let key = row.key.clone();
+        let probe =
+            Probe { key: Some(key.clone()), generation: row.generation, remote_id, shows: None };
+        let (before, shows, confirms) = (None, None, Some(row));
+        Look { key, probe, before, shows, known: true, taken: false, confirms }
     }
 
     /// Keeps the echo of a write. One that is gone again already is found by reading back.

@@ -1,15 +1,16 @@
 //! Sending one chunk, and settling every answer.
 
-use domain::limits::REQUEST_TIMEOUT;
+use domain::limits::{ATTEMPTS_PER_CYCLE_MAX, REQUEST_TIMEOUT};
 use domain::{CalendarKey, EntityKey, Fingerprint};
 use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 
 use super::{Drain, Look, Stop};
-use crate::plan::outcome::{Attempt, Next, settle};
+use crate::plan::outcome::{Attempt, Next, Settled, settle};
 use crate::plan::reconcile::{Action, Because, Step};
 use crate::port::{
-    Failure, FailureClass, IntentState, Item, LedgerRow, LedgerWrite, Verb, Written,
+    Content, Failure, FailureClass, IntentState, Item, ItemIdentity, LedgerRow, LedgerWrite, Verb,
+    Written,
 };
 use crate::run::cycle::Cycling;
 use crate::run::gate::Shut;
@@ -85,8 +86,12 @@ impl Drain<'_> {
         sending: Sending,
         answer: Result<Option<Written>, Failure>,
     ) -> Option<Look> {
-        let Sending { step, row, verb, fingerprint, version, item: _, because } = sending;
+        let Sending { step, row, verb, fingerprint, version, item, because } = sending;
         let key = step.key;
+        let shows = item.map(|item| item.content);
+        let vanished = verb == Verb::Update
+            && self.cycling.identity == ItemIdentity::NaturalKey
+            && matches!(&answer, Err(Failure { class: FailureClass::Missing, .. }));
         let attempts = self.attempts.entry(key.clone()).or_default();
         let throttled =
             matches!(&answer, Err(Failure { class: FailureClass::Throttled { .. }, .. }));
@@ -95,7 +100,10 @@ impl Drain<'_> {
         }
         let attempts = *attempts;
         let attempt = Attempt { row: row.clone(), verb, fingerprint, version, attempts };
-        let settled = settle(attempt, answer, self.cycling.clock.now());
+        let mut settled = settle(attempt, answer, self.cycling.clock.now());
+        if vanished {
+            settled = look_where_it_went(settled, attempts);
+        }
         if let Some((audit, detail)) = settled.audit {
             let detail = if detail.is_empty() { because.as_str().to_owned() } else { detail };
             self.audit(&key, audit, version, detail);
@@ -108,11 +116,17 @@ impl Drain<'_> {
             LedgerWrite::Remove { .. } => row,
         };
         self.pending.writes.push(settled.write);
-        self.follow(key, verb, row, settled.next)
+        self.follow((key, verb), row, shows, settled.next)
     }
 
     /// Does what follows from an answer; what must be looked at is returned.
-    fn follow(&mut self, key: EntityKey, verb: Verb, row: LedgerRow, next: Next) -> Option<Look> {
+    fn follow(
+        &mut self,
+        (key, verb): (EntityKey, Verb),
+        row: LedgerRow,
+        shows: Option<Content>,
+        next: Next,
+    ) -> Option<Look> {
         match next {
             Next::Done => {
                 self.done(key, verb);
@@ -139,8 +153,8 @@ impl Drain<'_> {
                 self.queue.push_back(key);
                 None
             }
-            Next::Look(at) => Some(self.look_for(&row, at, false)),
-            Next::LookForTaken(at) => Some(self.look_for(&row, at, true)),
+            Next::Look(at) => Some(self.look_for(&row, at, false, shows)),
+            Next::LookForTaken(at) => Some(self.look_for(&row, at, true, shows)),
         }
     }
 
@@ -157,6 +171,22 @@ impl Drain<'_> {
         self.cycling.watcher.on(&event);
         self.report.fail(key, reason);
     }
+}
+
+/// What was to be replaced is not there. Where nothing marks our items, the vendor may have made
+/// another one of it, so it is in doubt whether it is to be made.
+fn look_where_it_went(mut settled: Settled, attempts: u32) -> Settled {
+    if let LedgerWrite::Put(row) = &mut settled.write {
+        row.remote = None;
+        if let Some(intent) = row.intent.as_mut() {
+            intent.verb = Verb::Create;
+            intent.state = IntentState::Sent;
+            intent.remote_id = None;
+        }
+    }
+    let tired = attempts >= ATTEMPTS_PER_CYCLE_MAX;
+    settled.next = if tired { Next::Postponed } else { Next::Look(None) };
+    settled
 }
 
 async fn send(

@@ -1,0 +1,136 @@
+//! The rounds of one cycle: everything that was surveyed, then what nobody knows, then what had
+//! to wait for something else.
+//!
+//! A calendar that is to be drained again in a later round is published in that one: people are
+//! told of changes once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::CalendarKey;
+use domain::limits::ROUNDS_PER_CYCLE_MAX;
+
+use super::cycle::{CycleError, Cycling, Equipment, waits_to_be_published};
+use super::drain::Task;
+use super::drains::{Rest, drain_calendars, tasks};
+use super::survey::{Survey, Surveyor};
+use crate::plan::guard::{DeletionCount, judge};
+use crate::plan::state::Seen;
+use crate::port::Scope;
+use crate::report::CycleReport;
+
+/// Drains every calendar that something is to be done about, or that waits to be published, and,
+/// when reading back, every calendar.
+///
+/// `read_back` says whether all calendars are read back, and whether those are in which something
+/// may be made.
+pub(super) async fn drain_all(
+    cycling: &Cycling<'_>,
+    equipment: Equipment<'_>,
+    survey: Survey,
+    read_back: (bool, bool),
+    report: &mut CycleReport,
+) -> Result<Rest, CycleError> {
+    let states = cycling.store.calendar_states(&cycling.spec.name).await?;
+    let mut work = tasks(survey.plan.by_calendar());
+    if cycling.publishes && cycling.writes {
+        for state in states.iter().filter(|state| waits_to_be_published(state)) {
+            work.entry(state.calendar.clone()).or_default();
+        }
+    }
+    let opened: BTreeSet<CalendarKey> =
+        states.into_iter().filter(|it| it.read_at.is_some()).map(|it| it.calendar).collect();
+    let (all, touched) = read_back;
+    if all {
+        for calendar in survey.calendars.iter().chain(&opened) {
+            work.entry(calendar.clone()).or_default();
+        }
+    }
+    let observe = |calendar: &CalendarKey| touched || !opened.contains(calendar);
+    drain_calendars(cycling, equipment, work, &observe, report).await
+}
+
+/// Removes what nobody knows, once it is known how much of it there is: items of ours without an
+/// entity, and, where that is wanted, items of others. All of them or, when the guard finds them
+/// too many, none.
+pub(super) async fn remove_unknown(
+    cycling: &Cycling<'_>,
+    equipment: Equipment<'_>,
+    mut rest: Rest,
+    count: DeletionCount,
+    allowance: Option<u64>,
+    report: &mut CycleReport,
+) -> Result<Rest, CycleError> {
+    let orphans = std::mem::take(&mut rest.orphans);
+    let others = std::mem::take(&mut rest.others);
+    let found = (orphans.len() + others.len()) as u64;
+    if found == 0 {
+        return Ok(rest);
+    }
+    if !cycling.writes {
+        report.held += found;
+        return Ok(rest);
+    }
+    let count = DeletionCount {
+        present: count.present + report.created + report.adopted + found,
+        deletions: count.deletions + found,
+    };
+    let subject = format!("mirror {}", cycling.spec.name);
+    if let Err(refusal) = judge(subject, count, &cycling.spec.guard, allowance) {
+        report.refused = Some(refusal);
+        report.complete = false;
+        return Ok(rest);
+    }
+    cycling.judge_unknown(found);
+    let mut work: BTreeMap<CalendarKey, Task> = BTreeMap::new();
+    for (calendar, key, item) in orphans {
+        let task = work.entry(calendar).or_default();
+        task.keys.push(key.clone());
+        task.seen.insert(key, Seen::Present(item));
+    }
+    for (calendar, item) in others {
+        work.entry(calendar).or_default().others.push(item);
+    }
+    rest.unpublished.retain(|calendar| !work.contains_key(calendar));
+    let more = drain_calendars(cycling, equipment, work, &|_| false, report).await?;
+    rest.again.extend(more.again);
+    rest.unpublished.extend(more.unpublished);
+    Ok(rest)
+}
+
+/// Plans again what had to wait, until nothing has to any more, and publishes what is left.
+pub(super) async fn later_rounds(
+    cycling: &Cycling<'_>,
+    equipment: Equipment<'_>,
+    mut rest: Rest,
+    report: &mut CycleReport,
+) -> Result<(), CycleError> {
+    for _ in 1..ROUNDS_PER_CYCLE_MAX {
+        if rest.again.is_empty() {
+            break;
+        }
+        let clock = cycling.clock.now();
+        let surveyor = Surveyor {
+            store: cycling.store,
+            mirror: &cycling.spec.name,
+            roster: &cycling.spec.roster,
+            window: &cycling.window,
+            now: cycling.due_by.max(clock),
+            clock,
+            purge: cycling.purge,
+        };
+        rest.again.sort();
+        rest.again.dedup();
+        let survey = surveyor.survey(cycling.projector, &Scope::Keys(rest.again)).await?;
+        let mut work = tasks(survey.plan.by_calendar());
+        for calendar in rest.unpublished {
+            work.entry(calendar).or_default();
+        }
+        rest = drain_calendars(cycling, equipment, work, &|_| false, report).await?;
+    }
+    report.complete &= rest.again.is_empty();
+    if !rest.unpublished.is_empty() {
+        let work = rest.unpublished.into_iter().map(|calendar| (calendar, Task::default()));
+        drain_calendars(cycling, equipment, work.collect(), &|_| false, report).await?;
+    }
+    Ok(())
+}
