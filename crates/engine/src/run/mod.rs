@@ -5,8 +5,12 @@
 //! (`drains`). [`gate`]
 //! spends the budgets, [`group_commit`] merges what many calendars make durable at once.
 //! [`own_record`] reads a roster that nobody else keeps. [`recover`] rebuilds a lost
-//! ledger. Nothing here spawns: dropping the future of a cycle stops all of it.
+//! ledger. [`approval`] takes what people ask for in a mirror, and [`approve_due`] grants what needs
+//! no manager. Nothing here spawns: dropping the future of a cycle stops all of it.
 
+pub mod approval;
+mod approval_facts;
+pub mod approve_due;
 pub mod cycle;
 pub mod drain;
 mod drains;

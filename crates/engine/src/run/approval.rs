@@ -1,0 +1,466 @@
+//! Taking what people ask for in one mirror: gather facts, have it decided, commit, answer.
+//!
+//! Asks that come while others are being decided wait, and are decided together: one reading of
+//! facts and one transaction serve all of them ([`ASKS_PER_COMMIT_MAX`]). They are still decided
+//! one by one, each on the roster as those before it leave it, so that the answers are the same as
+//! if they had come alone.
+//!
+//! # What holds when something fails
+//!
+//! An ask is answered as granted only after it is durable: roster, ledger, request and the grant
+//! itself in one transaction. When the store fails, or the roster keeps changing under us, nothing
+//! is granted ([`Refusal::NotReachable`]). When we die in between, the repetition finds the
+//! [`crate::port::Grant`] and gets the same answer.
+//!
+//! [`Desk::decide`] must not be cancelled (callers spawn it), but nothing breaks if it is: whoever
+//! waits next takes the lead, and decides its own ask again. What the one who was cancelled had
+//! committed is known as a grant by then.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use domain::limits::{ASK_ATTEMPTS_MAX, ASKS_PER_COMMIT_MAX, DIRECTORY_RECHECK, GRANT_MEMORY};
+use domain::{
+    CalendarKey, CommandKind, Directory, Eligible, EntityKind, MirrorName, Refusal, RosterName,
+};
+use futures_util::lock::Mutex as AsyncMutex;
+use jiff::{SignedDuration, Timestamp};
+
+use super::approval_facts::Gatherer;
+use crate::approve::key::key_of;
+use crate::approve::land::{Outcome, Terms, kind_of, land, land_nothing, replay};
+use crate::approve::translate::{Translated, named, translate, translate_question};
+use crate::approve::world::World;
+use crate::port::{
+    Answer, ApprovalCommit, Approvals, Ask, AskWhat, AskedQuestion, ChangeSeq, Clock, Decider,
+    Entropy, Facts, LedgerRow, LedgerWrite, Offered, SourceRef, Store, StoreError, Upsert, Verdict,
+};
+
+/// What a desk is run with.
+#[derive(Clone)]
+pub struct DeskEquipment {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// Who decides.
+    pub decider: Arc<dyn Decider>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance, for new ids.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// Takes what people ask for in one mirror of one roster.
+pub struct Desk {
+    equipment: DeskEquipment,
+    mirror: MirrorName,
+    roster: RosterName,
+    kinds: BTreeSet<CommandKind>,
+    head: Mutex<Option<Head>>,
+    waiting: Mutex<VecDeque<Waiting>>,
+    leading: AsyncMutex<()>,
+}
+
+/// The roster as we last saw it, in small.
+#[derive(Clone)]
+struct Head {
+    seq: ChangeSeq,
+    directory: Arc<Directory>,
+    checked_at: Timestamp,
+}
+
+/// One ask that waits for somebody who decides it.
+#[derive(Clone)]
+struct Waiting {
+    ask: Arc<Ask>,
+    /// Unused ids; the same for every attempt, so that a system of record that is asked again is
+    /// asked the same.
+    fresh_ids: Vec<String>,
+    answer: Arc<Mutex<Option<Answer>>>,
+}
+
+/// Why a round came to nothing.
+enum Unfinished {
+    /// Somebody else changed the roster meanwhile.
+    Superseded,
+    /// The store failed.
+    Store(StoreError),
+}
+
+impl From<StoreError> for Unfinished {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Superseded { .. } => Self::Superseded,
+            StoreError::Failed { .. } | StoreError::Corrupt { .. } | StoreError::Version { .. } => {
+                Self::Store(error)
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Desk {
+    /// A desk for `mirror`, in which people may ask for what is in `two_way` and the system of
+    /// record decides; everything else is refused as [`Refusal::NotHere`].
+    #[must_use]
+    pub fn new(
+        equipment: DeskEquipment,
+        mirror: MirrorName,
+        roster: RosterName,
+        two_way: &BTreeSet<CommandKind>,
+    ) -> Self {
+        let kinds = two_way & equipment.decider.decides();
+        let (head, waiting) = (Mutex::default(), Mutex::default());
+        let leading = AsyncMutex::new(());
+        Self { equipment, mirror, roster, kinds, head, waiting, leading }
+    }
+
+    /// Takes some asks that wait; one's own is among them in the end.
+    fn take_some(&self, own: &Waiting) -> Vec<Waiting> {
+        let mut waiting = lock(&self.waiting);
+        let some = waiting.len().min(ASKS_PER_COMMIT_MAX);
+        let mut taken: Vec<Waiting> = waiting.drain(..some).collect();
+        let is_own = |it: &Waiting| Arc::ptr_eq(&it.answer, &own.answer);
+        if !taken.iter().any(is_own) && !waiting.iter().any(is_own) {
+            // Somebody took it, and was cancelled before it was answered.
+            taken.push(own.clone());
+        }
+        taken
+    }
+
+    /// Decides what was taken, in rounds until everything has its answer.
+    async fn decide_all(&self, taken: &[Waiting]) {
+        let mut attempts = 0;
+        let mut open: Vec<&Waiting> = taken.iter().collect();
+        while !open.is_empty() {
+            match self.round(&open).await {
+                Ok(answers) if answers.iter().any(Option::is_some) => {
+                    for (waiting, answer) in open.iter().zip(answers) {
+                        *lock(&waiting.answer) = answer;
+                    }
+                }
+                // Nothing decided: somebody wants other facts each time.
+                Ok(_) | Err(Unfinished::Superseded) => {
+                    attempts += 1;
+                    *lock(&self.head) = None;
+                    if attempts >= ASK_ATTEMPTS_MAX {
+                        self.give_up(&open, None);
+                    }
+                }
+                Err(Unfinished::Store(error)) => {
+                    *lock(&self.head) = None;
+                    self.give_up(&open, Some(&error));
+                }
+            }
+            open.retain(|it| lock(&it.answer).is_none());
+        }
+    }
+
+    fn give_up(&self, open: &[&Waiting], failed: Option<&StoreError>) {
+        let (mirror, asks) = (self.mirror.as_str(), open.len());
+        match failed {
+            None => {
+                tracing::warn!(mirror, asks, "the roster changes faster than asks are decided");
+            }
+            Some(error) => tracing::warn!(mirror, asks, %error, "asks cannot be decided"),
+        }
+        for waiting in open {
+            *lock(&waiting.answer) = Some(Answer::Refused(Refusal::NotReachable));
+        }
+    }
+
+    /// Decides as many asks as the same facts serve, at least the first, and commits. `None` for
+    /// those that need other facts by now.
+    async fn round(&self, open: &[&Waiting]) -> Result<Vec<Option<Answer>>, Unfinished> {
+        let now = self.equipment.clock.now();
+        let head = self.head(now).await?;
+        let asks: Vec<&Ask> = open.iter().map(|it| &*it.ask).collect();
+        let mut world = self.gatherer().gather(Arc::clone(&head.directory), &asks).await?;
+        let mut outcomes = Vec::with_capacity(open.len());
+        for waiting in open {
+            let outcome = self.decide_one(&world, waiting, now).await;
+            if let Some(outcome) = &outcome {
+                world.apply(outcome);
+            }
+            outcomes.push(outcome);
+        }
+        let answers =
+            outcomes.iter().map(|it| it.as_ref().map(|it| it.answer.clone())).collect::<Vec<_>>();
+        let kept = outcomes.into_iter().flatten().filter(|it| !it.is_just_an_answer());
+        let commit = commit(kept, head.seq, now);
+        let changes = !commit.upserts.is_empty() || !commit.tombstones.is_empty();
+        let refused = answers.iter().flatten().any(|it| matches!(it, Answer::Refused(_)));
+        if !is_empty(&commit) {
+            let done = self.equipment.store.commit_approvals(&self.roster, &self.mirror, commit);
+            let seq = done.await?.seq;
+            if changes {
+                let directory = world.directory;
+                *lock(&self.head) = Some(Head { seq, directory, checked_at: now });
+            }
+        } else if refused && head.checked_at != now {
+            // Nothing was committed that would have told us: are we refusing on old facts?
+            let seq = self.equipment.store.roster_counts(&self.roster).await?.seq;
+            if seq != head.seq {
+                return Err(Unfinished::Superseded);
+            }
+        }
+        Ok(answers)
+    }
+
+    async fn decide_one(
+        &self,
+        world: &World,
+        waiting: &Waiting,
+        now: Timestamp,
+    ) -> Option<Outcome> {
+        let ask = &*waiting.ask;
+        let known = match &ask.what {
+            AskWhat::Request { at, .. } => world.request(at).map(|it| &it.request),
+            AskWhat::Create { .. }
+            | AskWhat::Edit { .. }
+            | AskWhat::Delete { .. }
+            | AskWhat::Assign { .. }
+            | AskWhat::SetAvailability { .. } => None,
+        };
+        let refused = |refusal| Some(Outcome::just(Answer::Refused(refusal)));
+        match ask.what.kind().or(known.map(kind_of)) {
+            Some(kind) if !self.kinds.contains(&kind) => return refused(Refusal::NotHere { kind }),
+            None if self.kinds.is_empty() => return refused(Refusal::Unknown),
+            Some(_) | None => {}
+        }
+        let decider = &self.equipment.decider;
+        let key = key_of(ask, known);
+        let terms = Terms { key, now, automatic: decider.grants_by_itself() };
+        let before = world.grant(&key);
+        if let Some(again) = before.and_then(|grant| replay(world, ask, grant, terms)) {
+            return Some(again);
+        }
+        let command = match translate(world, ask) {
+            Ok(Translated::Command(command)) => command,
+            Ok(Translated::Nothing) => return Some(land_nothing(world, ask, terms)),
+            Err(refusal) => return refused(refusal),
+        };
+        let keys = named(&command);
+        let named = world.facts(&keys, &crate::port::FactsNeeded::default());
+        let needed = decider.needs(&command, &named, &world.directory);
+        if !world.covers(&needed) {
+            return None;
+        }
+        let facts = Facts {
+            now,
+            directory: Arc::clone(&world.directory),
+            entities: world.facts(&keys, &needed),
+            fresh_ids: waiting.fresh_ids.clone(),
+        };
+        // The same again after something else was granted under this key is another act.
+        let act = match before {
+            Some(grant) => format!("{key}-{}", grant.at.as_millisecond()),
+            None => key.to_string(),
+        };
+        match decider.decide(&command, &facts, &act).await {
+            Ok(Verdict::Granted(change)) => Some(land(world, ask, &command, change, terms)),
+            Ok(Verdict::Refused(refusal)) => refused(refusal),
+            Err(failure) => {
+                let mirror = self.mirror.as_str();
+                tracing::warn!(mirror, %failure, "the system of record cannot be asked");
+                refused(Refusal::NotReachable)
+            }
+        }
+    }
+
+    /// The roster's people and its place in the change sequence, believed for a moment: a commit
+    /// that rests on an old place fails, and then they are read again.
+    async fn head(&self, now: Timestamp) -> Result<Head, StoreError> {
+        let known = lock(&self.head).clone();
+        let recheck = SignedDuration::try_from(DIRECTORY_RECHECK).unwrap_or(SignedDuration::ZERO);
+        if let Some(head) = &known
+            && now.duration_since(head.checked_at) < recheck
+        {
+            return Ok(head.clone());
+        }
+        let store = &self.equipment.store;
+        let seq = store.roster_counts(&self.roster).await?.seq;
+        let directory = match known.filter(|head| head.seq == seq) {
+            Some(head) => head.directory,
+            None => {
+                let mut directory = Directory::default();
+                for kind in
+                    [EntityKind::Employee, EntityKind::ScheduleGroup, EntityKind::TimeOffReason]
+                {
+                    let entries = store.entries_of_kind(&self.roster, kind).await?;
+                    entries.into_iter().for_each(|it| directory.add(it.entity));
+                }
+                Arc::new(directory)
+            }
+        };
+        let head = Head { seq, directory, checked_at: now };
+        *lock(&self.head) = Some(head.clone());
+        Ok(head)
+    }
+
+    fn gatherer(&self) -> Gatherer<'_> {
+        let DeskEquipment { store, decider, .. } = &self.equipment;
+        let (store, decider) = (store.as_ref(), decider.as_ref());
+        Gatherer { store, decider, mirror: &self.mirror, roster: &self.roster }
+    }
+
+    fn fresh_id(&self) -> String {
+        let mut bytes = [0; 16];
+        self.equipment.entropy.fill(&mut bytes);
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    async fn answer(
+        &self,
+        calendar: &CalendarKey,
+        question: &AskedQuestion,
+    ) -> Result<Result<Vec<Offered>, Refusal>, StoreError> {
+        let now = self.equipment.clock.now();
+        let head = self.head(now).await?;
+        let gatherer = self.gatherer();
+        let mut world = World::new(head.directory);
+        gatherer.add_asked_about(&mut world, calendar, question).await?;
+        let question = match translate_question(&world, calendar, question) {
+            Ok(question) => question,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let entities = gatherer.add_needed_for(&mut world, &question).await?;
+        let directory = Arc::clone(&world.directory);
+        let facts = Facts { now, directory, entities, fresh_ids: vec![] };
+        let found = match self.equipment.decider.eligible(&question, &facts).await {
+            Ok(found) => found,
+            Err(failure) => {
+                let mirror = self.mirror.as_str();
+                tracing::warn!(mirror, %failure, "the system of record cannot be asked");
+                return Ok(Err(Refusal::NotReachable));
+            }
+        };
+        let rows = gatherer.rows_of_shifts(&found).await?;
+        Ok(Ok(found.into_iter().filter_map(|it| offered(it, calendar, &rows)).collect()))
+    }
+}
+
+#[async_trait]
+impl Approvals for Desk {
+    fn kinds(&self) -> &BTreeSet<CommandKind> {
+        &self.kinds
+    }
+
+    async fn directory(&self) -> Result<Arc<Directory>, Refusal> {
+        match self.head(self.equipment.clock.now()).await {
+            Ok(head) => Ok(head.directory),
+            Err(error) => {
+                let mirror = self.mirror.as_str();
+                tracing::warn!(mirror, %error, "the roster's people cannot be read");
+                Err(Refusal::NotReachable)
+            }
+        }
+    }
+
+    async fn decide(&self, ask: Ask) -> Answer {
+        if let Some(kind) = ask.what.kind().filter(|kind| !self.kinds.contains(kind)) {
+            return Answer::Refused(Refusal::NotHere { kind });
+        }
+        let fresh_ids = vec![self.fresh_id(), self.fresh_id()];
+        let own = Waiting { ask: Arc::new(ask), fresh_ids, answer: Arc::default() };
+        lock(&self.waiting).push_back(own.clone());
+        let _turn = self.leading.lock().await;
+        loop {
+            let answer = lock(&own.answer).take();
+            if let Some(answer) = answer {
+                return answer;
+            }
+            let taken = self.take_some(&own);
+            self.decide_all(&taken).await;
+        }
+    }
+
+    async fn offered(
+        &self,
+        calendar: &CalendarKey,
+        question: AskedQuestion,
+    ) -> Result<Vec<Offered>, Refusal> {
+        let kind = match &question {
+            AskedQuestion::SwapFor { .. } => CommandKind::SwapRequest,
+            AskedQuestion::OfferOf { .. } => CommandKind::OfferRequest,
+            AskedQuestion::TimeOffReasons { .. } => CommandKind::TimeOffRequest,
+        };
+        if !self.kinds.contains(&kind) {
+            return Err(Refusal::NotHere { kind });
+        }
+        self.answer(calendar, &question).await.unwrap_or_else(|error| {
+            let mirror = self.mirror.as_str();
+            tracing::warn!(mirror, %error, "a question cannot be answered");
+            Err(Refusal::NotReachable)
+        })
+    }
+}
+
+/// Everything that several grants change, as one transaction. Of two that say something of the
+/// same row, request or key, the later one counts; entities keep all their changes, in order.
+fn commit(
+    outcomes: impl Iterator<Item = Outcome>,
+    expected: ChangeSeq,
+    at: Timestamp,
+) -> ApprovalCommit {
+    let (mut upserts, mut tombstones) = (Vec::new(), Vec::new());
+    let mut ledger = BTreeMap::new();
+    let (mut requests, mut grants) = (BTreeMap::new(), BTreeMap::new());
+    for outcome in outcomes {
+        let Outcome { answer: _, upserts: new, tombstones: gone, ledger: rows, .. } = &outcome;
+        upserts.extend(new.iter().map(|entity| Upsert {
+            fingerprint: entity.fingerprint(),
+            twin: None,
+            at: SourceRef("asked in a mirror".into()),
+            entity: entity.clone(),
+        }));
+        tombstones.extend(gone.iter().cloned());
+        for write in rows {
+            let place = match write {
+                LedgerWrite::Put(row) => (row.calendar.clone(), row.key.clone()),
+                LedgerWrite::Remove { calendar, key } => (calendar.clone(), key.clone()),
+            };
+            ledger.insert(place, write.clone());
+        }
+        requests.extend(outcome.requests.into_iter().map(|it| (it.at.clone(), it)));
+        grants.extend(outcome.grant.map(|it| (it.key, it)));
+    }
+    ApprovalCommit {
+        expected,
+        at,
+        upserts,
+        tombstones,
+        ledger: ledger.into_values().collect(),
+        requests: requests.into_values().collect(),
+        grants: grants.into_values().collect(),
+        grants_kept_from: at.saturating_sub(GRANT_MEMORY).unwrap_or(Timestamp::MIN),
+    }
+}
+
+fn is_empty(commit: &ApprovalCommit) -> bool {
+    let ApprovalCommit { upserts, tombstones, ledger, requests, grants, .. } = commit;
+    upserts.is_empty()
+        && tombstones.is_empty()
+        && ledger.is_empty()
+        && requests.is_empty()
+        && grants.is_empty()
+}
+
+/// What the mirror calls it; `None` for a shift that has no item in this calendar.
+fn offered(found: Eligible, calendar: &CalendarKey, rows: &[LedgerRow]) -> Option<Offered> {
+    match found {
+        Eligible::Employee(id) => Some(Offered::Employee(id)),
+        Eligible::Reason(id) => Some(Offered::Reason(id)),
+        Eligible::Shift(id) => {
+            let id = (&id).into();
+            let here = |it: &&LedgerRow| it.calendar == *calendar && it.key.id == id;
+            let row = rows.iter().find(here)?;
+            let intended = row.intent.as_ref().and_then(|it| it.remote_id.clone());
+            let there = row.remote.as_ref().map(|it| it.id.clone());
+            there.or(intended).map(Offered::Item)
+        }
+    }
+}
