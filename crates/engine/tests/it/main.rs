@@ -5,5 +5,6 @@ mod found_by_sim;
 mod ingest_diff;
 mod mapping;
 mod reconcile;
+mod schedule;
 mod set_aside;
 mod settle;
