@@ -5,8 +5,10 @@
 
 use std::time::Duration;
 
-use engine::port::Store;
+use domain::CommandKind;
+use engine::port::{Answer, Store, StoreError};
 use engine::report::{CycleReport, IngestReport};
+use engine::run::approve_due::DueReport;
 use engine::run::watch::Wait;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
@@ -19,6 +21,7 @@ const ITEMS: &str = "rotabridge_mirror_items";
 const BACKLOG: &str = "rotabridge_mirror_backlog";
 const QUARANTINED: &str = "rotabridge_mirror_quarantined";
 const SHIFTS: &str = "rotabridge_roster_shifts";
+const ASKS: &str = "rotabridge_asks_total";
 
 /// Says what the metrics are; once, after the recorder is installed.
 pub fn describe() {
@@ -31,6 +34,7 @@ pub fn describe() {
     describe_gauge!(BACKLOG, "Writes of a mirror that wait or whose outcome is not known");
     describe_gauge!(QUARANTINED, "Entities set aside after repeated refusals");
     describe_gauge!(SHIFTS, "Live shifts of a roster");
+    describe_counter!(ASKS, "What people asked for in mirrors, by kind and answer");
 }
 
 /// A roster was read.
@@ -88,6 +92,37 @@ pub fn cycled(mirror: &str, report: &CycleReport, outcome: &'static str) {
 pub fn cycle_failed(mirror: &str, reason: &str) {
     counter!(CYCLES, "mirror" => mirror.to_owned(), "outcome" => "failed").increment(1);
     tracing::error!(mirror.name = mirror, "mirror {mirror} is not up to date: {reason}");
+}
+
+/// Something that people asked for was decided; what it was about is `None` for a mere step of a
+/// request that the vendor does not say again.
+pub fn answered(kind: Option<CommandKind>, answer: &Answer) {
+    let (kind, answer) = (kind.map_or("request_step", CommandKind::as_str), outcome_of(answer));
+    counter!(ASKS, "kind" => kind, "answer" => answer).increment(1);
+    tracing::info!(ask.kind = kind, answer, "asked for: {kind}: {answer}");
+}
+
+fn outcome_of(answer: &Answer) -> &'static str {
+    match answer {
+        Answer::Granted { .. } => "granted",
+        Answer::Refused(refusal) => refusal.as_str(),
+    }
+}
+
+/// Requests that need no manager were granted in a mirror, or are tried again later.
+pub fn granted(mirror: &str, granting: &Result<DueReport, StoreError>) {
+    match granting {
+        Ok(DueReport { done: 0, postponed: 0, given_up: 0 }) => {}
+        Ok(DueReport { done, postponed, given_up }) => tracing::info!(
+            mirror.name = mirror,
+            "mirror {mirror}: {done} requests granted without a manager, {postponed} tried again \
+             later, {given_up} left to a manager"
+        ),
+        Err(error) => tracing::warn!(
+            mirror.name = mirror,
+            "mirror {mirror}: requests that need no manager were not granted: {error}"
+        ),
+    }
 }
 
 /// A mirror waits before it may send again.

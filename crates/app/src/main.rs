@@ -4,6 +4,7 @@
 //! machine's clock, chance and identity ([`system`]), and the only place where the parts meet
 //! ([`wiring`]). It decides nothing about schedules.
 
+mod approvals;
 mod cli;
 mod config;
 mod event;

@@ -3,17 +3,25 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use connectors::{ConnectionContext, ConnectionError, employees_file};
+use connectors::{ConnectionContext, ConnectionError, MirrorParts, Registration, employees_file};
 use domain::{ConnectionName, Employee, MirrorName, RosterName, SyncWindow};
-use engine::port::{Clock, Entropy, Source, SourceError, Store, StoreError, Target};
-use engine::run::cycle::{Equipment, MirrorSpec};
+use engine::approve::{NobodyDecides, OwnRecord};
+use engine::port::{
+    Approver, Clock, Decider, Entropy, Inbound, Source, SourceError, Store, StoreError, Target,
+};
+use engine::run::approval::{Desk, DeskEquipment};
+use engine::run::cycle::{Equipment, MirrorSpec, Others};
 use engine::run::gate::Gate;
 use engine::run::ingest::Ingest;
 use engine::run::lease::Ownership;
 use engine::run::own_record::OwnRecordSource;
 use engine::run::watch::Watcher;
+use jiff::tz::TimeZone;
 use secrecy::ExposeSecret;
+use server::callback::{CallbackRoute, CallbackRoutes};
+use tokio::sync::Notify;
 
+use crate::approvals::Telling;
 use crate::config::{Config, ConnectionSection, MirrorSection, RosterSection};
 use crate::failure::{Exit, Failure};
 
@@ -48,6 +56,10 @@ pub struct RosterWorks {
     pub name: RosterName,
     /// Where it is read from.
     pub source: Arc<dyn Source>,
+    /// Who decides what people ask for.
+    pub decider: Arc<dyn Decider>,
+    /// Told when something that people asked for was granted.
+    pub changed: Arc<Notify>,
 }
 
 /// One mirror and its target.
@@ -60,6 +72,12 @@ pub struct MirrorWorks {
     pub target: Arc<dyn Target>,
     /// The way there, shared by all mirrors of the connection.
     pub gate: Arc<Gate>,
+    /// What answers when its vendor calls us.
+    pub inbound: Option<Arc<dyn Inbound>>,
+    /// What grants requests there.
+    pub approver: Option<Arc<dyn Approver>>,
+    /// What has us called.
+    pub registration: Option<Arc<dyn Registration>>,
 }
 
 /// How the store is opened.
@@ -208,6 +226,27 @@ impl Works {
         }
     }
 
+    /// Who answers when mirrors' vendors call.
+    pub fn callbacks(&self) -> CallbackRoutes {
+        let mut routes = CallbackRoutes::new();
+        for (section, mirror) in self.config.mirrors.iter().zip(&self.mirrors) {
+            let roster = self.rosters.iter().find(|it| it.name == mirror.spec.roster);
+            let (Some(roster), Some(inbound)) = (roster, &mirror.inbound) else { continue };
+            let equipment = DeskEquipment {
+                store: Arc::clone(&self.store),
+                decider: Arc::clone(&roster.decider),
+                clock: Arc::clone(&self.outside.clock),
+                entropy: Arc::clone(&self.outside.entropy),
+            };
+            let (name, kinds) = (mirror.spec.name.clone(), &section.two_way);
+            let desk = Desk::new(equipment, name.clone(), roster.name.clone(), kinds);
+            let approvals = Arc::new(Telling { desk, changed: Arc::clone(&roster.changed) });
+            let inbound = Arc::clone(inbound);
+            routes.insert(name, CallbackRoute { inbound, approvals });
+        }
+        routes
+    }
+
     /// The name of a mirror, for those who keep them.
     pub fn mirror_names<'a>(
         &'a self,
@@ -266,20 +305,26 @@ fn roster(
         let subject = format!("connection `{}`", connection.name);
         let context = context(connection, config, outside);
         let broken = |error: ConnectionError| wrong(&subject, &error);
-        connection.config.source(&context).map_err(broken)
+        let source = connection.config.source(&context).map_err(broken)?;
+        let decider = connection.config.decider(&context).map_err(broken)?;
+        Ok::<_, Failure>((source, decider))
     };
-    let name = section.name.clone();
+    let (name, changed) = (section.name.clone(), Arc::<Notify>::default());
     if let Some(connection) = &section.source {
-        return Ok(RosterWorks { name, source: source(connection)? });
+        let (source, decider) = source(connection)?;
+        let decider = decider.unwrap_or_else(|| Arc::new(NobodyDecides));
+        return Ok(RosterWorks { name, source, decider, changed });
     }
     let starts_from = section.starts_from.as_ref().map(source).transpose()?;
     let source = Arc::new(OwnRecordSource {
         roster: name.clone(),
         store: Arc::clone(store),
-        starts_from,
+        starts_from: starts_from.map(|(source, _)| source),
         clock: Arc::clone(&outside.clock),
     });
-    Ok(RosterWorks { name, source })
+    let zone = TimeZone::get(&section.time_zone).map_err(Failure::because)?;
+    let decider = Arc::new(OwnRecord { rules: section.rules.clone(), zone });
+    Ok(RosterWorks { name, source, decider, changed })
 }
 
 fn mirror(
@@ -297,7 +342,7 @@ fn mirror(
             section.config.as_ref(),
         )
         .map_err(|error| wrong(&format!("connection `{}`", connection.name), &error))?;
-    let target = parts.target;
+    let MirrorParts { target, inbound, approver, registration } = parts;
     let gate = gates.entry(connection.name.clone()).or_insert_with(|| {
         let (clock, entropy) = (Arc::clone(&outside.clock), Arc::clone(&outside.entropy));
         Arc::new(Gate::new(clock, entropy, target.capabilities()))
@@ -313,7 +358,10 @@ fn mirror(
         guard: section.guard.policy(),
         past: window.past.0,
         future: window.future.0,
+        first_future: section.config.first_future(),
+        others: if section.config.removes_others() { Others::Remove } else { Others::Report },
     };
     let gate = Arc::clone(gate);
-    Ok(MirrorWorks { spec, connection: connection.name.clone(), target, gate })
+    let connection = connection.name.clone();
+    Ok(MirrorWorks { spec, connection, target, gate, inbound, approver, registration })
 }

@@ -11,6 +11,7 @@ mod plan;
 mod purge;
 mod recover;
 mod serve;
+mod shifts;
 mod status;
 mod sync;
 
@@ -73,6 +74,8 @@ pub enum Command {
     Explain(explain::Arguments),
     /// Give out subscription links, list them, take them back
     Feed(feed::Arguments),
+    /// Have Microsoft Shifts call us about a mirror, or not any more
+    Shifts(shifts::Arguments),
     /// Rebuild a lost ledger from what is in a mirror, without duplicates
     Recover(recover::Arguments),
     /// Remove everything Rotabridge wrote into a mirror, and nothing else
@@ -112,6 +115,7 @@ impl Command {
             Self::Status(arguments) => status::run(&arguments, session).await,
             Self::Explain(arguments) => explain::run(&arguments, session).await,
             Self::Feed(arguments) => feed::run(arguments, session).await,
+            Self::Shifts(arguments) => shifts::run(arguments, session).await,
             Self::Recover(arguments) => recover::run(arguments, session).await,
             Self::Purge(arguments) => purge::run(arguments, session).await,
             Self::Migrate(arguments) => migrate::run(&arguments, session).await,
@@ -130,6 +134,7 @@ impl Command {
             | Self::Status(_)
             | Self::Explain(_)
             | Self::Feed(_)
+            | Self::Shifts(_)
             | Self::Recover(_)
             | Self::Purge(_)
             | Self::Migrate(_) => false,
@@ -151,6 +156,7 @@ impl Command {
             | Self::Status(_)
             | Self::Explain(_)
             | Self::Feed(_)
+            | Self::Shifts(_)
             | Self::Recover(_)
             | Self::Purge(_)
             | Self::Migrate(_) => "error,rotabridge::event=off,rotabridge::wait=warn",

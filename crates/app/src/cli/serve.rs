@@ -2,7 +2,8 @@
 //! stop.
 //!
 //! One loop per roster: read the source, run a cycle of each of its mirrors, wait. A round that
-//! did not succeed is tried again sooner. SIGTERM and SIGINT let a round that is under way end,
+//! did not succeed is tried again sooner; when something that people asked for was granted, the
+//! mirrors are brought up to date at once, and again when its outcome is to be looked at. SIGTERM and SIGINT let a round that is under way end,
 //! for a while; one that is cut off goes on where it stopped in the next process.
 
 use std::collections::BTreeMap;
@@ -11,6 +12,8 @@ use std::time::Duration;
 
 use clap::Args;
 use domain::RosterName;
+use domain::limits::{APPROVAL_DELAY, ASK_SETTLE_MARGIN, ASK_WAIT_ASSUMED};
+use engine::port::Clock;
 use engine::run::cycle::CycleOptions;
 use jiff::Timestamp;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -20,6 +23,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::Session;
+use crate::approvals::grant_what_needs_no_manager;
 use crate::config::RosterSection;
 use crate::event;
 use crate::failure::{Exit, Failure};
@@ -35,6 +39,8 @@ pub struct Arguments {}
 const GRACE: Duration = Duration::from_secs(20);
 /// First wait after a round that did not succeed; doubled each time, up to the poll interval.
 const RETRY_FIRST: Duration = Duration::from_secs(15);
+/// How long grants are gathered before the mirrors follow them.
+const GRANTS_GATHERED: Duration = Duration::from_secs(1);
 /// Share of a wait by which it is shorter or longer by chance, so that many do not poll at once.
 const JITTER: f64 = 0.1;
 
@@ -64,6 +70,7 @@ pub async fn run(_arguments: Arguments, session: &Session) -> Result<Exit, Failu
     // A task of its own: planning a large roster must not keep feeds waiting.
     let serving =
         tokio::spawn(server::serve(listener, Arc::clone(&state), stopped(stopping.clone())));
+    let granting = grant(&works, &stopping);
     let signals = async {
         let told = told_to_stop().await;
         tracing::info!("stopping");
@@ -71,7 +78,7 @@ pub async fn run(_arguments: Arguments, session: &Session) -> Result<Exit, Failu
         let _ = stop.send(true);
         told
     };
-    let (_, served, told) = tokio::join!(keeping, serving, signals);
+    let (_, (), served, told) = tokio::join!(keeping, granting, serving, signals);
     served.map_err(Failure::because)?;
     told?;
     tracing::info!("stopped");
@@ -118,7 +125,7 @@ pub fn server_state(works: &Works, metrics: Option<PrometheusHandle>) -> ServerS
         clock: Arc::clone(&works.outside.clock),
         entropy: Arc::clone(&works.outside.entropy),
         feeds: works.config.rosters.iter().map(options).collect(),
-        callbacks: [].into(),
+        callbacks: works.callbacks(),
         metrics,
     })
 }
@@ -138,26 +145,80 @@ async fn keep(
     output: &Output,
 ) {
     let poll = works.config.roster(&roster.name).map_or(RETRY_FIRST, |it| it.poll_interval);
+    let clock = &works.outside.clock;
+    let after = |wait| clock.now().saturating_add(wait).unwrap_or(Timestamp::MAX);
     let mut failures: u32 = 0;
     loop {
-        let mut round = std::pin::pin!(round(works, roster, state, output));
-        let outcome = tokio::select! {
-            biased;
-            outcome = &mut round => outcome,
-            () = stopped(stopping.clone()) => {
-                // What is cut off here goes on in the next process.
-                let _ = tokio::time::timeout(GRACE, round).await;
-                return;
-            }
-        };
+        let round = round(works, roster, state, output);
+        let Some(outcome) = unless_stopped(round, stopping).await else { return };
         failures = if outcome == Outcome::Done { 0 } else { failures.saturating_add(1) };
         let wait = jittered(wait_after(failures, poll), works.outside.entropy.fraction());
+        let next_round_at = after(wait);
+        let mut settle_at = None;
+        loop {
+            tokio::select! {
+                () = clock.sleep_until(next_round_at) => break,
+                () = stopped(stopping.clone()) => return,
+                () = roster.changed.notified() => {
+                    // Several that come together are followed together.
+                    clock.sleep_until(after(GRANTS_GATHERED)).await;
+                    settle_at = Some(after(ASK_WAIT_ASSUMED + ASK_SETTLE_MARGIN));
+                }
+                () = reached(clock.as_ref(), settle_at) => settle_at = None,
+            }
+            let following = follow_grants(works, roster, state, output);
+            let Some(()) = unless_stopped(following, stopping).await else { return };
+        }
+    }
+}
+
+/// Completes at an instant; never, when there is none.
+async fn reached(clock: &dyn Clock, at: Option<Timestamp>) {
+    match at {
+        Some(at) => clock.sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Does the work; `None` when it is time to stop. Then it may go on for a while, and what is cut
+/// off goes on in the next process.
+async fn unless_stopped<T>(
+    work: impl Future<Output = T>,
+    stopping: &watch::Receiver<bool>,
+) -> Option<T> {
+    let mut work = std::pin::pin!(work);
+    tokio::select! {
+        biased;
+        done = &mut work => Some(done),
+        () = stopped(stopping.clone()) => {
+            let _ = tokio::time::timeout(GRACE, work).await;
+            None
+        }
+    }
+}
+
+/// Brings the mirrors up to date after something was granted, without reading the source.
+async fn follow_grants(works: &Works, roster: &RosterWorks, state: &ServerState, output: &Output) {
+    if let Ok(counts) = works.store.roster_counts(&roster.name).await {
+        state.feeds().roster_changed(&roster.name, counts.seq);
+    }
+    let mirrors: Vec<&MirrorWorks> = works.mirrors_of(&roster.name).collect();
+    runs::cycles(works, &mirrors, |_| CycleOptions::default(), output).await;
+}
+
+/// Grants requests that need no manager, as they come due.
+async fn grant(works: &Works, stopping: &watch::Receiver<bool>) {
+    if works.mirrors.iter().all(|it| it.approver.is_none()) {
+        return;
+    }
+    loop {
         let clock = &works.outside.clock;
-        let until = clock.now().saturating_add(wait).unwrap_or(Timestamp::MAX);
+        let next = clock.now().saturating_add(APPROVAL_DELAY).unwrap_or(Timestamp::MAX);
         tokio::select! {
-            () = clock.sleep_until(until) => {}
+            () = clock.sleep_until(next) => {}
             () = stopped(stopping.clone()) => return,
         }
+        grant_what_needs_no_manager(works).await;
     }
 }
 

@@ -1,0 +1,481 @@
+//! `rotabridge demo`: the whole product in one process, on a generated contact centre and its
+//! branch office.
+//!
+//! Nothing is special about it: rosters are written as CSV into a temporary folder and read by
+//! the real connector, the store is SQLite in that folder, and mirrors are kept on a played
+//! CalDAV server (or a real one, with `--caldav`) and in a played Microsoft Teams Shifts, which
+//! calls back for everything that people do there. Without `--once` the schedule goes on changing,
+//! and people go on asking.
+
+mod branch;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use clap::builder::RangedI64ValueParser;
+use domain::{EmployeeId, RosterName};
+use engine::run::cycle::CycleOptions;
+use jiff::civil::{Date, Weekday};
+use jiff::tz::TimeZone;
+use secrecy::ExposeSecret;
+use server::ServerState;
+use server::feed::issue::{LinkPolicy, issue_link};
+use simulators::caldav::{CaldavServer, Options};
+use simulators::contact_centre::{COLUMNS, ContactCentre, Spec, generate};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use self::branch::Branch;
+
+use super::Session;
+use super::serve::{listen_on, server_state};
+use crate::approvals::grant_what_needs_no_manager;
+use crate::config::Config;
+use crate::failure::{Exit, Failure, thousands};
+use crate::output::{Output, Table, time};
+use crate::runs::{self, MirrorLine, MirrorRun, Outcome};
+use crate::wiring::{MirrorWorks, Opening, Works};
+
+/// The flags of `demo`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Sync once, print the summary and exit
+    #[arg(long)]
+    once: bool,
+    /// How many people work there
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = employees())]
+    employees: u32,
+    /// How many weeks are planned
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = weeks())]
+    weeks: u32,
+    /// Another seed, another contact centre
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Where feeds are served
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Mirror to this CalDAV server instead of a played one
+    #[arg(long, value_name = "URL")]
+    caldav: Option<String>,
+    /// The account there
+    #[arg(long, value_name = "NAME", requires = "caldav")]
+    username: Option<String>,
+    /// A file with its password
+    #[arg(long, value_name = "PATH", requires = "caldav")]
+    password_file: Option<PathBuf>,
+}
+
+fn employees() -> RangedI64ValueParser<u32> {
+    RangedI64ValueParser::new().range(1..=20_000)
+}
+
+fn weeks() -> RangedI64ValueParser<u32> {
+    RangedI64ValueParser::new().range(1..=104)
+}
+
+/// Where the contact centre is.
+const ZONE: &str = "Europe/Berlin";
+/// Another seed than the contact centre's.
+const BRANCH_SEED: u64 = 1_000_003;
+/// How often something changes.
+const CHANGE_EVERY: Duration = Duration::from_secs(4);
+const ROSTER_FILE: &str = "roster.csv";
+const EMPLOYEES_FILE: &str = "employees.csv";
+
+/// Runs it.
+///
+/// # Errors
+/// When it cannot start, or the first sync fails.
+pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failure> {
+    let folder = TempDir::with_prefix("rotabridge-demo-").map_err(Failure::because)?;
+    // Before the work is done: an address that is taken is said at once.
+    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let listen = if arguments.once { anywhere } else { arguments.listen };
+    let listener = listen_on_or_advise(listen).await?;
+    let address = listener.local_addr().map_err(Failure::because)?;
+    let played = match &arguments.caldav {
+        Some(_) => None,
+        None => {
+            let options = Options { log: false, ..Options::default() };
+            Some(CaldavServer::start(options).map_err(Failure::because)?)
+        }
+    };
+    let centre = contact_centre(&arguments, session)?;
+    write_files(folder.path(), &centre)?;
+    let plan = branch_plan(&arguments, session)?;
+    let entropy = session.entropy.as_ref();
+    let mut branch = Branch::open(&plan, arguments.seed, folder.path(), entropy)?;
+    let text = configuration(&arguments, played.as_ref(), &branch, address)?;
+    let config = Config::parse("the demo's configuration", folder.path(), &text)
+        .map_err(|error| usage(&error))?;
+    let works = Arc::new(Works::build(config, session.outside(), Opening::Write).await?);
+    introduce(&centre, &plan, &arguments, &session.output);
+    let serving = Serving::start(&works, listener);
+    let exit = begin(&works, &mut branch, session).await?;
+    if arguments.once || exit == Exit::Failed {
+        serving.stop().await?;
+        return Ok(exit);
+    }
+    show_around(&works, &centre, address, session).await?;
+    let output = &session.output;
+    if let Some(played) = &played {
+        output.say(format!("calendars:      {} (CalDAV, no password)", played.url()));
+    }
+    output.say(format!("Graph, played:  {}", branch.url()));
+    let world = World { centre, branch, folder: folder.path(), seed: arguments.seed };
+    let went_on = go_on(&works, world, &serving, session).await;
+    serving.stop().await?;
+    went_on.map(|()| exit)
+}
+
+/// The server behind the demo: feeds for people, and callbacks from Shifts.
+struct Serving {
+    state: Arc<ServerState>,
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<()>,
+}
+
+impl Serving {
+    fn start(works: &Works, listener: TcpListener) -> Self {
+        let state = Arc::new(server_state(works, None));
+        let (stop, stopping) = oneshot::channel::<()>();
+        let served = tokio::spawn(server::serve(listener, Arc::clone(&state), async {
+            // An error means that the sender is gone: stop as well.
+            let _ = stopping.await;
+        }));
+        Self { state, stop, served }
+    }
+
+    async fn stop(self) -> Result<(), Failure> {
+        // The server may be gone already.
+        let _ = self.stop.send(());
+        self.served.await.map_err(Failure::because)
+    }
+}
+
+fn usage(error: &crate::config::ConfigError) -> Failure {
+    // Only what came from flags can be wrong in a text of our own making.
+    let told = error.places.first().map_or(String::new(), |place| place.message.clone());
+    Failure::usage(told).hint("see `rotabridge demo --help`")
+}
+
+async fn listen_on_or_advise(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let listening = listen_on(address).await;
+    listening.map_err(|failure| failure.hint("`--listen 127.0.0.1:0` takes any free port"))
+}
+
+fn contact_centre(arguments: &Arguments, session: &Session) -> Result<ContactCentre, Failure> {
+    let Arguments { seed, employees, weeks, .. } = *arguments;
+    planned(seed, employees, weeks, session)
+}
+
+fn branch_plan(arguments: &Arguments, session: &Session) -> Result<ContactCentre, Failure> {
+    let seed = arguments.seed.wrapping_add(BRANCH_SEED);
+    planned(seed, branch::employees(arguments.employees), branch::WEEKS, session)
+}
+
+fn planned(
+    seed: u64,
+    employees: u32,
+    weeks: u32,
+    session: &Session,
+) -> Result<ContactCentre, Failure> {
+    let zone = TimeZone::get(ZONE).map_err(Failure::because)?;
+    let today = zone.to_datetime(session.clock.now()).date();
+    let (employees, weeks) = (employees as usize, weeks as usize);
+    Ok(generate(&Spec { seed, employees, weeks, first_monday: monday_of(today), zone }))
+}
+
+fn monday_of(day: Date) -> Date {
+    let back = i64::from(day.weekday().since(Weekday::Monday));
+    day.saturating_sub(jiff::SignedDuration::from_hours(24 * back))
+}
+
+/// Written beside and moved into place: a reader sees one whole roster or the other.
+fn write_files(folder: &Path, centre: &ContactCentre) -> Result<(), Failure> {
+    let files = [(ROSTER_FILE, centre.roster_csv()), (EMPLOYEES_FILE, centre.employees_csv())];
+    for (name, text) in files {
+        let beside = folder.join(format!("{name}.new"));
+        std::fs::write(&beside, text)
+            .and_then(|()| std::fs::rename(&beside, folder.join(name)))
+            .map_err(Failure::because)?;
+    }
+    Ok(())
+}
+
+fn configuration(
+    arguments: &Arguments,
+    played: Option<&CaldavServer>,
+    branch: &Branch,
+    listen: SocketAddr,
+) -> Result<String, Failure> {
+    let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
+    let url = match (&arguments.caldav, played) {
+        (Some(url), _) => url.clone(),
+        (None, Some(played)) => played.url(),
+        (None, None) => String::new(),
+    };
+    let mut account = String::new();
+    if let Some(name) = &arguments.username {
+        account.push_str(&format!("username = {}\n", quoted(name)));
+    }
+    if let Some(file) = &arguments.password_file {
+        let file = std::path::absolute(file).map_err(Failure::because)?;
+        account.push_str(&format!("password_file = {}\n", quoted(&file.display().to_string())));
+    }
+    let weeks = arguments.weeks + 1;
+    Ok(format!(
+        r#"
+[server]
+listen = "{listen}"
+public_url = "http://{listen}"
+
+[[connection]]
+name = "workforce-management"
+kind = "roster_file"
+path = "{ROSTER_FILE}"
+time_zone = "{ZONE}"
+columns = {COLUMNS}
+
+[[connection]]
+name = "calendar-server"
+kind = "caldav"
+url = {url}
+{account}
+[[roster]]
+name = "contact-centre"
+source = "workforce-management"
+employees_file = "{EMPLOYEES_FILE}"
+time_zone = "{ZONE}"
+window = {{ past = "7d", future = "{weeks}w" }}
+
+[[mirror]]
+name = "calendars"
+roster = "contact-centre"
+connection = "calendar-server"
+kind = "caldav"
+collection = "{{employee}}/"
+activities = {{ Break = {{ show_as = "free" }} }}
+{branch}"#,
+        url = quoted(&url),
+        branch = branch.configuration(),
+    ))
+}
+
+fn introduce(centre: &ContactCentre, plan: &ContactCentre, arguments: &Arguments, output: &Output) {
+    let weeks = [arguments.weeks, branch::WEEKS];
+    for (what, centre, weeks) in
+        [("a contact centre", centre, weeks[0]), ("its branch office", plan, weeks[1])]
+    {
+        let [people, shifts, open, absences] = [
+            centre.employees.len(),
+            centre.shifts.len(),
+            centre.open_shifts.len(),
+            centre.absences.len(),
+        ]
+        .map(|it| thousands(it as u64));
+        output.say(format!(
+            "{what}: {people} employees, {shifts} shifts, {open} open shifts, {absences} \
+             absences in {weeks} weeks (seed {})",
+            arguments.seed
+        ));
+    }
+    output.say("the branch office plans in Teams Shifts; its requests are decided by rules");
+}
+
+/// The first sync; a second one that has nothing to do; people who ask; and what came of that.
+async fn begin(works: &Works, branch: &mut Branch, session: &Session) -> Result<Exit, Failure> {
+    let output = &session.output;
+    let header = ["", "MIRROR", "CREATED", "UPDATED", "DELETED", "UNCHANGED", "REQUESTS", "TOOK"];
+    let mut summary =
+        Summary { table: Table::new(&header).right(&[2, 3, 4, 5, 6, 7]), outcomes: vec![] };
+    register(works).await?;
+    for label in ["first sync", "second sync"] {
+        summary.sync(label, works, output).await?;
+        if summary.failed() {
+            return summary.print(output);
+        }
+    }
+    have_shifts_call_us(works).await?;
+    let (mut granted, mut refused) = (0, 0);
+    for _ in 0..branch::ACTS {
+        let Some(told) = branch.acts().await else { break };
+        if told.granted {
+            granted += 1
+        } else {
+            refused += 1
+        }
+        output.say(told.text);
+    }
+    summary.sync("after requests", works, output).await?;
+    let exit = summary.print(output)?;
+    output.data(format!("requests in Shifts: {granted} granted, {refused} refused"))?;
+    Ok(exit)
+}
+
+/// The table that the demo prints.
+struct Summary {
+    table: Table,
+    outcomes: Vec<Outcome>,
+}
+
+impl Summary {
+    async fn sync(&mut self, label: &str, works: &Works, output: &Output) -> Result<(), Failure> {
+        for run in sync(works, output).await? {
+            runs::tell(&run, output);
+            self.outcomes.push(run.outcome());
+            let line = line_of(works, &run);
+            let counts = [line.created, line.updated, line.deleted, line.unchanged, line.requests];
+            let took = time::duration(Duration::from_millis(line.duration_ms));
+            let head = [label.to_owned(), line.name.to_string()];
+            let cells = head.into_iter().chain(counts.map(thousands));
+            self.table.row(cells.chain([took]));
+        }
+        Ok(())
+    }
+
+    fn failed(&self) -> bool {
+        self.outcomes.contains(&Outcome::Failed)
+    }
+
+    fn print(&self, output: &Output) -> Result<Exit, Failure> {
+        output.table(&self.table)?;
+        Ok(runs::exit_for(&[], &self.outcomes))
+    }
+}
+
+/// Makes the mirrors that are called known to their vendor.
+async fn register(works: &Works) -> Result<(), Failure> {
+    for mirror in &works.mirrors {
+        if let Some(registration) = &mirror.registration {
+            let url = super::shifts::callback_url(works, mirror)?;
+            registration.register(&url).await.map_err(Failure::because)?;
+        }
+    }
+    Ok(())
+}
+
+/// Has the teams' schedules, which the first sync made, call us.
+async fn have_shifts_call_us(works: &Works) -> Result<(), Failure> {
+    for mirror in &works.mirrors {
+        if let Some(registration) = &mirror.registration {
+            registration.switch(true).await.map_err(Failure::because)?;
+        }
+    }
+    Ok(())
+}
+
+async fn sync(works: &Works, output: &Output) -> Result<Vec<MirrorRun>, Failure> {
+    for roster in &works.rosters {
+        runs::ingest(works, roster, None).await.result?;
+    }
+    let mirrors: Vec<&MirrorWorks> = works.mirrors.iter().collect();
+    Ok(runs::cycles(works, &mirrors, |_| CycleOptions::default(), output).await)
+}
+
+fn line_of(works: &Works, run: &MirrorRun) -> MirrorLine {
+    let gate = works.mirrors.iter().find(|it| it.spec.name == run.name);
+    let status = gate.map(|it| it.gate.status());
+    MirrorLine::of(run, false, status.as_ref())
+}
+
+async fn show_around(
+    works: &Works,
+    centre: &ContactCentre,
+    address: SocketAddr,
+    session: &Session,
+) -> Result<(), Failure> {
+    let output = &session.output;
+    let Some(shift) = centre.shifts.first() else { return Ok(()) };
+    let employee = EmployeeId::new(&shift.employee).map_err(Failure::because)?;
+    let roster = RosterName::new("contact-centre").map_err(Failure::because)?;
+    let (store, policy) = (works.store.as_ref(), LinkPolicy::Subscription);
+    let (entropy, clock) = (session.entropy.as_ref(), session.clock.as_ref());
+    let issued = issue_link(store, entropy, clock, policy, &roster, &employee).await;
+    let url = issued.map_err(Failure::because)?.token.url(&format!("http://{address}"));
+    let name = centre.employees.iter().find(|it| it.id == shift.employee);
+    let name = name.map_or(shift.employee.as_str(), |it| it.name.as_str());
+    output.say(format!("a feed:         the schedule of {name}, for any calendar client:"));
+    output.data(url.expose_secret())?;
+    output.say(format!("for operators:  http://{address}/readyz and /metrics"));
+    Ok(())
+}
+
+/// What the demo goes on with.
+struct World<'a> {
+    centre: ContactCentre,
+    branch: Branch,
+    folder: &'a Path,
+    seed: u64,
+}
+
+/// One change after the other, each synced at once, until somebody has seen enough.
+async fn go_on(
+    works: &Works,
+    mut world: World<'_>,
+    serving: &Serving,
+    session: &Session,
+) -> Result<(), Failure> {
+    let output = &session.output;
+    output.say(format!(
+        "from now on something changes every {} s, in the contact centre or in Shifts; Ctrl-C ends it",
+        CHANGE_EVERY.as_secs()
+    ));
+    let changing = async {
+        let mut number = 0;
+        loop {
+            let clock = &works.outside.clock;
+            let next = clock.now().saturating_add(CHANGE_EVERY).map_err(Failure::because)?;
+            clock.sleep_until(next).await;
+            let what = world.next(works, number).await?;
+            number += 1;
+            let mirrors = sync(works, output).await?;
+            for roster in &works.rosters {
+                let counts = works.store.roster_counts(&roster.name).await?;
+                serving.state.feeds().roster_changed(&roster.name, counts.seq);
+            }
+            output.say(what);
+            for run in &mirrors {
+                let line = line_of(works, run);
+                if line.requests > 0 {
+                    output.say(format!(
+                        "  {}: {} created, {} updated, {} deleted, {} requests, {} ms",
+                        line.name,
+                        line.created,
+                        line.updated,
+                        line.deleted,
+                        line.requests,
+                        line.duration_ms
+                    ));
+                }
+                runs::tell(run, output);
+            }
+            grant_what_needs_no_manager(works).await;
+        }
+    };
+    tokio::select! {
+        ended = changing => ended,
+        stopped = super::serve::told_to_stop() => stopped,
+    }
+}
+
+impl World<'_> {
+    /// Something happens: in turns in the contact centre and in Shifts.
+    async fn next(&mut self, works: &Works, number: u64) -> Result<String, Failure> {
+        if number % 2 == 1
+            && let Some(told) = self.branch.acts().await
+        {
+            return Ok(told.text);
+        }
+        let today = self.centre.zone.to_datetime(works.outside.clock.now()).date();
+        let (changed, what) = self.centre.next_change(self.seed, number, today);
+        self.centre = changed;
+        write_files(self.folder, &self.centre)?;
+        Ok(what.to_string())
+    }
+}

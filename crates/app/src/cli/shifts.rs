@@ -1,0 +1,167 @@
+//! `rotabridge shifts`: has Microsoft Shifts call us about a mirror, or not any more.
+
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use connectors::{CalendarRegistration, Registration, RegistrationStatus};
+use serde::Serialize;
+
+use super::Session;
+use crate::failure::{Exit, Failure};
+use crate::output::{Output, Table};
+use crate::wiring::{MirrorWorks, Opening, Works};
+
+/// The flags of `shifts`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Make the integration known to Graph, or bring it up to date; asks for no schedule yet
+    Register(Which),
+    /// Have the schedules of the mirror's teams call us
+    Enable(Which),
+    /// Have them not call us any more
+    Disable(Which),
+    /// Say how it stands, team by team
+    Status(Which),
+    /// Make a new secret, and have Shifts use it; the old one stays good for a while
+    RotateSecret(Which),
+}
+
+/// Which mirror.
+#[derive(Debug, Args)]
+struct Which {
+    /// Which mirror; may be left out where there is only one of this kind
+    #[arg(long, value_name = "NAME")]
+    mirror: Option<String>,
+    /// Data for programs
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Shown<'a> {
+    mirror: &'a str,
+    #[serde(flatten)]
+    status: &'a RegistrationStatus,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// When there is no such mirror, or Graph refuses.
+pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failure> {
+    let works = session.works(Opening::Look).await?;
+    let output = &session.output;
+    match arguments.action {
+        Action::Register(which) => {
+            let (mirror, registration) = find(&works, which.mirror.as_deref())?;
+            let url = callback_url(&works, mirror)?;
+            let status = registration.register(&url).await.map_err(Failure::because)?;
+            output.say(format!("registered: Shifts calls {url}"));
+            output.say("`rotabridge shifts enable` has the teams' schedules use it");
+            show(mirror, &status, which.json, output)
+        }
+        Action::Enable(which) => {
+            let (mirror, registration) = find(&works, which.mirror.as_deref())?;
+            let status = registration.switch(true).await.map_err(Failure::because)?;
+            show(mirror, &status, which.json, output)
+        }
+        Action::Disable(which) => {
+            let (mirror, registration) = find(&works, which.mirror.as_deref())?;
+            let status = registration.switch(false).await.map_err(Failure::because)?;
+            output.say("people's changes are not asked about any more; `sync` puts them right");
+            show(mirror, &status, which.json, output)
+        }
+        Action::Status(which) => {
+            let (mirror, registration) = find(&works, which.mirror.as_deref())?;
+            let status = registration.status().await.map_err(Failure::because)?;
+            show(mirror, &status, which.json, output)
+        }
+        Action::RotateSecret(which) => {
+            let (mirror, registration) = find(&works, which.mirror.as_deref())?;
+            let status = registration.rotate_secret().await.map_err(Failure::because)?;
+            output.say("Shifts uses the new secret; a running `serve` takes both");
+            show(mirror, &status, which.json, output)
+        }
+    }
+}
+
+/// The mirror that is meant: by its name, or the only one that its vendor can call.
+fn find<'a>(
+    works: &'a Works,
+    name: Option<&str>,
+) -> Result<(&'a MirrorWorks, &'a Arc<dyn Registration>), Failure> {
+    if let Some(name) = name {
+        let mirror = works.mirror(name)?;
+        return match &mirror.registration {
+            Some(registration) => Ok((mirror, registration)),
+            None => Err(Failure::usage(format!("mirror `{name}` is not called by its vendor"))
+                .hint("a mirror of kind `shifts` with a `callback_secret_file` is")),
+        };
+    }
+    let called = |mirror: &'a MirrorWorks| Some((mirror, mirror.registration.as_ref()?));
+    let mut all = works.mirrors.iter().filter_map(called);
+    match (all.next(), all.next()) {
+        (Some(only), None) => Ok(only),
+        (None, _) => Err(Failure::usage("no mirror is called by its vendor")
+            .hint("a mirror of kind `shifts` with a `callback_secret_file` is")),
+        (Some(_), Some(_)) => {
+            Err(Failure::usage("there are several such mirrors")
+                .hint("`--mirror NAME` says which one"))
+        }
+    }
+}
+
+pub(super) fn callback_url(works: &Works, mirror: &MirrorWorks) -> Result<String, Failure> {
+    let server = &works.config.server;
+    if server.public_url.is_none() {
+        return Err(Failure::usage("`public_url` is missing in `[server]`")
+            .hint("it is how Microsoft reaches this server, such as `https://rota.example.com`"));
+    }
+    Ok(format!("{}/callbacks/{}", server.base_url(), mirror.spec.name))
+}
+
+/// Shows how it stands. Calendars that call somebody else are not as they should be.
+fn show(
+    mirror: &MirrorWorks,
+    status: &RegistrationStatus,
+    json: bool,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let name = mirror.spec.name.as_str();
+    if json {
+        output.json(&Shown { mirror: name, status })?;
+    } else {
+        let RegistrationStatus { id, url, active, entities, calendars } = status;
+        let known = match (id, url) {
+            (Some(id), Some(url)) => format!("{id}, called at {url}"),
+            (Some(id), None) => id.clone(),
+            (None, _) => "not registered".to_owned(),
+        };
+        let on = if *active { "on" } else { "off" };
+        output.data(format!("mirror `{name}`: {known}; {on}; told of {}", entities.join(", ")))?;
+        let mut table = Table::new(&["TEAM", "CALLS US", "CALLS ANOTHER"]);
+        for CalendarRegistration { calendar, calls_us, calls_other } in calendars {
+            let us = if *calls_us { "yes" } else { "no" };
+            let other = calls_other.clone().unwrap_or_default();
+            table.row([calendar.clone(), us.to_owned(), other]);
+        }
+        output.table(&table)?;
+    }
+    let foreign = status.calendars.iter().filter(|it| it.calls_other.is_some()).count();
+    if foreign == 0 {
+        return Ok(Exit::Done);
+    }
+    output.say(format!(
+        "{foreign} of these schedules belong to another integration, which was not replaced: at \
+         most one can be called. Its owner can release them"
+    ));
+    Ok(Exit::Partly)
+}
