@@ -1,7 +1,8 @@
 //! What every [`Target`] promises: one named case for each promise of the port.
 //!
 //! A case gets a target and a calendar in it that does not exist yet. Cases know nothing of
-//! vendors and their servers; what a server may do differently is said in [`Bench`].
+//! vendors and their servers; what a server may do differently is said in [`Bench`]. Targets that
+//! take items of a schedule are held to [`schedule::CASES`] instead.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,14 +11,16 @@ use domain::{
     CalendarEvent, CalendarKey, EntityKey, EventSpan, MirrorName, OriginTag, ShowAs, Visibility,
 };
 use engine::port::{
-    Content, DeltaToken, ETag, Failure, FailureClass, FindingLevel, Item, Listing, Opened, Probe,
-    RemoteId, RemoteItem, Revision, Sighting, Target, Written,
+    Content, ContentForm, DeltaToken, ETag, Failure, FailureClass, FindingLevel, Item, Listing,
+    Opened, Probe, RemoteId, RemoteItem, Revision, Sighting, Target, Written,
 };
 use futures_util::future::BoxFuture;
 use jiff::SignedDuration;
 use jiff::civil::date;
 
 use crate::builders::{hour, hours, shift_key};
+
+pub mod schedule;
 
 /// A target under test.
 #[derive(Clone)]
@@ -49,7 +52,7 @@ macro_rules! cases {
     };
 }
 
-/// Every promise.
+/// Every promise of a target that takes events.
 pub const CASES: &[Case] = cases![
     a_missing_calendar_is_said_to_be_missing_and_made_once,
     what_was_created_is_found_where_it_was_promised,
@@ -70,7 +73,11 @@ pub const CASES: &[Case] = cases![
 /// # Panics
 /// When a promise is not kept; the last name printed says which.
 pub async fn target_conformance(make: impl AsyncFn() -> Bench) {
-    for case in CASES {
+    let cases = match make().await.target.capabilities().content {
+        ContentForm::CalendarEvent => CASES,
+        ContentForm::ScheduleItem => schedule::CASES,
+    };
+    for case in cases {
         println!("target conformance: {}", case.name);
         (case.run)(make().await).await;
     }

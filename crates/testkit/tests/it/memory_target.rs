@@ -18,6 +18,18 @@ async fn check(habits: Habits) {
 }
 
 #[tokio::test]
+async fn keeps_every_promise_of_a_schedule_product() {
+    check(Habits::of_a_schedule()).await;
+    let habits = Habits {
+        items_in_listing: false,
+        etag_on_write: false,
+        echo_on_write: true,
+        ..Habits::of_a_schedule()
+    };
+    check(habits).await;
+}
+
+#[tokio::test]
 async fn keeps_every_promise_of_a_target() {
     check(Habits::default()).await;
 }
