@@ -121,20 +121,20 @@ async fn connection_findings(config: &Config, session: &Session) -> Vec<Finding>
                 Err(error) => findings.push(broken(&error)),
             }
         }
-        let mut mirrors =
-            config.mirrors.iter().filter(|it| it.connection == connection.name).peekable();
-        if !is_source && mirrors.peek().is_none() {
+        let mirrors = config.mirrors.iter().filter(|it| it.connection == connection.name);
+        // All are built before the first is looked at: what they need of the connection together
+        // decides what is granted too much.
+        let built: Vec<_> = mirrors
+            .map(|it| connection.config.mirror(&context, &it.context(config), it.config.as_ref()))
+            .collect();
+        if !is_source && built.is_empty() {
             let message = "is used by no roster and no mirror";
             findings.push(finding(FindingLevel::Warning, subject.clone(), message));
         }
-        for mirror in mirrors {
-            match connection.config.mirror(
-                &context,
-                &mirror.context(config),
-                mirror.config.as_ref(),
-            ) {
+        for mirror in &built {
+            match mirror {
                 Ok(parts) => findings.extend(parts.target.check().await),
-                Err(error) => findings.push(broken(&error)),
+                Err(error) => findings.push(broken(error)),
             }
         }
     }
