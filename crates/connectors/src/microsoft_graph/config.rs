@@ -1,5 +1,6 @@
 //! The keys of a `microsoft_graph` connection.
 
+use std::any::Any;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,6 +11,8 @@ use url::{Host, Url};
 
 use super::connection::{Connection, Settings};
 use super::credential::CredentialFiles;
+use super::shifts;
+use super::shifts::config::ShiftsMirrorConfig;
 use crate::{
     ConnectionConfig, ConnectionContext, ConnectionError, MirrorConfig, MirrorContext, MirrorParts,
 };
@@ -262,11 +265,15 @@ impl ConnectionConfig for MicrosoftGraphConfig {
     fn mirror(
         &self,
         context: &ConnectionContext,
-        _mirror: &MirrorContext,
-        _config: &dyn MirrorConfig,
+        mirror: &MirrorContext,
+        config: &dyn MirrorConfig,
     ) -> Result<MirrorParts, ConnectionError> {
-        // Each kind of mirror takes the shared connection from here, if `config` is its own.
-        let _connection = self.connection(context)?;
+        // Each kind of mirror takes the shared connection, if `config` is its own.
+        let connection = self.connection(context)?;
+        let config: &dyn Any = config;
+        if let Some(config) = config.downcast_ref::<ShiftsMirrorConfig>() {
+            return shifts::mirror(&connection, context, mirror, config);
+        }
         let role = "the target of a mirror of another kind";
         Err(ConnectionError::Role { kind: super::KIND, role })
     }

@@ -10,6 +10,7 @@ use domain::limits::REQUEST_TIMEOUT;
 use engine::port::{Clock, Entropy, Finding, QuotaDeclaration, QuotaScope, Rate};
 use url::Url;
 
+use super::budget::Budgets;
 use super::client::Graph;
 use super::credential::CredentialFiles;
 use super::permissions::Need;
@@ -37,6 +38,7 @@ pub struct Connection {
     name: ConnectionName,
     tenant_id: String,
     quotas: Vec<QuotaDeclaration>,
+    budgets: Budgets,
     graph: Graph,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -82,10 +84,12 @@ impl Connection {
         let url = settings.graph_url.clone();
         let graph =
             Graph::new(http, url, Arc::new(sign_in), Arc::clone(&clock), Arc::clone(&entropy));
+        let quotas = quotas(settings);
         Ok(Arc::new(Self {
             name: context.name.clone(),
             tenant_id: settings.tenant_id.clone(),
-            quotas: quotas(settings),
+            budgets: Budgets::new(Arc::clone(&clock), &quotas),
+            quotas,
             graph,
             clock,
             entropy,
@@ -127,6 +131,12 @@ impl Connection {
     #[must_use]
     pub fn quotas(&self) -> &[QuotaDeclaration] {
         &self.quotas
+    }
+
+    /// The same budgets, to be spent request by request.
+    #[must_use]
+    pub fn budgets(&self) -> &Budgets {
+        &self.budgets
     }
 
     /// Says what a mirror over this connection needs, so that [`Self::check`] can tell what is

@@ -14,18 +14,18 @@
 //! (`wire.rs`), says 404 `UnknownError` of things that are there, and `NotFound` for a missing
 //! team and a missing item alike (`classify.rs`).
 //!
-//! Not given: `$batch` items are not counted as requests by the engine's budgets, so batches are
-//! for looking only.
+//! `$batch` items count like requests of their own (`budget.rs`), so batches are for looking only.
 //!
 //! Beside the usual files: `connection.rs` is what mirrors work over; `sign_in.rs` keeps the
 //! token, `token.rs` says when it is good, `credential.rs` proves who we are, `aadsts.rs` explains
 //! Entra's refusals; `page.rs` and `batch.rs` read many things; `permissions.rs` and `check.rs` are
-//! what `doctor` says. `shifts` is a kind of mirror.
+//! what `doctor` says; `budget.rs` spends the vendor's budgets. `shifts` is a kind of mirror.
 //!
 //! No `map.rs`: only mirrors map. No `provider.rs`: each kind of mirror implements the port.
 
 mod aadsts;
 pub mod batch;
+pub mod budget;
 mod check;
 pub mod classify;
 pub mod client;
@@ -58,7 +58,7 @@ pub const DESCRIPTOR: Descriptor = Descriptor {
         Ok(Box::new(config) as Box<dyn ConnectionConfig>)
     },
     schema: |generator| generator.subschema_for::<MicrosoftGraphConfig>(),
-    mirrors: &[],
+    mirrors: &[shifts::MIRROR],
     reads: false,
     decides: &[],
 };

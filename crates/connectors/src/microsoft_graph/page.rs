@@ -43,6 +43,14 @@ impl Graph {
     }
 }
 
+impl<T> Pages<'_, T> {
+    /// The path that the next page will be read from; `None` after the last.
+    #[must_use]
+    pub fn next_path(&self) -> Option<&str> {
+        self.next.as_ref().map(|ask| ask.path.as_str())
+    }
+}
+
 impl<T: DeserializeOwned> Pages<'_, T> {
     /// Reads the next page; `None` after the last. After a failure, too: begin again then.
     ///

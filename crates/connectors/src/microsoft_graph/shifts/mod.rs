@@ -12,10 +12,161 @@
 //! like and what they mean, `people.rs` who is who, `team.rs` remembers what was learned of a
 //! team, `provision.rs` makes what is missing there. `call.rs` is the only way to Graph.
 //! `registration.rs`, `secrets.rs` and `approver.rs` are for what people ask for; what Shifts sends
-//! us is read in `callback`.
+//! us is read in `callback`. `preferences.rs` is availability, which lies beside the schedule.
 
+pub mod approver;
+pub mod call;
 pub mod callback;
+pub mod check;
 pub mod config;
 pub mod map;
 pub mod people;
+pub mod preferences;
+pub mod provision;
+pub mod read;
+pub mod registration;
+pub mod secrets;
+pub mod target;
+pub mod team;
 pub mod wire;
+pub mod write;
+
+use std::sync::{Arc, Mutex};
+
+use domain::CommandKind;
+use engine::port::{Approver, Target};
+use serde::Deserialize;
+
+use self::approver::ShiftsApprover;
+use self::call::Caller;
+use self::check::Checker;
+use self::config::{ShiftsMirrorConfig, wrong};
+use self::provision::Provision;
+use self::read::Reader;
+use self::registration::ShiftsRegistration;
+use self::secrets::Secrets;
+use self::target::ShiftsTarget;
+use self::team::TeamBook;
+use self::write::Writer;
+use super::connection::Connection;
+use super::permissions::{MEMBERS, Need, PREFERENCES, REGISTRATION, SCHEDULES};
+use crate::{
+    ConnectionContext, ConnectionError, MirrorConfig, MirrorContext, MirrorDescriptor, MirrorParts,
+    Registration,
+};
+
+/// What the registry knows of it.
+pub const MIRROR: MirrorDescriptor = MirrorDescriptor {
+    kind: "shifts",
+    summary: "schedules of teams in Microsoft Teams Shifts",
+    asks: &CommandKind::ALL,
+    parse: |section| {
+        let config = ShiftsMirrorConfig::deserialize(section)?;
+        Ok(Box::new(config) as Box<dyn MirrorConfig>)
+    },
+    schema: |generator| generator.subschema_for::<ShiftsMirrorConfig>(),
+};
+
+const ALWAYS_NEEDED: &[Need] = &[SCHEDULES, MEMBERS];
+const NEEDED_FOR_CALLS: &[Need] = &[REGISTRATION];
+const NEEDED_FOR_AVAILABILITY: &[Need] = &[PREFERENCES];
+
+/// Makes a mirror over a connection.
+///
+/// # Errors
+/// When a key is wrong, or the callback secret cannot be read or is missing.
+pub fn mirror(
+    connection: &Arc<Connection>,
+    context: &ConnectionContext,
+    mirror: &MirrorContext,
+    config: &ShiftsMirrorConfig,
+) -> Result<MirrorParts, ConnectionError> {
+    let teams = Arc::new(config.checked_teams()?);
+    let secrets = match &config.callback_secret_file {
+        Some(file) => {
+            let secrets = Secrets::new(&context.base, file, Arc::clone(&context.clock))?;
+            Some(Arc::new(secrets))
+        }
+        None if mirror.two_way.is_empty() => None,
+        None => {
+            let message = "missing; what people ask for arrives sealed with it";
+            return Err(wrong("callback_secret_file", message));
+        }
+    };
+    connection.require(ALWAYS_NEEDED);
+    if secrets.is_some() {
+        connection.require(NEEDED_FOR_CALLS);
+    }
+    if mirror.two_way.contains(&CommandKind::Availability) {
+        connection.require(NEEDED_FOR_AVAILABILITY);
+    }
+    let caller = Caller::new(Arc::clone(connection), config.acts_as.as_deref(), secrets.clone());
+    let caller = Arc::new(caller);
+    let reason_default = config.time_off_reason.trim().to_owned();
+    let book =
+        TeamBook::new(Arc::clone(&caller), Arc::clone(&teams), reason_default);
+    let target = target(&caller, &Arc::new(book), &teams, (mirror, config))?;
+    let registration = secrets.map(|secrets| {
+        Arc::new(ShiftsRegistration {
+            caller: Arc::clone(&caller),
+            teams,
+            secrets,
+            two_way: mirror.two_way.clone(),
+            display_name: display_name(mirror, config),
+            mirror: mirror.name.clone(),
+        }) as Arc<dyn Registration>
+    });
+    let approver = config.approver.clone().map(|user| {
+        Arc::new(ShiftsApprover { caller: Arc::clone(&caller), user }) as Arc<dyn Approver>
+    });
+    Ok(MirrorParts { target, inbound: None, approver, registration })
+}
+
+fn display_name(mirror: &MirrorContext, config: &ShiftsMirrorConfig) -> String {
+    let default = || format!("Rotabridge {}", mirror.name);
+    config.display_name.as_deref().map_or_else(default, |it| it.trim().to_owned())
+}
+
+fn target(
+    caller: &Arc<Caller>,
+    book: &Arc<TeamBook>,
+    teams: &Arc<config::Teams>,
+    (mirror, config): (&MirrorContext, &ShiftsMirrorConfig),
+) -> Result<Arc<dyn Target>, ConnectionError> {
+    let provision = Arc::new(Provision {
+        caller: Arc::clone(caller),
+        book: Arc::clone(book),
+        teams: Arc::clone(teams),
+        two_way: mirror.two_way.clone(),
+        time_zone: mirror.time_zone.clone(),
+        reason_default: config.time_off_reason.trim().to_owned(),
+        waiting: Mutex::default(),
+    });
+    Ok(Arc::new(ShiftsTarget {
+        caller: Arc::clone(caller),
+        book: Arc::clone(book),
+        teams: Arc::clone(teams),
+        reader: Reader {
+            caller: Arc::clone(caller),
+            book: Arc::clone(book),
+            teams: Arc::clone(teams),
+        },
+        writer: Writer {
+            caller: Arc::clone(caller),
+            book: Arc::clone(book),
+            provision: Arc::clone(&provision),
+            themes: config.checked_themes()?,
+            notifies: config.share.notify,
+        },
+        checker: Checker {
+            mirror: mirror.name.clone(),
+            caller: Arc::clone(caller),
+            book: Arc::clone(book),
+            teams: Arc::clone(teams),
+            time_zone: mirror.time_zone.clone(),
+            asks: !mirror.two_way.is_empty(),
+        },
+        capabilities: target::capabilities(caller.connection()),
+        provision,
+    }))
+}

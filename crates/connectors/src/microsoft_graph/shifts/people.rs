@@ -62,15 +62,14 @@ impl Addresses {
     }
 
     /// Who a member of a team is; `None` when nobody or more than one.
-    fn employee(&self, member: &Member) -> Option<&EmployeeId> {
+    fn employee(&self, member: &Member) -> Option<EmployeeId> {
         let by = |map: &BTreeMap<String, BTreeSet<EmployeeId>>, text: &Option<String>| {
             text.as_deref().and_then(|it| map.get(&small(it))).cloned().unwrap_or_default()
         };
         let mut found = by(&self.by_id, &member.user_id);
         found.extend(by(&self.by_address, &member.email));
-        let only = found.pop_first().filter(|_| found.is_empty())?;
-        let known = self.by_id.values().chain(self.by_address.values());
-        known.flatten().find(|it| **it == only)
+        let first = found.pop_first()?;
+        found.is_empty().then_some(first)
     }
 }
 
@@ -204,6 +203,11 @@ impl Index {
             spelled.filter_map(|(reason, id)| Some((reason.clone()?, id.clone()))).collect();
         names.no_group = index.no_group.clone();
         names.no_reason = index.no_reason.clone();
+        names.user_ids.clone_from(&index.users);
+        let of_roster = index.reasons.iter().filter_map(|(id, it)| Some((id.clone()?, it.clone())));
+        names.reason_ids = of_roster.collect();
+        names.no_group.clone_from(&index.no_group);
+        names.no_reason.clone_from(&index.no_reason);
         index.names = Arc::new(names);
         index
     }

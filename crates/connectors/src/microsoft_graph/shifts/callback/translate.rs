@@ -3,10 +3,10 @@
 //! Items keep the vendor's ids, because the ledger knows them by these; people, groups and kinds of
 //! absence become those of the roster.
 
-mod availability;
+pub mod availability;
 #[cfg(test)]
 mod tests;
-mod windows_zones;
+pub mod windows_zones;
 
 use domain::schedule_item::without_overlap;
 use domain::{

@@ -15,7 +15,7 @@ pub fn iana(name: &str) -> Option<String> {
 }
 
 /// Windows' name, and the IANA's.
-pub(super) const ZONES: &[(&str, &str)] = &[
+pub const ZONES: &[(&str, &str)] = &[
     ("AUS Central Standard Time", "Australia/Darwin"),
     ("AUS Eastern Standard Time", "Australia/Sydney"),
     ("Afghanistan Standard Time", "Asia/Kabul"),

@@ -1,0 +1,248 @@
+//! Having Shifts call us: the workforce integration of a mirror.
+//!
+//! Ours is the one under our address, or, after that changed, the one of our name whose address
+//! ends like ours. A team's schedule calls one integration at most (`shifts.md` §1.2): somebody
+//! else's is told of, and never replaced. Names of entities are written in one text, each with its
+//! first letter upper-case, or Graph refuses them (§1.1).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::{CommandKind, MirrorName};
+use engine::port::{Failure, FailureClass};
+use http::Method;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use super::call::Caller;
+use super::config::Teams;
+use super::provision::{read_schedule, write_schedule};
+use super::secrets::Secrets;
+use super::team::refused;
+use super::wire::Integration;
+use crate::microsoft_graph::classify::About;
+use crate::microsoft_graph::client::{Ask, Version, segment};
+use crate::{CalendarRegistration, ConnectionError, Registration, RegistrationStatus};
+
+const PATH: &str = "/teamwork/workforceIntegrations";
+/// Which interfaces registrations are written through, in order: newer properties came to v1.0
+/// late (`shifts.md` §5).
+const WRITE: [Version; 2] = [Version::V1, Version::Beta];
+/// The version of the callbacks: it becomes part of the address, `{url}/v1/…`.
+const API_VERSION: u32 = 1;
+
+/// The workforce integration of one mirror.
+pub struct ShiftsRegistration {
+    /// The way to Graph.
+    pub caller: Arc<Caller>,
+    /// Which teams.
+    pub teams: Arc<Teams>,
+    /// What calls are sealed with.
+    pub secrets: Arc<Secrets>,
+    /// What people may ask for.
+    pub two_way: BTreeSet<CommandKind>,
+    /// What it is called.
+    pub display_name: String,
+    /// Of which mirror.
+    pub mirror: MirrorName,
+}
+
+/// What Shifts calls each thing that can be asked for.
+#[must_use]
+pub const fn entity_name(kind: CommandKind) -> &'static str {
+    match kind {
+        CommandKind::Availability => "UserShiftPreferences",
+        CommandKind::OfferRequest => "OfferShiftRequest",
+        CommandKind::OpenShift => "OpenShift",
+        CommandKind::OpenShiftRequest => "OpenShiftRequest",
+        CommandKind::Shift => "Shift",
+        CommandKind::SwapRequest => "SwapRequest",
+        CommandKind::TimeOff => "TimeOff",
+        CommandKind::TimeOffRequest => "TimeOffRequest",
+    }
+}
+
+/// What Shifts asks us beforehand about each of them, where it does.
+const fn eligibility_name(kind: CommandKind) -> Option<&'static str> {
+    match kind {
+        CommandKind::OfferRequest => Some("OfferShiftRequest"),
+        CommandKind::SwapRequest => Some("SwapRequest"),
+        CommandKind::TimeOffRequest => Some("TimeOffReason"),
+        CommandKind::Availability
+        | CommandKind::OpenShift
+        | CommandKind::OpenShiftRequest
+        | CommandKind::Shift
+        | CommandKind::TimeOff => None,
+    }
+}
+
+impl ShiftsRegistration {
+    /// What is written of it, but for the secret.
+    #[must_use]
+    pub fn body(&self, callback_url: &str) -> Value {
+        let names: Vec<&str> = self.two_way.iter().map(|it| entity_name(*it)).collect();
+        let asked: Vec<&str> = self.two_way.iter().filter_map(|it| eligibility_name(*it)).collect();
+        let asked = if asked.is_empty() { "None".to_owned() } else { asked.join(",") };
+        json!({
+            "displayName": self.display_name, "apiVersion": API_VERSION, "isActive": true,
+            "url": callback_url, "supportedEntities": names.join(","),
+            "eligibilityFilteringEnabledEntities": asked,
+        })
+    }
+
+    async fn all(&self) -> Result<Vec<Integration>, Failure> {
+        let operation = "list the workforce integrations of the tenant";
+        self.caller.list(Ask::get(PATH, operation).about(About::Directory)).await
+    }
+
+    /// Ours among them.
+    fn ours<'a>(&self, all: &'a [Integration], url: Option<&str>) -> Option<&'a Integration> {
+        let bare = |text: &str| text.trim_end_matches('/').to_ascii_lowercase();
+        let tail = format!("/callbacks/{}", self.mirror).to_ascii_lowercase();
+        let here = |it: &&Integration| {
+            let its = it.url.as_deref().map(bare);
+            its.is_some() && its == url.map(bare)
+        };
+        let moved = |it: &&Integration| {
+            let named = it.display_name.as_deref() == Some(self.display_name.as_str());
+            named && it.url.as_deref().is_some_and(|url| bare(url).ends_with(&tail))
+        };
+        all.iter().find(here).or_else(|| all.iter().find(moved))
+    }
+
+    async fn registered(&self, operation: &str) -> Result<Integration, Failure> {
+        let all = self.all().await?;
+        self.ours(&all, None).cloned().ok_or_else(|| {
+            let detail = "this mirror is not registered; `shifts register` does that";
+            refused(operation, detail)
+        })
+    }
+
+    /// Writes the registration, through beta where v1.0 does not know something of it.
+    async fn write(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+        operation: &str,
+    ) -> Result<(), Failure> {
+        let mut refusal = None;
+        for version in WRITE {
+            let ask = Ask::new(method.clone(), version, path, operation).about(About::Directory);
+            match self.caller.write(ask.json(body)).await {
+                Ok(_) => return Ok(()),
+                // What was wrong for v1.0 is worth telling; that beta refuses it too, is not.
+                Err(failure) if failure.status == Some(400) => {
+                    refusal.get_or_insert(failure);
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        Err(refusal.unwrap_or_else(|| refused(operation, "no interface takes it")))
+    }
+
+    async fn status_of(&self, ours: Option<&Integration>) -> Result<RegistrationStatus, Failure> {
+        let mut calendars = Vec::new();
+        for (team, _) in self.teams.all() {
+            let schedule = read_schedule(&self.caller, team).await?.unwrap_or_default();
+            // Only the first one is called.
+            let first = schedule.integrations().into_iter().next();
+            let calls_us = first.is_some() && first.as_ref() == ours.map(|it| &it.id);
+            calendars.push(CalendarRegistration {
+                calendar: team.as_str().to_owned(),
+                calls_us,
+                calls_other: first.filter(|_| !calls_us),
+            });
+        }
+        let entities = ours.and_then(|it| it.supported_entities.as_deref()).unwrap_or_default();
+        let entities = entities.split(',').map(str::trim);
+        Ok(RegistrationStatus {
+            id: ours.map(|it| it.id.clone()),
+            url: ours.and_then(|it| it.url.clone()),
+            active: ours.is_some_and(|it| it.is_active != Some(false)),
+            entities: entities.filter(|it| !it.is_empty()).map(str::to_owned).collect(),
+            calendars,
+        })
+    }
+}
+
+#[async_trait]
+impl Registration for ShiftsRegistration {
+    async fn status(&self) -> Result<RegistrationStatus, Failure> {
+        let all = self.all().await?;
+        self.status_of(self.ours(&all, None)).await
+    }
+
+    async fn register(&self, callback_url: &str) -> Result<RegistrationStatus, Failure> {
+        let operation = format!("register mirror `{}` as a workforce integration", self.mirror);
+        if self.two_way.is_empty() {
+            let detail = "people may ask for nothing in it: its directions, or the system of \
+                          record, allow none";
+            return Err(refused(operation, detail));
+        }
+        let secret = self.secrets.current().map_err(|error| unreadable(&operation, &error))?;
+        let mut body = self.body(callback_url);
+        body["encryption"] =
+            json!({ "protocol": "sharedSecret", "secret": secret.expose_secret() });
+        let all = self.all().await?;
+        match self.ours(&all, Some(callback_url)) {
+            Some(ours) => {
+                let path = format!("{PATH}/{}", segment(&ours.id));
+                self.write(Method::PATCH, &path, &body, &operation).await?;
+            }
+            None => self.write(Method::POST, PATH, &body, &operation).await?,
+        }
+        let all = self.all().await?;
+        self.status_of(self.ours(&all, Some(callback_url))).await
+    }
+
+    async fn switch(&self, on: bool) -> Result<RegistrationStatus, Failure> {
+        let operation = "have the teams' schedules call us, or not any more";
+        let ours = self.registered(operation).await?;
+        for (team, _) in self.teams.all() {
+            let Some(schedule) = read_schedule(&self.caller, team).await? else { continue };
+            let before = schedule.integrations();
+            let mut after = before.clone();
+            match before.first() {
+                None if on => after.push(ours.id.clone()),
+                // Somebody else's, or ours already: both stay as they are.
+                Some(_) if on => {}
+                Some(_) | None => after.retain(|it| *it != ours.id),
+            }
+            if after != before {
+                let operation = format!("set the workforce integration of team `{team}`");
+                let change = ("workforceIntegrationIds", json!(after));
+                write_schedule(&self.caller, team, &schedule, [change], operation).await?;
+            }
+        }
+        self.status_of(Some(&ours)).await
+    }
+
+    async fn rotate_secret(&self) -> Result<RegistrationStatus, Failure> {
+        let operation = format!("rotate the callback secret of mirror `{}`", self.mirror);
+        let ours = self.registered(&operation).await?;
+        let entropy = self.caller.connection().entropy();
+        let next = self.secrets.make_next(entropy.as_ref());
+        let next = next.map_err(|error| unreadable(&operation, &error))?;
+        let body = json!({
+            "encryption": { "protocol": "sharedSecret", "secret": next.expose_secret() },
+        });
+        let path = format!("{PATH}/{}", segment(&ours.id));
+        match self.write(Method::PATCH, &path, &body, &operation).await {
+            Ok(()) => {}
+            // It may be the registered one now: it stays, and both are good until it is clear.
+            Err(failure) if failure.class == FailureClass::Unknown => return Err(failure),
+            Err(failure) => {
+                self.secrets.drop_next();
+                return Err(failure);
+            }
+        }
+        self.secrets.promote_next().map_err(|error| unreadable(&operation, &error))?;
+        self.status_of(Some(&ours)).await
+    }
+}
+
+fn unreadable(operation: &str, error: &ConnectionError) -> Failure {
+    refused(operation, error.to_string())
+}

@@ -1,0 +1,219 @@
+//! The callback secret and its neighbours, in files.
+//!
+//! A rotation writes the new secret beside the current one (`<file>.next`), tells Graph, and then
+//! renames; the old one stays as `<file>.previous`. Whatever a crash leaves, calls sealed with any
+//! of the three are good: the next one may be registered already, and what was sealed before the
+//! rotation may be under way for a while. Processes do not tell each other; each reads the files
+//! again now and then, and whenever a call is authentic under none of those that it knows.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use engine::port::{Clock, Entropy};
+use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::callback::envelope::{CallbackSecret, SECRET_BYTES};
+use super::config::wrong;
+use crate::ConnectionError;
+use crate::secret::read_secret;
+
+const KEY: &str = "callback_secret_file";
+/// How long what was read is good.
+const READ_AGAIN_AFTER: Duration = Duration::from_secs(30);
+/// How long a former secret opens calls: nothing that Shifts sends is under way for so long.
+const PREVIOUS_GOOD_FOR: Duration = Duration::from_secs(24 * 3600);
+
+/// The files of one mirror's callback secret.
+#[derive(Debug)]
+pub struct Secrets {
+    base: PathBuf,
+    file: PathBuf,
+    clock: Arc<dyn Clock>,
+    read: Mutex<(Timestamp, Arc<Known>)>,
+}
+
+/// The secrets that are good.
+#[derive(Debug)]
+pub struct Known {
+    /// The one that is registered, as far as we know.
+    pub current: CallbackSecret,
+    /// The one that is being registered, and the one before.
+    pub others: Vec<CallbackSecret>,
+}
+
+impl Secrets {
+    /// Reads the current secret, which must be there.
+    ///
+    /// # Errors
+    /// When it cannot be read, or has not exactly 64 characters.
+    pub fn new(base: &Path, file: &Path, clock: Arc<dyn Clock>) -> Result<Self, ConnectionError> {
+        let (base, file) = (base.to_owned(), file.to_owned());
+        let known = read_all(&base, &file, clock.now())?;
+        let read = Mutex::new((clock.now(), Arc::new(known)));
+        Ok(Self { base, file, clock, read })
+    }
+
+    /// Those that are good now. While they cannot be read, those that were.
+    #[must_use]
+    pub fn known(&self) -> Arc<Known> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.now();
+        let age = SignedDuration::try_from(READ_AGAIN_AFTER).unwrap_or_default();
+        if now.duration_since(read.0) >= age {
+            self.read_into(&mut read, now);
+        }
+        Arc::clone(&read.1)
+    }
+
+    /// The same, read again.
+    #[must_use]
+    pub fn read_again(&self) -> Arc<Known> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        self.read_into(&mut read, self.clock.now());
+        Arc::clone(&read.1)
+    }
+
+    fn read_into(&self, read: &mut (Timestamp, Arc<Known>), now: Timestamp) {
+        read.0 = now;
+        match read_all(&self.base, &self.file, now) {
+            Ok(known) => read.1 = Arc::new(known),
+            Err(error) => {
+                tracing::warn!(%error, "the callback secret cannot be read again; the one \
+                    that was read before stays in use");
+            }
+        }
+    }
+
+    /// The current one as text, to be registered.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn current(&self) -> Result<SecretString, ConnectionError> {
+        read_secret(&self.base, KEY, &self.file)
+    }
+
+    /// Puts a new secret beside the current one, and gives it; one that was left there by a
+    /// rotation that did not end is taken again, because Graph may know it already.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn make_next(&self, entropy: &dyn Entropy) -> Result<SecretString, ConnectionError> {
+        let next = self.beside(".next");
+        if let Ok(left) = read_secret(Path::new(""), KEY, &next)
+            && CallbackSecret::new(&left).is_ok()
+        {
+            return Ok(left);
+        }
+        let secret = made_up(entropy);
+        write_private(&next, secret.expose_secret().as_bytes())
+            .map_err(|error| self.unwritable(&next, &error))?;
+        let _ = self.read_again();
+        Ok(secret)
+    }
+
+    /// Makes the next secret the current one, and the current one the previous one.
+    ///
+    /// # Errors
+    /// When it cannot be done; then the next one is still there, and still good.
+    pub fn promote_next(&self) -> Result<(), ConnectionError> {
+        let (next, previous) = (self.beside(".next"), self.beside(".previous"));
+        let current = self.current()?;
+        write_private(&previous, current.expose_secret().as_bytes())
+            .map_err(|error| self.unwritable(&previous, &error))?;
+        let full = self.base.join(&self.file);
+        let renamed = fs::rename(&next, &full).and_then(|()| sync_folder(&full));
+        renamed.map_err(|error| self.unwritable(&full, &error))?;
+        let _ = self.read_again();
+        Ok(())
+    }
+
+    /// Forgets the next secret, which nobody was told.
+    pub fn drop_next(&self) {
+        // One that stays is taken again by the next rotation.
+        let _ = fs::remove_file(self.beside(".next"));
+    }
+
+    fn beside(&self, suffix: &str) -> PathBuf {
+        beside(&self.base, &self.file, suffix)
+    }
+
+    fn unwritable(&self, path: &Path, error: &std::io::Error) -> ConnectionError {
+        let detail = format!(
+            "cannot be written, which a rotation needs: {error}; the folder must be writable, so \
+             a secret that is mounted read-only is rotated where it comes from"
+        );
+        ConnectionError::File { key: KEY, path: path.display().to_string(), detail }
+    }
+}
+
+fn beside(base: &Path, file: &Path, suffix: &str) -> PathBuf {
+    let mut path = base.join(file).into_os_string();
+    path.push(suffix);
+    path.into()
+}
+
+fn read_all(base: &Path, file: &Path, now: Timestamp) -> Result<Known, ConnectionError> {
+    let current = read_secret(base, KEY, file)?;
+    let current = CallbackSecret::new(&current).map_err(|error| {
+        wrong(KEY, format!("{error}: 64 characters of letters, digits and signs on one line"))
+    })?;
+    let previous = beside(base, file, ".previous");
+    let previous = is_recent(&previous, now).then_some(previous);
+    let others = [Some(beside(base, file, ".next")), previous].into_iter().flatten();
+    let read = |path: PathBuf| {
+        let secret = read_secret(Path::new(""), KEY, &path).ok()?;
+        CallbackSecret::new(&secret).ok()
+    };
+    Ok(Known { current, others: others.filter_map(read).collect() })
+}
+
+/// Whether a file was written not long ago, by the machine's clock and ours.
+fn is_recent(path: &Path, now: Timestamp) -> bool {
+    let Ok(written) = fs::metadata(path).and_then(|it| it.modified()) else { return false };
+    let Ok(written) = Timestamp::try_from(written) else { return false };
+    now.duration_since(written).unsigned_abs() <= PREVIOUS_GOOD_FOR || written > now
+}
+
+/// 64 characters with 384 random bits.
+fn made_up(entropy: &dyn Entropy) -> SecretString {
+    use base64::Engine as _;
+    let mut bytes = [0; SECRET_BYTES / 4 * 3];
+    entropy.fill(&mut bytes);
+    let text = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes);
+    SecretString::from(text)
+}
+
+/// Writes a file that only its owner can read, so that it is there as a whole or not at all.
+fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(".unfinished");
+    let unfinished = PathBuf::from(unfinished);
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    let mut file = options.open(&unfinished)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    }
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)?;
+    sync_folder(path)
+}
+
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => fs::File::open(folder)?.sync_all(),
+        Some(_) | None => Ok(()),
+    }
+}
