@@ -1,12 +1,15 @@
 //! The employees file of a roster: who is who in calendars and directories.
 //!
 //! CSV with a header; columns in any order, only `employee` is needed:
-//! `employee, name, email, m365_id, google_id, group, time_zone`. Another column is an error that
-//! names the nearest known one: a misspelt `emial` would leave everybody without a calendar.
+//! `employee, name, email, m365_id, google_id, group, time_zone, qualifications, availability`.
+//! Another column is an error that names the nearest known one: a misspelt `emial` would leave
+//! everybody without a calendar. Qualifications are separated by `;`; availability is as in
+//! [`domain::Availability`]: `Europe/Berlin; mon 08:00-16:00; sun none`.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use domain::availability::AvailabilityError;
 use domain::limits::{BAD_ROWS_REPORTED_MAX, LABEL_BYTES_MAX};
 use domain::{Employee, EmployeeId, ScheduleGroupId};
 use engine::port::{FieldFault, SourceError};
@@ -14,8 +17,17 @@ use jiff::tz::TimeZone;
 
 use crate::table::{Record, RowFault, Table, decode, suggest};
 
-const COLUMNS: [&str; 7] =
-    ["employee", "name", "email", "m365_id", "google_id", "group", "time_zone"];
+const COLUMNS: [&str; 9] = [
+    "employee",
+    "name",
+    "email",
+    "m365_id",
+    "google_id",
+    "group",
+    "time_zone",
+    "qualifications",
+    "availability",
+];
 
 /// Reads the employees in `bytes`, in the order of their rows; `place` is the file's path as the
 /// operator wrote it.
@@ -51,7 +63,7 @@ pub fn read(place: &str, bytes: impl AsRef<[u8]>) -> Result<Vec<Employee>, Sourc
 }
 
 /// Which field says what, in the order of [`COLUMNS`].
-struct Layout([Option<usize>; 7]);
+struct Layout([Option<usize>; 9]);
 
 impl Layout {
     fn find(table: &Table<'_>) -> Result<Self, SourceError> {
@@ -65,7 +77,7 @@ impl Layout {
                 table.locate_header(name, message, hint)
             })
             .collect();
-        let mut cells = [None; 7];
+        let mut cells = [None; 9];
         for (cell, name) in cells.iter_mut().zip(COLUMNS) {
             let needed = name == "employee";
             if needed || table.names().iter().any(|it| it == name) {
@@ -98,7 +110,8 @@ impl Layout {
             Some(cell) => table.value(&record.cells[cell]),
             None => Cow::Borrowed(""),
         };
-        let Self([employee, name, email, m365_id, google_id, group, time_zone]) = *self;
+        let Self(columns) = *self;
+        let [employee, name, email, m365_id, google_id, group, time_zone, able, free] = columns;
         let id = EmployeeId::new(value(employee))
             .map_err(|error| RowFault::cell(employee, error.to_string()))?;
         if let Some(line) = seen.insert(id.clone(), record.line) {
@@ -116,11 +129,23 @@ impl Layout {
                 .map(ScheduleGroupId::new)
                 .transpose()
                 .map_err(|error| RowFault::cell(group, error.to_string()))?,
-            qualifications: vec![],
-            availability: None,
+            qualifications: text(able)?.map(|it| words(&it)).unwrap_or_default(),
+            availability: text(free)?
+                .map(|it| it.parse())
+                .transpose()
+                .map_err(|error: AvailabilityError| RowFault::cell(free, error.to_string()))?,
             time_zone: text(time_zone)?.map_or(Ok(None), |it| zone(it, time_zone).map(Some))?,
         })
     }
+}
+
+/// Words between semicolons, sorted, without repetition.
+fn words(text: &str) -> Vec<String> {
+    let words = text.split(';').map(str::trim).filter(|word| !word.is_empty());
+    let mut words: Vec<String> = words.map(str::to_owned).collect();
+    words.sort_unstable();
+    words.dedup();
+    words
 }
 
 fn label(value: Cow<'_, str>, cell: Option<usize>) -> Result<Option<String>, RowFault> {

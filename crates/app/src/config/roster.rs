@@ -69,7 +69,7 @@ pub(super) struct Written {
     #[serde(default)]
     window: Window,
     /// CSV with the columns `employee`, `name`, `email`, `m365_id`, `google_id`, `group`,
-    /// `time_zone`; only the first is needed.
+    /// `time_zone`, `qualifications`, `availability`; only the first is needed.
     #[serde(default)]
     employees_file: Option<PathBuf>,
     /// IANA name of the zone in which times are written in descriptions.

@@ -26,6 +26,22 @@ fn columns_come_in_any_order_and_empty_fields_are_unknown() {
 }
 
 #[test]
+fn what_people_may_do_and_when_they_can_work_is_read_word_by_word() {
+    let text = "employee,qualifications,availability\n\
+        E1, first aid ;forklift;;first aid,Europe/Berlin; mon 08:00-16:00; sun none\n\
+        E2,,\nE3,,UTC; mon 8-16\n";
+    let fault = fault(text);
+    assert_eq!(fault.line, 4);
+    assert!(fault.message.contains("`8-16` is not of the form 08:00-16:00"), "{}", fault.message);
+    let text = text.lines().take(3).collect::<Vec<_>>().join("\n");
+    let employees = read("employees.csv", text).unwrap();
+    assert_eq!(employees[0].qualifications, ["first aid", "forklift"]);
+    let availability = employees[0].availability.as_ref().unwrap();
+    assert!(availability.to_string().starts_with("Europe/Berlin; mon 08:00-16:00; tue all"));
+    assert_eq!(employees[1], domain::Employee::unnamed(employees[1].id.clone()));
+}
+
+#[test]
 fn a_misspelt_column_is_answered_with_the_nearest() {
     let fault = fault("employee,emial\nE1,a@example.com\n");
     assert_eq!(fault.message, "column `emial` is not one of an employees file");
