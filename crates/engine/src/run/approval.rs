@@ -176,7 +176,7 @@ impl Desk {
     /// those that need other facts by now.
     async fn round(&self, open: &[&Waiting]) -> Result<Vec<Option<Answer>>, Unfinished> {
         let now = self.equipment.clock.now();
-        let head = self.head(now).await?;
+        let (head, just_read) = self.head(now).await?;
         let asks: Vec<&Ask> = open.iter().map(|it| &*it.ask).collect();
         let mut world = self.gatherer().gather(Arc::clone(&head.directory), &asks).await?;
         let mut outcomes = Vec::with_capacity(open.len());
@@ -200,7 +200,7 @@ impl Desk {
                 let directory = world.directory;
                 *lock(&self.head) = Some(Head { seq, directory, checked_at: now });
             }
-        } else if refused && head.checked_at != now {
+        } else if refused && !just_read {
             // Nothing was committed that would have told us: are we refusing on old facts?
             let seq = self.equipment.store.roster_counts(&self.roster).await?.seq;
             if seq != head.seq {
@@ -272,14 +272,15 @@ impl Desk {
     }
 
     /// The roster's people and its place in the change sequence, believed for a moment: a commit
-    /// that rests on an old place fails, and then they are read again.
-    async fn head(&self, now: Timestamp) -> Result<Head, StoreError> {
+    /// that rests on an old place fails, and then they are read again. Also says whether they were
+    /// read just now.
+    async fn head(&self, now: Timestamp) -> Result<(Head, bool), StoreError> {
         let known = lock(&self.head).clone();
         let recheck = SignedDuration::try_from(DIRECTORY_RECHECK).unwrap_or(SignedDuration::ZERO);
         if let Some(head) = &known
             && now.duration_since(head.checked_at) < recheck
         {
-            return Ok(head.clone());
+            return Ok((head.clone(), false));
         }
         let store = &self.equipment.store;
         let seq = store.roster_counts(&self.roster).await?.seq;
@@ -298,7 +299,7 @@ impl Desk {
         };
         let head = Head { seq, directory, checked_at: now };
         *lock(&self.head) = Some(head.clone());
-        Ok(head)
+        Ok((head, true))
     }
 
     fn gatherer(&self) -> Gatherer<'_> {
@@ -319,7 +320,7 @@ impl Desk {
         question: &AskedQuestion,
     ) -> Result<Result<Vec<Offered>, Refusal>, StoreError> {
         let now = self.equipment.clock.now();
-        let head = self.head(now).await?;
+        let (head, _) = self.head(now).await?;
         let gatherer = self.gatherer();
         let mut world = World::new(head.directory);
         gatherer.add_asked_about(&mut world, calendar, question).await?;
@@ -351,7 +352,7 @@ impl Approvals for Desk {
 
     async fn directory(&self) -> Result<Arc<Directory>, Refusal> {
         match self.head(self.equipment.clock.now()).await {
-            Ok(head) => Ok(head.directory),
+            Ok((head, _)) => Ok(head.directory),
             Err(error) => {
                 let mirror = self.mirror.as_str();
                 tracing::warn!(mirror, %error, "the roster's people cannot be read");

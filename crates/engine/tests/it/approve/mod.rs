@@ -1,6 +1,11 @@
 //! Deciding what people ask for: each rule, whole commands, and the desk that takes the asks.
 
+mod batch;
+mod desk;
+mod desk_flows;
+mod desk_repeats;
 mod eligible;
+mod office;
 mod pages;
 mod properties;
 mod rules;
