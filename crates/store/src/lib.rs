@@ -1,4 +1,4 @@
-//! Keeping everything that must survive: roster, ledger, leases, feeds, audit.
+//! Keeping everything that must survive: roster, ledger, leases, requests, feeds, audit.
 //!
 //! [`open()`] gives the one [`Store`] for SQLite (the default, one file) and PostgreSQL (several
 //! replicas). It decides nothing; what it promises is written at the port, and one conformance

@@ -11,12 +11,19 @@ ALTER TABLE calendar ADD COLUMN unpublished_end BIGINT;
 -- Where the item is, else where it is to be; and where it is to be when it is elsewhere now.
 ALTER TABLE ledger ADD COLUMN remote_id TEXT COLLATE "C";
 ALTER TABLE ledger ADD COLUMN intended_id TEXT COLLATE "C";
--- `json` leaves the spelling as it was; `jsonb` would not, and refuses `\u0000`.
+-- Cut out of the texts as schema 1 wrote them, and not by `->`, which refuses `\u0000`.
+WITH place AS (
+    SELECT mirror, kind, id, calendar,
+           substring(remote FROM '^\{"id":("(?:[^"\\]|\\.)*")') AS is_at,
+           substring(intent FROM '^\{"verb":"[a-z]+","fingerprint":"[0-9a-f]+",'
+                                 '"remote_id":("(?:[^"\\]|\\.)*")') AS will_be_at
+    FROM ledger WHERE remote IS NOT NULL OR intent IS NOT NULL
+)
 UPDATE ledger SET
-    remote_id = coalesce((remote::json -> 'id')::text, (intent::json -> 'remote_id')::text),
-    intended_id = CASE WHEN (intent::json -> 'remote_id')::text <> (remote::json -> 'id')::text
-                       THEN (intent::json -> 'remote_id')::text END
-    WHERE remote IS NOT NULL OR intent IS NOT NULL;
+    remote_id = coalesce(is_at, will_be_at),
+    intended_id = CASE WHEN will_be_at <> is_at THEN will_be_at END
+    FROM place WHERE ledger.mirror = place.mirror AND ledger.kind = place.kind
+        AND ledger.id = place.id AND ledger.calendar = place.calendar;
 ALTER TABLE ledger ALTER COLUMN remote_id SET (n_distinct = -1);
 ALTER TABLE ledger ALTER COLUMN intended_id SET (n_distinct = -1);
 

@@ -148,7 +148,8 @@ async fn put_rows(
     const PUT: Sql = over_rows!(
         "INSERT INTO ledger (mirror, kind, id, calendar, unsettled, intent_state, \
          quarantined_at, employee, ends_at, changed_at, generation, remote, intent, trouble, \
-         remote_id, intended_id) SELECT $2, given.value ->> 0, given.value ->> 1, given.value ->> 2, \
+         remote_id, intended_id) \
+         SELECT $2, given.value ->> 0, given.value ->> 1, given.value ->> 2, \
          CAST(given.value ->> 3 AS BIGINT), given.value ->> 4, \
          CAST(given.value ->> 5 AS BIGINT), given.value ->> 6, \
          CAST(given.value ->> 7 AS BIGINT), CAST(given.value ->> 8 AS BIGINT), \
