@@ -201,6 +201,7 @@ pub fn be_the_child(place: &str) -> Result<(), Trouble> {
             clock: Arc::new(RealClock),
             entropy: Arc::new(NoEntropy),
             feeds: BTreeMap::from([(roster, FeedOptions::default())]),
+            callbacks: BTreeMap::new(),
             metrics: None,
         };
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;

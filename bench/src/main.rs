@@ -12,6 +12,7 @@ use report::{Report, Row, Trouble};
 
 mod caldav;
 mod child;
+mod envelope;
 mod feed;
 mod http;
 mod ical_write;
@@ -46,7 +47,7 @@ struct Bench {
     run: fn(&Setting) -> Result<Report, Trouble>,
 }
 
-const BENCHES: [Bench; 8] = [
+const BENCHES: [Bench; 9] = [
     Bench {
         name: "ical_write",
         about: "iCalendar written, beside calcard writing the same calendar.",
@@ -76,6 +77,12 @@ const BENCHES: [Bench; 8] = [
         about: "Memory of a process that syncs 25,000 shifts.",
         by_hand: false,
         run: memory::run,
+    },
+    Bench {
+        name: "envelope",
+        about: "Callbacks of Shifts opened, beside nothing but AES and HMAC on the same bytes.",
+        by_hand: false,
+        run: envelope::run,
     },
     Bench {
         name: "radicale",
