@@ -1,7 +1,8 @@
 //! What is reached over HTTP: iCalendar feeds, health and metrics.
 //!
 //! What is in: [`feed`], with links, rendering, caching and conditional answers; [`callback`], the
-//! way in for mirrors' vendors; the routes for operators; the form of API errors ([`error`]); connections and their limits ([`serve()`]).
+//! way in for mirrors' vendors; the routes for operators; the form of API errors ([`error`]);
+//! connections and their limits ([`serve()`]).
 //!
 //! What is deliberately out: databases and vendors (the store, the clock and chance are ports of
 //! `engine`), TLS (a reverse proxy's work), and any decision about what a calendar shows (that is

@@ -3,8 +3,9 @@
 //!
 //! One loop per roster: read the source, run a cycle of each of its mirrors, wait. A round that
 //! did not succeed is tried again sooner; when something that people asked for was granted, the
-//! mirrors are brought up to date at once, and again when its outcome is to be looked at. SIGTERM and SIGINT let a round that is under way end,
-//! for a while; one that is cut off goes on where it stopped in the next process.
+//! mirrors are brought up to date at once, and again when its outcome is to be looked at. SIGTERM
+//! and SIGINT let a round that is under way end, for a while; one that is cut off goes on where it
+//! stopped in the next process.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -31,7 +31,8 @@ pub fn names(
                 Some(connection) if !connection.descriptor.reads => {
                     let kind = connection.descriptor.kind;
                     let message = format!(
-                        "no roster can be read from connection `{source}`, which is of kind `{kind}`"
+                        "no roster can be read from connection `{source}`, which is of kind \
+                         `{kind}`"
                     );
                     let hint = "a `roster_file` connection reads files that a WFM drops";
                     faults.add(at, message, Some(hint.to_owned()));

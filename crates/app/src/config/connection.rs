@@ -8,8 +8,7 @@ use serde::Deserialize;
 use super::reader::{Faults, Section, Spans, list, nearest, refused};
 
 /// Kinds that the contract names and a later version brings.
-const ANNOUNCED: [&str; 5] =
-    ["genesys_cloud", "google_workspace", "microsoft_graph", "scal", "wfm_http"];
+const ANNOUNCED: [&str; 4] = ["genesys_cloud", "google_workspace", "scal", "wfm_http"];
 
 /// A valid `[[connection]]`.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use super::reader::{Faults, Section, Spans, refused};
 use super::window::Window;
 
 /// Kinds that the contract names and a later version brings.
-const ANNOUNCED: [&str; 3] = ["google", "outlook", "shifts"];
+const ANNOUNCED: [&str; 2] = ["google", "outlook"];
 
 /// A valid `[[mirror]]`.
 #[derive(Debug)]

@@ -26,7 +26,7 @@ pub(super) const ACTS: usize = 12;
 /// Draws after which too little happened.
 const DRAWS_MAX: usize = 200;
 /// The played Graph's budget, and ours: requests a second.
-const GENEROUS: u32 = 5000;
+const GENEROUS: u32 = 1000;
 
 const ROSTER_FILE: &str = "branch.csv";
 const EMPLOYEES_FILE: &str = "branch-employees.csv";

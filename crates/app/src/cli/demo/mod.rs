@@ -423,7 +423,8 @@ async fn go_on(
 ) -> Result<(), Failure> {
     let output = &session.output;
     output.say(format!(
-        "from now on something changes every {} s, in the contact centre or in Shifts; Ctrl-C ends it",
+        "from now on something changes every {} s, in the contact centre or in Shifts; Ctrl-C ends \
+         it",
         CHANGE_EVERY.as_secs()
     ));
     let changing = async {
