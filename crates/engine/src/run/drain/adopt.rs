@@ -5,14 +5,16 @@
 
 use std::collections::BTreeMap;
 
-use domain::{EntityId, EntityKey, EntityKind, Fingerprint};
+use domain::{EntityId, EntityKey, EntityKind, Fingerprint, Fingerprinter};
+use jiff::Timestamp;
 
 use super::publish::old_place;
 use super::{Drain, Stop};
 use crate::plan::reconcile::vendors_turn;
 use crate::plan::state::{Desired, Projected, Seen, Showing, Wish, desired};
 use crate::port::{
-    AuditVerb, Content, FailureClass, Intent, IntentState, LedgerRow, RemoteItem, Subject, Verb,
+    AuditVerb, ChangeSeq, Content, FailureClass, Intent, IntentState, LedgerRow, LedgerWrite,
+    Remote, RemoteItem, Scope, Subject, Verb,
 };
 use crate::run::cycle::{Cycling, Others};
 use crate::run::observe::ReadFailure;
@@ -62,6 +64,12 @@ impl Unclaimed {
             }
         }
         None
+    }
+
+    /// Whether one is over only after this instant.
+    fn any_after(&self, instant: Timestamp) -> bool {
+        let after = |item: &RemoteItem| item.ends_at.is_some_and(|ends_at| ends_at > instant);
+        self.items.iter().flatten().any(after)
     }
 
     fn rest(self) -> impl Iterator<Item = RemoteItem> {
@@ -117,8 +125,79 @@ impl Drain<'_> {
                 seen.insert(it.key, Seen::Present(item));
             }
         }
+        if !self.cycling.purge {
+            self.adopt_later_ones(&mut unclaimed).await?;
+        }
         self.note_others(unclaimed.rest());
         Ok(())
+    }
+
+    /// Takes over what is there already of entities that come into the window later: nobody looks
+    /// again when they do. Only the ledger learns of it; what differs is put right in its time.
+    async fn adopt_later_ones(&mut self, unclaimed: &mut Unclaimed) -> Result<(), Stop> {
+        let Cycling { store, spec, window, .. } = *self.cycling;
+        let end = window.interval.end();
+        if !unclaimed.any_after(end) {
+            return Ok(());
+        }
+        let scope = Scope::Changed {
+            since: ChangeSeq(i64::MAX),
+            entered_from: end,
+            entered_until: Timestamp::MAX,
+        };
+        let mut after: Option<EntityKey> = None;
+        loop {
+            let (mirror, roster) = (&spec.name, &spec.roster);
+            let kinds = &EntityKind::ALL;
+            let page = store.subjects(mirror, roster, kinds, &scope, after.as_ref(), PAGE).await;
+            let page = page.map_err(|error| Stop::Store(error.into()))?;
+            for subject in &page {
+                self.adopt_later_one(subject, unclaimed);
+            }
+            match page.last() {
+                Some(last) if page.len() == PAGE => after = Some(last.key.clone()),
+                Some(_) | None => return Ok(()),
+            }
+        }
+    }
+
+    fn adopt_later_one(&mut self, subject: &Subject, unclaimed: &mut Unclaimed) {
+        let Cycling { projector, window, clock, .. } = self.cycling;
+        let Some(entry) = subject.entry.as_ref().filter(|_| subject.ledger.is_empty()) else {
+            return;
+        };
+        let projected = projector.project(entry);
+        let Wish::Later(showing) = desired(subject, projected.as_ref(), window) else { return };
+        let natural_key = self.content(subject).as_ref().and_then(Content::natural_key);
+        let Some(natural_key) = natural_key.filter(|_| showing.calendar == *self.calendar) else {
+            return;
+        };
+        let item = unclaimed
+            .claim_look(showing.fingerprint)
+            .or_else(|| unclaimed.claim_natural_key(natural_key));
+        let Some(item) = item else { return };
+        self.touch(item.ends_at.and_then(old_place));
+        let unknown = || Fingerprinter::new("unknown").finish();
+        let row = LedgerRow {
+            key: subject.key.clone(),
+            calendar: self.calendar.clone(),
+            employee: showing.employee,
+            generation: 0,
+            remote: Some(Remote {
+                id: item.remote_id,
+                etag: item.etag,
+                intended: item.fingerprint.unwrap_or_else(unknown),
+                echoed: None,
+                version: showing.version,
+            }),
+            intent: None,
+            trouble: None,
+            ends_at: showing.ends_at,
+            changed_at: clock.now(),
+        };
+        self.report.adopted += 1;
+        self.audit(&subject.key, AuditVerb::Adopted, showing.version, String::new());
+        self.pending.writes.push(LedgerWrite::Put(row));
     }
 
     /// Entities that are to be shown here, and of which nothing is here.

@@ -123,6 +123,22 @@ async fn items_beyond_the_first_window_are_taken_over_when_it_becomes_longer() {
 }
 
 #[tokio::test]
+async fn items_beyond_the_window_are_taken_over_before_their_time_comes() {
+    let mut rig = rig();
+    let all = [work("near", 6), work("same", 200), late("differs", 220)];
+    for (id, entity) in [("near", &all[0]), ("same", &all[1]), ("differs", &work("?", 220))] {
+        rig.person_puts(id, item_of(entity));
+    }
+    rig.put(all.clone()).await;
+    let report = rig.cycle().await;
+    assert_eq!((writes(&report), report.adopted), ((0, 0, 0), 3));
+    rig.wait(3 * 24 * 3600);
+    assert_eq!(writes(&rig.cycle().await), (0, 1, 0));
+    rig.expect(&all);
+    assert_eq!(ids(&rig).len(), 3);
+}
+
+#[tokio::test]
 async fn what_nobody_wants_is_counted_and_stays() {
     let mut rig = rig();
     rig.put([work("a", 6)]).await;
