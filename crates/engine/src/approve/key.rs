@@ -9,12 +9,16 @@
 //! | edit | calendar, the item's remote id, and what it is to show |
 //! | delete | calendar, the item's remote id, its kind |
 //! | assign | calendar, the open shift's remote id, and the shift that comes of it |
-//! | step of a request | calendar, kind, step; the shifts' remote ids, or the open shift's and who, or who is absent when and why |
+//! | step of a request | calendar, kind, step, and what is asked for |
 //! | the same, when what is asked for is not known | calendar, step, the request's own remote id |
 //! | availability | whose, and what |
 //!
+//! What a request asks for is the remote ids of the shifts and the colleague, the open shift's and
+//! who, or who is absent when and why. To give up a request is an act of its own each time, so its
+//! remote id is in the key as well.
+//!
 //! The same key may come again and mean something new (a shift made, removed and made again): a
-//! [`crate::port::Grant`] only answers as long as what it left stands; see [`super::land::replay`].
+//! [`crate::port::Grant`] only answers as long as what it left stands; see [`super::replay`].
 
 use domain::{EmployeeId, Fingerprint, Fingerprinter, RequestStep, ScheduleItem, TimeOffReasonId};
 

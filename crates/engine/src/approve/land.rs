@@ -15,13 +15,14 @@
 
 use std::collections::BTreeSet;
 
-use domain::limits::{APPROVAL_DELAY, ASK_SETTLE_MARGIN, ASK_WAIT_ASSUMED, ASK_WAIT_MAX};
+use domain::limits::{ASK_SETTLE_MARGIN, ASK_WAIT_ASSUMED, ASK_WAIT_MAX};
 use domain::{
     CalendarKey, Command, CommandKind, Entity, EntityKey, EntityKind, Fingerprint, Fingerprinter,
-    RequestStep, ScheduleItem,
+    ScheduleItem,
 };
 use jiff::Timestamp;
 
+use super::request_rows::requests;
 use super::translate::named;
 use super::world::World;
 use crate::port::{
@@ -137,87 +138,6 @@ pub fn land(
     Outcome { answer, upserts, tombstones, ledger, requests, grant }
 }
 
-/// What is answered to a repetition of something granted: the same, with everything that is still
-/// in doubt put to the places that the repetition names, and to its deadline. `None` when it is no
-/// repetition: what was granted does not stand any more, or the vendor did it already and now
-/// names other places, so it is to be decided anew.
-#[must_use]
-pub fn replay(world: &World, ask: &Ask, grant: &Grant, terms: Terms<'_>) -> Option<Outcome> {
-    let removes = matches!(ask.what, AskWhat::Delete { .. });
-    let stands = grant.touched.iter().all(|(key, version)| match world.live(key) {
-        Some(live) => live.version == *version && !removes,
-        None => removes,
-    });
-    if !stands {
-        // Made, and changed since: it is there all the same.
-        let there = match &ask.what {
-            AskWhat::Create { at, item: _ } => grant
-                .landed
-                .iter()
-                .any(|(key, landed)| landed == at && world.live(key).is_some()),
-            AskWhat::Edit { .. }
-            | AskWhat::Delete { .. }
-            | AskWhat::Assign { .. }
-            | AskWhat::Request { .. }
-            | AskWhat::SetAvailability { .. } => false,
-        };
-        return there.then(|| Outcome::just(grant.answer.clone()));
-    }
-    let mut outcome = Outcome::just(grant.answer.clone());
-    let mut renewed = grant.clone();
-    if let AskWhat::Request { at, step, .. } = &ask.what
-        && *step != RequestStep::Approved
-    {
-        let (_, first) = grant.landed.first()?;
-        if first == at {
-            return Some(outcome);
-        }
-        let before = world.request(first).filter(|it| it.step == *step)?;
-        outcome.requests = vec![
-            RequestRow { at: at.clone(), changed_at: terms.now, ..before.clone() },
-            given_up(before, RequestStep::Cancelled, terms.now),
-        ];
-        renewed.landed.iter_mut().for_each(|(_, landed)| *landed = at.clone());
-        outcome.grant = Some(renewed);
-        return Some(outcome);
-    }
-    let left: Vec<Entity> =
-        grant.touched.iter().filter_map(|(key, _)| Some(world.live(key)?.entity.clone())).collect();
-    let places = places(world, ask, &left);
-    let not_before = not_before(ask, terms.now);
-    for (key, at) in places {
-        let before = renewed.landed.iter_mut().find(|(landed, _)| *landed == key);
-        let moved = before.as_ref().is_none_or(|(_, landed)| *landed != at);
-        let row = world.row(&ask.calendar, &key);
-        if moved && row.is_some_and(|row| !in_doubt(row)) {
-            return None;
-        }
-        match before {
-            Some((_, landed)) => *landed = at,
-            None => renewed.landed.push((key, at)),
-        }
-    }
-    for (key, _) in &grant.touched {
-        let Some(row) = world.row(&ask.calendar, key).filter(|row| in_doubt(row)) else {
-            continue;
-        };
-        let mut row = row.clone();
-        if let Some(intent) = row.intent.as_mut() {
-            let at = renewed.landed.iter().find(|(landed, _)| landed == key);
-            intent.remote_id = at.map(|(_, at)| at.clone()).or(intent.remote_id.take());
-            intent.not_before = intent.not_before.max(Some(not_before));
-        }
-        row.changed_at = terms.now;
-        outcome.ledger.push(LedgerWrite::Put(row));
-    }
-    outcome.grant = (renewed != *grant).then_some(renewed);
-    Some(outcome)
-}
-
-fn in_doubt(row: &LedgerRow) -> bool {
-    row.intent.as_ref().is_some_and(|it| it.state == IntentState::Sent)
-}
-
 fn edits(ask: &Ask) -> bool {
     match &ask.what {
         AskWhat::Create { .. } | AskWhat::Edit { .. } | AskWhat::SetAvailability { .. } => true,
@@ -226,7 +146,7 @@ fn edits(ask: &Ask) -> bool {
 }
 
 /// When the vendor has surely done it or given it up.
-fn not_before(ask: &Ask, now: Timestamp) -> Timestamp {
+pub(super) fn not_before(ask: &Ask, now: Timestamp) -> Timestamp {
     let after = |wait| now.saturating_add(wait).unwrap_or(Timestamp::MAX);
     let until =
         ask.expires_at.map_or(after(ASK_WAIT_ASSUMED), |it| it.clamp(now, after(ASK_WAIT_MAX)));
@@ -266,7 +186,7 @@ fn touched(
 }
 
 /// Where the entities of a grant will be, as the ask says.
-fn places(world: &World, ask: &Ask, entities: &[Entity]) -> Vec<Landing> {
+pub(super) fn places(world: &World, ask: &Ask, entities: &[Entity]) -> Vec<Landing> {
     let only = |kind: EntityKind, at: &RemoteId| {
         let of_kind = entities.iter().filter(|it| it.kind() == kind);
         of_kind.map(|it| (it.key(), at.clone())).take(1).collect()
@@ -432,59 +352,5 @@ fn speaks_of<'a>(ask: &'a Ask, known: Option<&'a AskedRequest>) -> Vec<&'a Remot
             Some(AskedRequest::TimeOff { item: _ }) | None => vec![],
         },
         AskWhat::Create { .. } | AskWhat::SetAvailability { .. } => vec![],
-    }
-}
-
-/// The request as it stands after this step, and those that are declined with it.
-fn requests(world: &World, ask: &Ask, terms: Terms<'_>) -> Vec<RequestRow> {
-    let AskWhat::Request { at, request, step, makes: _, declines } = &ask.what else {
-        return vec![];
-    };
-    let before = world.request(at);
-    let settled = before.is_some_and(|it| it.step == RequestStep::Approved);
-    let mut rows = Vec::new();
-    let asked = request.as_ref().or(before.map(|it| &it.request));
-    if let Some(asked) = asked.filter(|_| !settled) {
-        let kind = kind_of(asked);
-        let own_turn = match kind {
-            CommandKind::SwapRequest | CommandKind::OfferRequest => RequestStep::Agreed,
-            CommandKind::Availability
-            | CommandKind::OpenShift
-            | CommandKind::OpenShiftRequest
-            | CommandKind::Shift
-            | CommandKind::TimeOff
-            | CommandKind::TimeOffRequest => RequestStep::Asked,
-        };
-        let by_itself = terms.automatic.contains(&kind) && *step == own_turn;
-        let due = terms.now.saturating_add(APPROVAL_DELAY).unwrap_or(Timestamp::MAX);
-        rows.push(RequestRow {
-            at: at.clone(),
-            calendar: ask.calendar.clone(),
-            kind,
-            step: *step,
-            request: asked.clone(),
-            changed_at: terms.now,
-            approve_at: by_itself.then_some(due),
-        });
-    }
-    let others = declines.iter().filter(|other| *other != at);
-    let others = others.filter_map(|other| world.request(other));
-    let open = others.filter(|it| it.step != RequestStep::Approved);
-    rows.extend(open.map(|it| given_up(it, RequestStep::Declined, terms.now)));
-    rows
-}
-
-fn given_up(row: &RequestRow, step: RequestStep, now: Timestamp) -> RequestRow {
-    RequestRow { step, approve_at: None, changed_at: now, ..row.clone() }
-}
-
-/// What a request is about.
-#[must_use]
-pub fn kind_of(request: &AskedRequest) -> CommandKind {
-    match request {
-        AskedRequest::OpenShift { .. } => CommandKind::OpenShiftRequest,
-        AskedRequest::Swap { .. } => CommandKind::SwapRequest,
-        AskedRequest::Offer { .. } => CommandKind::OfferRequest,
-        AskedRequest::TimeOff { .. } => CommandKind::TimeOffRequest,
     }
 }

@@ -4,8 +4,8 @@
 //! are and makes one [`domain::Command`] of it. [`rules::judge`] says what would become of the
 //! roster ([`effect`]) and whether every rule allows it; [`own_record`] is that behind the port
 //! [`crate::port::Decider`], [`eligible`] asks it for many candidates. What was granted is put
-//! into the ledger by [`land`], and known again by its [`key`]. [`world`] is what all of that
-//! rests on: the facts of one batch of asks, with what was granted earlier in the batch.
+//! into the ledger by [`land`], and known again by its [`key`] ([`replay`]). [`world`] is what
+//! all of that rests on: the facts of one batch of asks, with what was granted earlier in it.
 
 pub mod book;
 pub mod effect;
@@ -13,6 +13,8 @@ pub mod eligible;
 pub mod key;
 pub mod land;
 pub mod own_record;
+pub mod replay;
+pub mod request_rows;
 pub mod rules;
 pub mod translate;
 pub mod world;

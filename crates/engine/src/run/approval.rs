@@ -29,7 +29,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::approval_facts::Gatherer;
 use crate::approve::key::key_of;
-use crate::approve::land::{Outcome, Terms, kind_of, land, land_nothing, replay};
+use crate::approve::land::{Outcome, Terms, land, land_nothing};
+use crate::approve::replay::replay;
+use crate::approve::request_rows::kind_of;
 use crate::approve::translate::{Translated, named, translate, translate_question};
 use crate::approve::world::World;
 use crate::port::{
@@ -76,7 +78,16 @@ struct Waiting {
     /// Unused ids; the same for every attempt, so that a system of record that is asked again is
     /// asked the same.
     fresh_ids: Vec<String>,
+    came_at: Timestamp,
     answer: Arc<Mutex<Option<Answer>>>,
+}
+
+impl Waiting {
+    /// Whether the vendor stopped waiting while we did: it will not do what we would grant. Not
+    /// so when the deadline was over as the ask came: then clocks differ.
+    fn is_late(&self, now: Timestamp) -> bool {
+        self.ask.expires_at.is_some_and(|until| self.came_at < until && until <= now)
+    }
 }
 
 /// Why a round came to nothing.
@@ -137,9 +148,9 @@ impl Desk {
         let mut open: Vec<&Waiting> = taken.iter().collect();
         while !open.is_empty() {
             match self.round(&open).await {
-                Ok(answers) if answers.iter().any(Option::is_some) => {
+                Ok(answers) if !answers.is_empty() => {
                     for (waiting, answer) in open.iter().zip(answers) {
-                        *lock(&waiting.answer) = answer;
+                        *lock(&waiting.answer) = Some(answer);
                     }
                 }
                 // Nothing decided: somebody wants other facts each time.
@@ -172,27 +183,25 @@ impl Desk {
         }
     }
 
-    /// Decides as many asks as the same facts serve, at least the first, and commits. `None` for
-    /// those that need other facts by now.
-    async fn round(&self, open: &[&Waiting]) -> Result<Vec<Option<Answer>>, Unfinished> {
+    /// Decides as many of the first asks as the same facts serve, and commits: an answer for each
+    /// of those.
+    async fn round(&self, open: &[&Waiting]) -> Result<Vec<Answer>, Unfinished> {
         let now = self.equipment.clock.now();
         let (head, just_read) = self.head(now).await?;
         let asks: Vec<&Ask> = open.iter().map(|it| &*it.ask).collect();
         let mut world = self.gatherer().gather(Arc::clone(&head.directory), &asks).await?;
         let mut outcomes = Vec::with_capacity(open.len());
         for waiting in open {
-            let outcome = self.decide_one(&world, waiting, now).await;
-            if let Some(outcome) = &outcome {
-                world.apply(outcome);
-            }
+            // Those that come after one that must wait, wait too: the order is kept.
+            let Some(outcome) = self.decide_one(&world, waiting, now).await else { break };
+            world.apply(&outcome);
             outcomes.push(outcome);
         }
-        let answers =
-            outcomes.iter().map(|it| it.as_ref().map(|it| it.answer.clone())).collect::<Vec<_>>();
-        let kept = outcomes.into_iter().flatten().filter(|it| !it.is_just_an_answer());
+        let answers: Vec<Answer> = outcomes.iter().map(|it| it.answer.clone()).collect();
+        let kept = outcomes.into_iter().filter(|it| !it.is_just_an_answer());
         let commit = commit(kept, head.seq, now);
         let changes = !commit.upserts.is_empty() || !commit.tombstones.is_empty();
-        let refused = answers.iter().flatten().any(|it| matches!(it, Answer::Refused(_)));
+        let refused = answers.iter().any(|it| matches!(it, Answer::Refused(_)));
         if !is_empty(&commit) {
             let done = self.equipment.store.commit_approvals(&self.roster, &self.mirror, commit);
             let seq = done.await?.seq;
@@ -237,6 +246,9 @@ impl Desk {
         let before = world.grant(&key);
         if let Some(again) = before.and_then(|grant| replay(world, ask, grant, terms)) {
             return Some(again);
+        }
+        if waiting.is_late(now) {
+            return refused(Refusal::NotReachable);
         }
         let command = match translate(world, ask) {
             Ok(Translated::Command(command)) => command,
@@ -366,7 +378,8 @@ impl Approvals for Desk {
             return Answer::Refused(Refusal::NotHere { kind });
         }
         let fresh_ids = vec![self.fresh_id(), self.fresh_id()];
-        let own = Waiting { ask: Arc::new(ask), fresh_ids, answer: Arc::default() };
+        let (came_at, answer) = (self.equipment.clock.now(), Arc::default());
+        let own = Waiting { ask: Arc::new(ask), fresh_ids, came_at, answer };
         lock(&self.waiting).push_back(own.clone());
         let _turn = self.leading.lock().await;
         loop {

@@ -1,8 +1,9 @@
 //! Granting in the mirror what the system of record grants without a manager.
 //!
-//! Such a request is answered first, and granted a little later ([`domain::limits::APPROVAL_DELAY`])
-//! through the vendor, as a manager would. The vendor then asks us about that step as about any
-//! other; only then the roster changes. So doing it twice, or losing it, is harmless.
+//! Such a request is answered first, and granted through the vendor a little later
+//! ([`domain::limits::APPROVAL_DELAY`]), as a manager would. The vendor then asks us about that
+//! step as about any other; only then the roster changes. So doing it twice, or losing it, is
+//! harmless.
 
 use std::time::Duration;
 

@@ -90,7 +90,7 @@ impl Office {
     }
 
     async fn ledger(&self) -> Vec<LedgerRow> {
-        self.store.ledger_of_calendar(&mirror(), &team()).await.unwrap()
+        self.store.ledger_of_calendar(&mirror(), &team()).await.expect("a test says it right")
     }
 }
 
@@ -139,7 +139,8 @@ const PEOPLE: [&str; 4] = ["ada", "ben", "cem", "dee"];
 fn interval() -> impl Strategy<Value = UtcInterval> {
     (0i64..40, 1i64..10).prop_map(|(start, hours)| {
         let start = local("2026-11-23T00:00") + SignedDuration::from_hours(start);
-        UtcInterval::new(start, start + SignedDuration::from_hours(hours)).unwrap()
+        UtcInterval::new(start, start + SignedDuration::from_hours(hours))
+            .expect("a test says it right")
     })
 }
 
@@ -185,9 +186,9 @@ async fn office() -> Office {
 async fn with_ids(office: &Office, whats: &[AskWhat]) -> Vec<Ask> {
     let a = office.remote(EntityKind::Shift, "a").await;
     let b = office.remote(EntityKind::Shift, "b").await;
-    let text = serde_json::to_string(whats).unwrap();
+    let text = serde_json::to_string(whats).expect("a test says it right");
     let text = text.replace("REMOTE_A", &a.0).replace("REMOTE_B", &b.0);
-    let whats: Vec<AskWhat> = serde_json::from_str(&text).unwrap();
+    let whats: Vec<AskWhat> = serde_json::from_str(&text).expect("a test says it right");
     whats.into_iter().map(|what| office.ask(what)).collect()
 }
 

@@ -53,7 +53,8 @@ async fn whose(office: &Office, id: &str) -> String {
 async fn agrees(office: &Office) -> bool {
     let mut shown: Vec<_> =
         office.product_shows().iter().map(|(_, item)| item.fingerprint()).collect();
-    let directory = engine::port::Approvals::directory(&office.desk()).await.unwrap();
+    let directory =
+        engine::port::Approvals::directory(&office.desk()).await.expect("the office is in order");
     let roster = office.roster().await;
     let wanted = roster.iter().filter_map(|it| ScheduleItem::of(it, &directory));
     let mut wanted: Vec<_> = wanted.map(|it| it.fingerprint()).collect();

@@ -237,8 +237,8 @@ fn failure(class: FailureClass) -> Failure {
 }
 
 async fn meddle(store: &MemoryStore, entity: Entity) {
-    let seq = store.roster_counts(&roster()).await.unwrap().seq;
-    store.commit_ingest(&roster(), ingest(seq, [entity])).await.unwrap();
+    let seq = store.roster_counts(&roster()).await.expect("the office is in order").seq;
+    store.commit_ingest(&roster(), ingest(seq, [entity])).await.expect("the office is in order");
 }
 
 #[tokio::test]
@@ -328,6 +328,34 @@ async fn those_who_wait_go_on_when_the_one_who_leads_is_cancelled() {
     assert_eq!(office.roster().await.len(), 2);
 }
 
+#[tokio::test]
+async fn what_its_asker_no_longer_waits_for_is_not_granted() {
+    let office = Office::open(lenient(), []).await;
+    let clock = office.clock.clone();
+    let happens = move |time| {
+        let clock = clock.clone();
+        async move {
+            if time == 0 {
+                tokio::task::yield_now().await;
+                clock.advance(SignedDuration::from_secs(31));
+            }
+            true
+        }
+        .boxed()
+    };
+    let times = AtomicUsize::new(0);
+    let decider = Meddling { rules: office.decider(), times, happens };
+    let desk = office.desk_of(Arc::new(decider), 1);
+    let item = |who| shift_item(who, monday("08:00", "16:00"));
+    let long = office.ask(create("SHFT_1", item("ada")));
+    let late = office.ask(create("SHFT_2", item("ben")));
+    let answers = join_all([desk.decide(long), desk.decide(late.clone())]).await;
+    assert!(granted(&answers[0]), "it was being decided");
+    assert_eq!(answers[1], Answer::Refused(Refusal::NotReachable));
+    // An ask that comes late by our clock may come from one whose clock is slow.
+    assert!(granted(&desk.decide(late).await));
+}
+
 /// Grants in the mirror, or fails so.
 #[derive(Default)]
 struct Product {
@@ -343,7 +371,7 @@ impl Approver for Product {
         _: CommandKind,
         request: &RemoteId,
     ) -> Result<(), Failure> {
-        self.approved.lock().unwrap().push(request.clone());
+        self.approved.lock().expect("the office is in order").push(request.clone());
         self.fails.clone().map_or(Ok(()), |class| Err(failure(class)))
     }
 }
@@ -352,7 +380,9 @@ async fn due(office: &Office, product: &Product) -> DueReport {
     let entropy = SeededEntropy::new(3);
     let store = office.store.as_ref();
     let outside = (&office.clock as _, &entropy as _);
-    approve_due(store, product, outside, &roster(), &mirror()).await.unwrap()
+    approve_due(store, product, outside, &roster(), &mirror())
+        .await
+        .expect("the office is in order")
 }
 
 #[tokio::test]

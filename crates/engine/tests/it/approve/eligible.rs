@@ -16,7 +16,7 @@ fn offered(page: &Page, question: &EligibilityQuestion) -> Vec<Eligible> {
 }
 
 fn id(text: &str) -> ShiftId {
-    ShiftId::new(text).unwrap()
+    ShiftId::new(text).expect("a test says it right")
 }
 
 fn page() -> Page {

@@ -114,8 +114,11 @@ impl Office {
     }
 
     pub async fn put(&self, entities: impl IntoIterator<Item = Entity>) {
-        let seq = self.store.roster_counts(&roster()).await.unwrap().seq;
-        self.store.commit_ingest(&roster(), ingest(seq, entities)).await.unwrap();
+        let seq = self.store.roster_counts(&roster()).await.expect("the office is in order").seq;
+        self.store
+            .commit_ingest(&roster(), ingest(seq, entities))
+            .await
+            .expect("the office is in order");
     }
 
     pub fn decider(&self) -> OwnRecord {
@@ -173,7 +176,7 @@ impl Office {
             ownership: &owner,
             watcher: &Unwatched,
         };
-        run_cycle(&spec, equipment, CycleOptions::default()).await.unwrap()
+        run_cycle(&spec, equipment, CycleOptions::default()).await.expect("the office is in order")
     }
 
     /// Items made, changed and removed by the next cycle after every deadline has passed.
@@ -185,7 +188,11 @@ impl Office {
     }
 
     async fn unsettled(&self) -> usize {
-        let rows = self.store.ledger_of_calendar(&mirror(), &team()).await.unwrap();
+        let rows = self
+            .store
+            .ledger_of_calendar(&mirror(), &team())
+            .await
+            .expect("the office is in order");
         rows.iter().filter(|row| row.intent.is_some()).count()
     }
 
@@ -218,15 +225,16 @@ impl Office {
 
     pub async fn live(&self, key: &EntityKey) -> Option<RosterEntry> {
         let keys = std::slice::from_ref(key);
-        self.store.roster_entries(&roster(), keys).await.unwrap().pop()
+        self.store.roster_entries(&roster(), keys).await.expect("the office is in order").pop()
     }
 
     /// Everything that lies in time, as `kind/id employee start`, in order.
     pub async fn roster(&self) -> Vec<Entity> {
-        let (_, index) = self.store.roster_index(&roster()).await.unwrap();
+        let (_, index) = self.store.roster_index(&roster()).await.expect("the office is in order");
         let keys: Vec<EntityKey> =
             index.into_iter().filter(|it| it.ends_at.is_some()).map(|it| it.key).collect();
-        let found = self.store.roster_entries(&roster(), &keys).await.unwrap();
+        let found =
+            self.store.roster_entries(&roster(), &keys).await.expect("the office is in order");
         let mut entities: Vec<Entity> = found.into_iter().map(|it| it.entity).collect();
         entities.sort_by_key(Entity::key);
         entities
@@ -234,7 +242,7 @@ impl Office {
 
     pub async fn row(&self, key: &EntityKey) -> Option<LedgerRow> {
         let keys = std::slice::from_ref(key);
-        self.store.ledger_of(&mirror(), keys).await.unwrap().pop()
+        self.store.ledger_of(&mirror(), keys).await.expect("the office is in order").pop()
     }
 
     /// Where an entity's item is.
@@ -246,15 +254,19 @@ impl Office {
     /// Where the item of the entity that the product was to make at `id` is to be.
     pub async fn row_at(&self, id: &str) -> Option<LedgerRow> {
         let ids = [at(id)];
-        self.store.ledger_at(&mirror(), Some(&team()), &ids).await.unwrap().pop()
+        self.store
+            .ledger_at(&mirror(), Some(&team()), &ids)
+            .await
+            .expect("the office is in order")
+            .pop()
     }
 
     pub async fn request(&self, id: &str) -> Option<RequestRow> {
-        self.store.requests_at(&mirror(), &[at(id)]).await.unwrap().pop()
+        self.store.requests_at(&mirror(), &[at(id)]).await.expect("the office is in order").pop()
     }
 
     pub async fn seq(&self) -> ChangeSeq {
-        self.store.roster_counts(&roster()).await.unwrap().seq
+        self.store.roster_counts(&roster()).await.expect("the office is in order").seq
     }
 
     pub fn now(&self) -> Timestamp {

@@ -16,17 +16,17 @@ use jiff::tz::TimeZone;
 use testkit::builders::{employee_id, instant};
 
 pub fn berlin() -> TimeZone {
-    TimeZone::get("Europe/Berlin").unwrap()
+    TimeZone::get("Europe/Berlin").expect("a test says it right")
 }
 
 /// The instant of a local time in Berlin: `2026-11-23T08:00`.
 pub fn local(text: &str) -> Timestamp {
-    let local: DateTime = text.parse().unwrap();
-    resolve(local, &berlin(), LocalTimePolicy::default()).unwrap().0
+    let local: DateTime = text.parse().expect("a test says it right");
+    resolve(local, &berlin(), LocalTimePolicy::default()).expect("a test says it right").0
 }
 
 pub fn from_to(from: &str, to: &str) -> UtcInterval {
-    UtcInterval::new(local(from), local(to)).unwrap()
+    UtcInterval::new(local(from), local(to)).expect("a test says it right")
 }
 
 /// The 23rd of November 2026 is a Monday.
@@ -39,16 +39,16 @@ pub fn tuesday(from: &str, to: &str) -> UtcInterval {
 }
 
 pub fn group_id(id: &str) -> ScheduleGroupId {
-    ScheduleGroupId::new(id).unwrap()
+    ScheduleGroupId::new(id).expect("a test says it right")
 }
 
 pub fn reason_id(id: &str) -> TimeOffReasonId {
-    TimeOffReasonId::new(id).unwrap()
+    TimeOffReasonId::new(id).expect("a test says it right")
 }
 
 pub fn shift(id: &str, employee: &str, interval: UtcInterval) -> Shift {
     Shift {
-        id: ShiftId::new(id).unwrap(),
+        id: ShiftId::new(id).expect("a test says it right"),
         employee: employee_id(employee),
         group: None,
         label: "Ward".into(),
@@ -61,7 +61,7 @@ pub fn shift(id: &str, employee: &str, interval: UtcInterval) -> Shift {
 
 pub fn open_shift(id: &str, slots: u32, interval: UtcInterval) -> OpenShift {
     OpenShift {
-        id: OpenShiftId::new(id).unwrap(),
+        id: OpenShiftId::new(id).expect("a test says it right"),
         group: None,
         label: "Ward".into(),
         interval,
@@ -74,7 +74,7 @@ pub fn open_shift(id: &str, slots: u32, interval: UtcInterval) -> OpenShift {
 
 pub fn time_off(id: &str, employee: &str, span: TimeOffSpan) -> TimeOff {
     TimeOff {
-        id: TimeOffId::new(id).unwrap(),
+        id: TimeOffId::new(id).expect("a test says it right"),
         employee: employee_id(employee),
         reason: Some(reason_id("leave")),
         span,
@@ -84,16 +84,18 @@ pub fn time_off(id: &str, employee: &str, span: TimeOffSpan) -> TimeOff {
 
 /// Whole days, from the first up to but not including the end.
 pub fn days(first: &str, end: &str) -> TimeOffSpan {
-    let (first, end) = (first.parse().unwrap(), end.parse().unwrap());
+    let (first, end) =
+        (first.parse().expect("a test says it right"), end.parse().expect("a test says it right"));
     TimeOffSpan::AllDay { first, end, zone: "Europe/Berlin".into() }
 }
 
 pub fn leave(employee: &str, first: &str, end: &str) -> TimeOffItem {
-    let (first, end): (Date, Date) = (first.parse().unwrap(), end.parse().unwrap());
+    let (first, end): (Date, Date) =
+        (first.parse().expect("a test says it right"), end.parse().expect("a test says it right"));
     TimeOffItem {
         employee: employee_id(employee),
         reason: Some(reason_id("leave")),
-        interval: days_to_interval(first, end, &berlin()).unwrap(),
+        interval: days_to_interval(first, end, &berlin()).expect("a test says it right"),
     }
 }
 

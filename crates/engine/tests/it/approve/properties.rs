@@ -31,7 +31,8 @@ fn strict() -> RuleSet {
 fn interval() -> impl Strategy<Value = UtcInterval> {
     (0i64..24 * 9, 1i64..14).prop_map(|(start, hours)| {
         let start = local("2026-10-24T18:00") + SignedDuration::from_hours(start);
-        UtcInterval::new(start, start + SignedDuration::from_hours(hours)).unwrap()
+        UtcInterval::new(start, start + SignedDuration::from_hours(hours))
+            .expect("a test says it right")
     })
 }
 
@@ -40,7 +41,8 @@ fn person() -> impl Strategy<Value = &'static str> {
 }
 
 fn shift_id() -> impl Strategy<Value = ShiftId> {
-    (0usize..12).prop_map(|index| ShiftId::new(format!("made-{index}")).unwrap())
+    (0usize..12)
+        .prop_map(|index| ShiftId::new(format!("made-{index}")).expect("a test says it right"))
 }
 
 fn command() -> impl Strategy<Value = Command> {
@@ -63,7 +65,7 @@ fn command() -> impl Strategy<Value = Command> {
             approved(Request::Offer { given, to: employee_id(to) })
         }),
         1 => person().prop_map(move |who| approved(Request::OpenShift {
-            open_shift: OpenShiftId::new("open").unwrap(),
+            open_shift: OpenShiftId::new("open").expect("a test says it right"),
             employee: employee_id(who),
         })),
         1 => away().prop_map(|item| Command::CreateTimeOff { item }),
@@ -76,7 +78,8 @@ fn grown(commands: &[Command]) -> Page {
     let open = open_shift(
         "open",
         3,
-        UtcInterval::new(local("2026-10-28T08:00"), local("2026-10-28T16:00")).unwrap(),
+        UtcInterval::new(local("2026-10-28T08:00"), local("2026-10-28T16:00"))
+            .expect("a test says it right"),
     );
     let mut page = Page::new(strict()).with(Entity::OpenShift(open));
     page.now = local("2026-10-20T00:00");
@@ -103,7 +106,7 @@ fn breaks(page: &Page) -> Option<(EntityKey, domain::Refusal)> {
                 item: TimeOffItem {
                     employee: it.employee.clone(),
                     reason: it.reason.clone(),
-                    interval: it.span.interval().unwrap(),
+                    interval: it.span.interval().expect("a test says it right"),
                 },
             },
             _other => return None,

@@ -21,12 +21,15 @@ fn hours(hours: u64) -> Duration {
 }
 
 fn swap(given: &str, wanted: &str, step: RequestStep) -> Command {
-    let (given, wanted) = (ShiftId::new(given).unwrap(), ShiftId::new(wanted).unwrap());
+    let (given, wanted) = (
+        ShiftId::new(given).expect("a test says it right"),
+        ShiftId::new(wanted).expect("a test says it right"),
+    );
     Command::Request { request: Request::Swap { given, wanted }, step }
 }
 
 fn claim(open: &str, who: &str, step: RequestStep) -> Command {
-    let open_shift = domain::OpenShiftId::new(open).unwrap();
+    let open_shift = domain::OpenShiftId::new(open).expect("a test says it right");
     let request = Request::OpenShift { open_shift, employee: employee_id(who) };
     Command::Request { request, step }
 }
@@ -232,7 +235,7 @@ fn employees_ask_in_time_and_managers_when_they_like() {
         Page::new(rules).with(Entity::OpenShift(open_shift("o", 1, monday("08:00", "16:00"))));
     page.now = local("2026-11-22T08:00");
     assert_eq!(page.refusal(&claim("o", "ada", RequestStep::Asked)), None);
-    page.now = page.now + SignedDuration::from_secs(1);
+    page.now += SignedDuration::from_secs(1);
     let late = Refusal::TooLate { notice: hours(24) };
     assert_eq!(page.refusal(&claim("o", "ada", RequestStep::Asked)), Some(late));
     assert_eq!(page.refusal(&claim("o", "ada", RequestStep::Approved)), None);

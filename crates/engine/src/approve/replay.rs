@@ -1,0 +1,88 @@
+//! What is answered to a repetition of something granted. Pure.
+
+use domain::{Entity, RequestStep};
+
+use super::land::{Outcome, Terms, not_before, places};
+use super::request_rows::given_up;
+use super::world::World;
+use crate::port::{Ask, AskWhat, Grant, IntentState, LedgerRow, LedgerWrite, RequestRow};
+
+/// The answer to a repetition: the same as before, with everything that is still
+/// in doubt put to the places that the repetition names, and to its deadline. `None` when it is no
+/// repetition: what was granted does not stand any more, or the vendor did it already and now
+/// names other places, so it is to be decided anew.
+#[must_use]
+pub fn replay(world: &World, ask: &Ask, grant: &Grant, terms: Terms<'_>) -> Option<Outcome> {
+    let removes = matches!(ask.what, AskWhat::Delete { .. });
+    let stands = grant.touched.iter().all(|(key, version)| match world.live(key) {
+        Some(live) => live.version == *version && !removes,
+        None => removes,
+    });
+    if !stands {
+        // Made, and changed since: it is there all the same.
+        let there = match &ask.what {
+            AskWhat::Create { at, item: _ } => {
+                grant.landed.iter().any(|(key, landed)| landed == at && world.live(key).is_some())
+            }
+            AskWhat::Edit { .. }
+            | AskWhat::Delete { .. }
+            | AskWhat::Assign { .. }
+            | AskWhat::Request { .. }
+            | AskWhat::SetAvailability { .. } => false,
+        };
+        return there.then(|| Outcome::just(grant.answer.clone()));
+    }
+    let mut outcome = Outcome::just(grant.answer.clone());
+    let mut renewed = grant.clone();
+    if let AskWhat::Request { at, step, .. } = &ask.what
+        && *step != RequestStep::Approved
+    {
+        let (_, first) = grant.landed.first()?;
+        if first == at {
+            return Some(outcome);
+        }
+        let before = world.request(first).filter(|it| it.step == *step)?;
+        outcome.requests = vec![
+            RequestRow { at: at.clone(), changed_at: terms.now, ..before.clone() },
+            given_up(before, RequestStep::Cancelled, terms.now),
+        ];
+        renewed.landed.iter_mut().for_each(|(_, landed)| *landed = at.clone());
+        outcome.grant = Some(renewed);
+        return Some(outcome);
+    }
+    let left: Vec<Entity> =
+        grant.touched.iter().filter_map(|(key, _)| Some(world.live(key)?.entity.clone())).collect();
+    let places = places(world, ask, &left);
+    let not_before = not_before(ask, terms.now);
+    for (key, at) in places {
+        let before = renewed.landed.iter_mut().find(|(landed, _)| *landed == key);
+        let moved = before.as_ref().is_none_or(|(_, landed)| *landed != at);
+        let row = world.row(&ask.calendar, &key);
+        if moved && row.is_some_and(|row| !in_doubt(row)) {
+            return None;
+        }
+        match before {
+            Some((_, landed)) => *landed = at,
+            None => renewed.landed.push((key, at)),
+        }
+    }
+    for (key, _) in &grant.touched {
+        let Some(row) = world.row(&ask.calendar, key).filter(|row| in_doubt(row)) else {
+            continue;
+        };
+        let mut row = row.clone();
+        if let Some(intent) = row.intent.as_mut() {
+            let at = renewed.landed.iter().find(|(landed, _)| landed == key);
+            intent.remote_id = at.map(|(_, at)| at.clone()).or(intent.remote_id.take());
+            intent.not_before = intent.not_before.max(Some(not_before));
+        }
+        row.changed_at = terms.now;
+        outcome.ledger.push(LedgerWrite::Put(row));
+    }
+    outcome.grant = (renewed != *grant).then_some(renewed);
+    Some(outcome)
+}
+
+fn in_doubt(row: &LedgerRow) -> bool {
+    row.intent.as_ref().is_some_and(|it| it.state == IntentState::Sent)
+}
