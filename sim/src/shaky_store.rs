@@ -134,6 +134,10 @@ impl Store for ShakyStore {
         pass!(self, "find entities", self.inner.find_entities(id))
     }
 
+    async fn roster_seq(&self, roster: &RosterName) -> Result<ChangeSeq, StoreError> {
+        pass!(self, "read the change sequence", self.inner.roster_seq(roster))
+    }
+
     async fn roster_counts(&self, roster: &RosterName) -> Result<RosterCounts, StoreError> {
         pass!(self, "count", self.inner.roster_counts(roster))
     }

@@ -178,7 +178,7 @@ pub(crate) async fn of_employees(
     Ok(entries)
 }
 
-/// The live entities of one kind that overlap the window, by end.
+/// The live entities of one kind that overlap the window, in no particular order.
 pub(crate) async fn within(
     session: &mut Session,
     roster: &RosterName,
@@ -186,13 +186,16 @@ pub(crate) async fn within(
     window: &SyncWindow,
 ) -> Result<Vec<RosterEntry>, Fault> {
     // By the end, not the start: what was over before the window is much, and grows. `+ 0` keeps
-    // SQLite from the index by start.
-    const WITHIN: Sql = Sql::same(gathered!(concat!(
-        "SELECT ",
+    // SQLite from the index by start. What begins after the window is much, too: it is passed over
+    // in the index, without a look at the entity.
+    const WITHIN: Sql = Sql::same(concat!(
+        "SELECT string_agg(",
         entry_record!(),
-        " AS record FROM entity WHERE roster = $1 AND kind = $2 AND deleted_at IS NULL",
-        " AND ends_at > $3 AND starts_at + 0 < $4 ORDER BY ends_at, id"
-    )));
+        ", '\u{1e}') FROM (SELECT near.id FROM entity AS near WHERE near.roster = $1 \
+         AND near.kind = $2 AND near.deleted_at IS NULL AND near.ends_at > $3 \
+         AND near.starts_at + 0 < $4) AS found CROSS JOIN entity \
+         WHERE entity.roster = $1 AND entity.kind = $2 AND entity.id = found.id"
+    ));
     let args = [
         Arg::Text(roster.as_str()),
         Arg::Text(kind.as_str()),

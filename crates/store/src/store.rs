@@ -242,6 +242,14 @@ impl Store for SqlStore {
         doing!("find an entity", roster::find::entities(&self.backend, id))
     }
 
+    async fn roster_seq(&self, roster: &RosterName) -> Result<ChangeSeq, StoreError> {
+        let reading = async {
+            let mut session = self.backend.reader().await?;
+            roster::seq(&mut session, roster).await
+        };
+        doing!("read the change sequence", reading)
+    }
+
     async fn roster_counts(&self, roster: &RosterName) -> Result<RosterCounts, StoreError> {
         doing!("count the roster", roster::counts(&self.backend, roster))
     }

@@ -154,6 +154,10 @@ impl Store for MemoryStore {
         Ok(self.lock().find(id))
     }
 
+    async fn roster_seq(&self, roster: &RosterName) -> Result<ChangeSeq, StoreError> {
+        Ok(ChangeSeq(self.lock().roster(roster).map_or(0, |it| it.seq)))
+    }
+
     async fn roster_counts(&self, roster: &RosterName) -> Result<RosterCounts, StoreError> {
         Ok(self.lock().roster(roster).map(Roster::counts).unwrap_or_default())
     }

@@ -145,7 +145,10 @@ pub trait Store: FeedStore + ApprovalStore {
     /// `explain`. An exact id, or a unique beginning of one of at least 6 characters; at most 20.
     async fn find_entities(&self, id: &str) -> Result<Vec<FoundEntity>, StoreError>;
 
-    /// How much a roster holds.
+    /// The last place in a roster's change sequence; cheap, however much it holds.
+    async fn roster_seq(&self, roster: &RosterName) -> Result<ChangeSeq, StoreError>;
+
+    /// How much a roster holds. Counts all of it: not to be asked for the sequence alone.
     async fn roster_counts(&self, roster: &RosterName) -> Result<RosterCounts, StoreError>;
 
     // ---- ledger ------------------------------------------------------------------------------

@@ -257,6 +257,10 @@ impl Store for FakeStore {
         self.ask()?;
         Ok(self.select(|it| it.entity.kind() == kind))
     }
+    async fn roster_seq(&self, _: &RosterName) -> Answered<ChangeSeq> {
+        self.ask()?;
+        Ok(ChangeSeq(self.seq.load(Ordering::SeqCst)))
+    }
     async fn roster_counts(&self, _: &RosterName) -> Answered<RosterCounts> {
         self.ask()?;
         let seq = ChangeSeq(self.seq.load(Ordering::SeqCst));

@@ -31,7 +31,7 @@ CREATE INDEX ledger_by_remote ON ledger (mirror, remote_id) WHERE remote_id IS N
 CREATE INDEX ledger_by_intended ON ledger (mirror, intended_id) WHERE intended_id IS NOT NULL;
 
 -- What is not over yet is little; all that ever began is much.
-CREATE INDEX entity_by_end ON entity (roster, kind, ends_at) WHERE deleted_at IS NULL;
+CREATE INDEX entity_by_end ON entity (roster, kind, deleted_at, ends_at, starts_at);
 
 CREATE TABLE request (
     mirror         TEXT COLLATE "C" NOT NULL,

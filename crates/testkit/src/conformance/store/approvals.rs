@@ -85,6 +85,7 @@ async fn what_was_decided_is_in_the_roster_and_everywhere(Handles { one, two }: 
     assert_eq!(entry(&*two, "b").await, None);
     assert_eq!(entry(&*two, "c").await.unwrap().version, 1);
     assert_eq!(two.roster_index(&roster()).await.unwrap().0, ChangeSeq(5));
+    assert_eq!(two.roster_seq(&roster()).await.unwrap(), ChangeSeq(5));
     let rows = two.ledger_of_calendar(&mirror(), &calendar("team")).await;
     assert_eq!(rows.unwrap(), [row("a")]);
     assert_eq!(found(&*two, "a").await, [1; 4]);

@@ -82,6 +82,7 @@ fn one_of_each() -> Vec<Entity> {
 
 async fn an_ingest_reads_back_as_it_was_written(Handles { one, two }: Handles) {
     assert_eq!(one.roster_index(&roster()).await.unwrap().0, ChangeSeq(0));
+    assert_eq!(one.roster_seq(&roster()).await.unwrap(), ChangeSeq(0));
     let entities = one_of_each();
     let commit = ingest(ChangeSeq(0), entities.clone());
     let receipt = one.commit_ingest(&roster(), commit).await.unwrap();
@@ -111,6 +112,7 @@ async fn an_ingest_reads_back_as_it_was_written(Handles { one, two }: Handles) {
     let counts =
         RosterCounts { employees: 1, shifts: 1, open_shifts: 1, time_off: 1, seq: ChangeSeq(6) };
     assert_eq!(two.roster_counts(&roster()).await.unwrap(), counts);
+    assert_eq!(two.roster_seq(&roster()).await.unwrap(), counts.seq);
 }
 
 /// The first version of an entity.
