@@ -11,4 +11,6 @@ mod roster_file;
 mod roster_file_contact_centre;
 mod roster_file_employees;
 mod roster_file_time;
+mod shifts;
 mod shifts_callback;
+mod shifts_write;

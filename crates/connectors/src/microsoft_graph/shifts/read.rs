@@ -212,7 +212,8 @@ impl Reader {
         Ok(items)
     }
 
-    /// The preferences of those whose availability the roster knows, and who belong here.
+    /// The preferences of those who belong here and whose availability the roster knows, or knew
+    /// not long ago: reading everybody's would cost a request for each.
     async fn preferences(
         &self,
         team: &CalendarKey,
@@ -221,11 +222,15 @@ impl Reader {
         let directory = self.book.directory();
         let here = |it: &&Employee| {
             let group = it.group.as_ref().map(domain::ScheduleGroupId::as_str);
-            it.availability.is_some() && self.teams.of_group(group) == Some(team)
+            self.teams.of_group(group) == Some(team)
+        };
+        let user = |it: &Employee| {
+            let user = index.users.get(&it.id)?;
+            let ours = it.availability.is_some() || self.book.wrote_preferences(user);
+            ours.then_some(user.as_str())
         };
         let people = directory.employees.values().filter(here);
-        let users: Vec<&str> =
-            people.filter_map(|it| index.users.get(&it.id)).map(String::as_str).collect();
+        let users: Vec<&str> = people.filter_map(user).collect();
         self.preferences_of(&users, index).await
     }
 

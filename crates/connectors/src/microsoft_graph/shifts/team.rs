@@ -4,7 +4,7 @@
 //! all the time) when something is met that they do not explain. What follows from them and the
 //! roster is worked out once for each directory. Nothing is written here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +34,8 @@ pub struct TeamBook {
     who: Mutex<Who>,
     known: Mutex<BTreeMap<CalendarKey, Known>>,
     queues: Mutex<BTreeMap<CalendarKey, Arc<Queue<()>>>>,
+    /// Whose preferences were written since the process started.
+    available: Mutex<BTreeSet<String>>,
 }
 
 /// Who there is in the roster.
@@ -55,8 +57,15 @@ impl TeamBook {
     /// Nothing is known yet.
     #[must_use]
     pub fn new(caller: Arc<Caller>, teams: Arc<Teams>, reason_default: String) -> Self {
-        let (who, known, queues) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { caller, teams, reason_default, who, known, queues }
+        Self {
+            caller,
+            teams,
+            reason_default,
+            who: Mutex::default(),
+            known: Mutex::default(),
+            queues: Mutex::default(),
+            available: Mutex::default(),
+        }
     }
 
     /// Takes note of who there is.
@@ -128,6 +137,17 @@ impl TeamBook {
         if self.known_index(team, UNKNOWN_FOR).is_none() {
             lock(&self.known).remove(team);
         }
+    }
+
+    /// Takes note of somebody whose preferences are ours now.
+    pub fn note_preferences(&self, user: &str) {
+        lock(&self.available).insert(user.to_owned());
+    }
+
+    /// Whether somebody's preferences were written since the process started.
+    #[must_use]
+    pub fn wrote_preferences(&self, user: &str) -> bool {
+        lock(&self.available).contains(user)
     }
 
     /// Reads a team, and keeps what was learned.

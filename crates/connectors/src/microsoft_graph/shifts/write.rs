@@ -59,6 +59,7 @@ impl Writer {
         let index = self.book.index(team).await?;
         if let ScheduleItem::Availability(AvailabilityItem { employee, availability }) = item {
             let user = self.user(team, employee, &index).await?.0;
+            self.book.note_preferences(&user);
             return preferences::write(&self.caller, &user, availability).await;
         }
         let (body, index) = self.body(team, item, index).await?;
