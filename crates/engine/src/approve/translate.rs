@@ -5,7 +5,9 @@
 //! [`Refusal::Outdated`], and the next cycle shows them what is true. That is so when the item is
 //! another employee's by now, ends at another instant, or (shifts and absences) was changed in the
 //! roster in any way that the mirror does not show yet. An open shift whose slots were taken is
-//! not outdated: there may be one left.
+//! not outdated: there may be one left. An item that goes because of what was granted (the old
+//! ones of a swap, until the vendor's doing is settled) is outdated too, and removing it is
+//! nothing more than that: the entity is at its new place.
 
 use domain::{
     Command, EligibilityQuestion, EmployeeId, Entity, EntityKey, EntityKind, OpenShiftId, Refusal,
@@ -45,7 +47,9 @@ pub fn translate(world: &World, ask: &Ask) -> Result<Translated, Refusal> {
         },
         AskWhat::Edit { at, item } => names.edit(at, item)?,
         AskWhat::Delete { at, kind } => match names.known(at, *kind) {
-            Some(row) if world.live(&row.key).is_some() => names.delete(row)?,
+            Some(row) if world.live(&row.key).is_some() && !is_left(row, at) => {
+                names.delete(row, at)?
+            }
             Some(_) | None => return Ok(Translated::Nothing),
         },
         AskWhat::Assign { open_shift, at: _, item } => {
@@ -181,7 +185,7 @@ impl<'a> Names<'a> {
             return Ok(Command::SetAvailability { item: item.clone() });
         }
         let row = self.known(at, item.kind()).ok_or(Refusal::Unknown)?;
-        self.check_is_as_thought(row)?;
+        self.check_is_as_thought(row, at)?;
         Ok(match item {
             ScheduleItem::Shift(item) => {
                 Command::EditShift { shift: shift_id(&row.key)?, item: item.clone() }
@@ -197,8 +201,8 @@ impl<'a> Names<'a> {
         })
     }
 
-    fn delete(&self, row: &LedgerRow) -> Result<Command, Refusal> {
-        self.check_is_as_thought(row)?;
+    fn delete(&self, row: &LedgerRow, at: &RemoteId) -> Result<Command, Refusal> {
+        self.check_is_as_thought(row, at)?;
         match row.key.kind {
             EntityKind::Shift => Ok(Command::DeleteShift { shift: shift_id(&row.key)? }),
             EntityKind::OpenShift => {
@@ -215,7 +219,7 @@ impl<'a> Names<'a> {
         let shift = |at: &RemoteId| {
             let row = self.known(at, EntityKind::Shift).ok_or(Refusal::Unknown)?;
             if !given_up {
-                self.check_is_as_thought(row)?;
+                self.check_is_as_thought(row, at)?;
             }
             shift_id(&row.key)
         };
@@ -236,7 +240,7 @@ impl<'a> Names<'a> {
     }
 
     /// Whether what the mirror shows of an entity is what the roster says.
-    fn check_is_as_thought(&self, row: &LedgerRow) -> Result<(), Refusal> {
+    fn check_is_as_thought(&self, row: &LedgerRow, at: &RemoteId) -> Result<(), Refusal> {
         let live = self.world.live(&row.key).ok_or(Refusal::Outdated)?;
         let ends_at = live.entity.interval().map(|it| it.end());
         let other_end = row.ends_at.is_some() && row.ends_at != ends_at;
@@ -250,9 +254,16 @@ impl<'a> Names<'a> {
                 !in_doubt && remote.version != live.version && !as_shown
             }
         };
-        let outdated = other_end || other_employee || behind;
+        let outdated = other_end || other_employee || behind || is_left(row, at);
         if outdated { Err(Refusal::Outdated) } else { Ok(()) }
     }
+}
+
+/// Whether the entity is about to have its item elsewhere than at `at`.
+fn is_left(row: &LedgerRow, at: &RemoteId) -> bool {
+    let sent = row.intent.as_ref().filter(|it| it.state == IntentState::Sent);
+    let place = sent.and_then(|it| it.remote_id.as_ref());
+    place.is_some_and(|place| place != at)
 }
 
 /// What was given up is not taken up again.

@@ -1,11 +1,13 @@
 //! Each flow of a schedule product, from asking to what the product makes of it. The product does
 //! what was granted and we write nothing; or it does not, and we do.
 
-use domain::{Entity, EntityKind, OpenShiftItem, RequestStep, RuleSet, ScheduleItem, TimeOffItem};
+use domain::{
+    Entity, EntityKind, OpenShiftItem, Refusal, RequestStep, RuleSet, ScheduleItem, TimeOffItem,
+};
 use engine::port::{AskWhat, AskedRequest, RemoteId};
 use testkit::builders::employee_id;
 
-use super::office::{Office, approval, at, create, granted, key, shown, step};
+use super::office::{Office, approval, at, create, granted, key, refused, shown, step};
 use super::pages::{group_id, leave, lenient, monday, open_shift, shift, tuesday};
 
 fn shift_item(employee: &str, monday_or_tuesday: domain::UtcInterval) -> ScheduleItem {
@@ -179,6 +181,24 @@ async fn swapped_shifts_are_swapped_back_before_anything_is_settled() {
     makes.into_iter().for_each(|(id, item)| office.product_puts(id, item));
     assert_eq!(office.later_writes().await, (0, 0, 0));
     assert!(agrees(&office).await);
+}
+
+#[tokio::test]
+async fn the_old_item_of_a_swapped_shift_is_removed_without_removing_the_shift() {
+    let (office, given, wanted) = two_shifts().await;
+    let swap = AskedRequest::Swap { given: given.clone(), wanted: wanted.clone() };
+    let makes = [
+        ("SHFT_3", shift_item("ben", monday("08:00", "16:00"))),
+        ("SHFT_4", shift_item("ada", tuesday("08:00", "16:00"))),
+    ];
+    assert!(granted(&office.asked(approval("SREQ_1", &swap, makes)).await));
+    let delete = AskWhat::Delete { at: given.clone(), kind: EntityKind::Shift };
+    assert!(granted(&office.asked(delete).await));
+    assert_eq!(whose(&office, "a").await, "ben");
+    // Ada, who still sees it as hers, does not give away what is Ben's by now.
+    let offer = AskedRequest::Offer { given, to: employee_id("cem") };
+    let answer = office.asked(step("SREQ_2", &offer, RequestStep::Asked)).await;
+    assert_eq!(refused(&answer), Some(Refusal::Outdated));
 }
 
 #[tokio::test]
