@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use domain::CommandKind;
-use engine::port::{Answer, Store, StoreError};
+use engine::port::{Answer, FieldFault, Store, StoreError};
 use engine::report::{CycleReport, IngestReport};
 use engine::run::approve_due::DueReport;
 use engine::run::watch::Wait;
@@ -21,6 +21,7 @@ const ITEMS: &str = "rotabridge_mirror_items";
 const BACKLOG: &str = "rotabridge_mirror_backlog";
 const QUARANTINED: &str = "rotabridge_mirror_quarantined";
 const SHIFTS: &str = "rotabridge_roster_shifts";
+const LEFT_OUT: &str = "rotabridge_roster_rows_left_out";
 const ASKS: &str = "rotabridge_asks_total";
 
 /// Says what the metrics are; once, after the recorder is installed.
@@ -34,6 +35,7 @@ pub fn describe() {
     describe_gauge!(BACKLOG, "Writes of a mirror that wait or whose outcome is not known");
     describe_gauge!(QUARANTINED, "Entities set aside after repeated refusals");
     describe_gauge!(SHIFTS, "Live shifts of a roster");
+    describe_gauge!(LEFT_OUT, "Bad rows of a roster's source that are left out");
     describe_counter!(ASKS, "What people asked for in mirrors, by kind and answer");
 }
 
@@ -49,12 +51,20 @@ pub fn ingested(report: &IngestReport) {
         roster.deleted = deleted,
         roster.unchanged = unchanged,
         source.notes = notes.len(),
-        source.skipped = skipped.len(),
+        source.skipped = FieldFault::count(skipped),
         "roster {roster}: {upserted} new or changed, {deleted} deleted, {unchanged} unchanged",
     );
-    if !skipped.is_empty() {
-        let rows = skipped.len();
-        tracing::warn!(roster.name = %roster, "roster {roster}: {rows} bad rows were left out");
+    gauge!(LEFT_OUT, "roster" => roster.to_string()).set(FieldFault::count(skipped) as f64);
+    if let Some(first) = skipped.first() {
+        let rows = match FieldFault::count(skipped) {
+            1 => "1 bad row is".to_owned(),
+            count => format!("{count} bad rows are"),
+        };
+        let spot = first.spot();
+        tracing::warn!(
+            roster.name = %roster,
+            "roster {roster}: {rows} left out, the first at {spot}"
+        );
     }
 }
 

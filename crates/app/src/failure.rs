@@ -216,7 +216,8 @@ impl From<RecoverError> for Failure {
 
 impl From<&FieldFault> for Place {
     fn from(fault: &FieldFault) -> Self {
-        let FieldFault { place, line, text, field, column, message, hint } = fault.clone();
+        let FieldFault { place, line, text, field, column, message, hint, stands_for: _ } =
+            fault.clone();
         let message = match column {
             Some(column) if !message.contains(&format!("`{column}`")) => {
                 format!("column `{column}`: {message}")

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use domain::{ConnectionName, MirrorName, RosterName};
 use engine::plan::guard::GuardRefusal;
-use engine::port::{ReportRow, StoreError};
+use engine::port::{FieldFault, ReportRow, StoreError};
 use engine::report::{CycleReport, IngestReport, Problem};
 use engine::run::cycle::{CycleError, CycleOptions, run_cycle};
 use engine::run::gate::GateStatus;
@@ -138,6 +138,9 @@ pub struct RosterLine {
     pub notes: usize,
     /// Rows left out because the operator chose so.
     pub skipped: usize,
+    /// Where the first of those is, and what is wrong with it.
+    #[serde(default)]
+    pub skipped_first: Option<String>,
     /// Why it failed or was refused.
     pub error: Option<String>,
 }
@@ -154,6 +157,7 @@ impl RosterLine {
             unchanged: 0,
             notes: 0,
             skipped: 0,
+            skipped_first: None,
             error: None,
         };
         match &run.result {
@@ -163,7 +167,9 @@ impl RosterLine {
                 line.deleted = report.deleted;
                 line.unchanged = report.unchanged;
                 line.notes = report.notes.len();
-                line.skipped = report.skipped.len();
+                line.skipped = FieldFault::count(&report.skipped);
+                let first = report.skipped.first();
+                line.skipped_first = first.map(|it| format!("{}: {}", it.spot(), it.message));
             }
             Err(error) => line.error = Some(error.to_string()),
         }
@@ -291,6 +297,18 @@ pub fn roster_subject(name: &RosterName) -> String {
 /// Where the last report of a mirror is kept.
 pub fn mirror_subject(name: &MirrorName) -> String {
     format!("mirror/{name}")
+}
+
+impl RosterLine {
+    /// That rows are left out, if some are, and where the first is.
+    pub fn left_out(&self) -> Option<String> {
+        let first = self.skipped_first.as_ref()?;
+        let rows = match self.skipped {
+            1 => "1 row is".to_owned(),
+            count => format!("{count} rows are"),
+        };
+        Some(format!("roster `{}`: {rows} left out, the first at {first}", self.name))
+    }
 }
 
 /// Reads one roster's source, and keeps the report.

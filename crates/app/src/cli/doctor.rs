@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use connectors::{ConnectionContext, ConnectionError};
 use engine::plan::guard::GuardRefusal;
-use engine::port::{Finding, FindingLevel};
+use engine::port::{FieldFault, Finding, FindingLevel};
 use secrecy::ExposeSecret;
 
 use super::Session;
@@ -163,6 +163,7 @@ async fn mapping_findings(works: &Works) -> Vec<Finding> {
         let overlay = match prepared {
             Ok((prepared, verdict)) => {
                 findings.extend(verdict.err().map(|refusal| would_refuse(&subject, &refusal)));
+                findings.extend(of_the_whole(&subject, &prepared.notes));
                 prepared.overlay()
             }
             Err(failure) => {
@@ -186,6 +187,17 @@ async fn mapping_findings(works: &Works) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// What is remarkable of a reading as a whole; single rows are told with their connection.
+fn of_the_whole(subject: &str, notes: &[FieldFault]) -> Vec<Finding> {
+    let whole = notes.iter().filter(|it| it.line == 0 && it.hint.is_some());
+    whole
+        .map(|note| Finding {
+            hint: note.hint.clone(),
+            ..finding(FindingLevel::Warning, subject, format!("{}: {}", note.spot(), note.message))
+        })
+        .collect()
 }
 
 /// What `sync` will refuse, found before it does.

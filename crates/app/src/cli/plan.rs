@@ -9,7 +9,7 @@ use domain::{Employee, Entity, EntityKey, EntityKind};
 use engine::plan::guard::GuardRefusal;
 use engine::plan::reconcile::Hold;
 use engine::plan::summary::{PlanCounts, PlanEntry, PlannedAction};
-use engine::port::Store;
+use engine::port::{FieldFault, Store};
 use engine::run::cycle::survey_only;
 use engine::run::ingest::Prepared;
 use engine::run::project::Projector;
@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Session;
+use super::sync::remarks as tell_remarks;
 use crate::failure::{Exit, Failure, guard_message, thousands};
 use crate::output::{Output, Table};
 use crate::runs::Unmapped;
@@ -54,6 +55,9 @@ struct RosterPlan {
     upserted: u64,
     deleted: u64,
     unchanged: u64,
+    /// What is remarkable of the reading, and what is left out of it.
+    #[serde(skip)]
+    remarks: [Vec<FieldFault>; 2],
     /// Set when the guard would refuse.
     refused: Option<String>,
 }
@@ -192,6 +196,7 @@ fn roster_plan(
         upserted: prepared.diff.upserts.len() as u64,
         deleted: prepared.diff.tombstones.len() as u64,
         unchanged: prepared.diff.unchanged,
+        remarks: [prepared.notes.clone(), prepared.skipped.clone()],
         refused: refusal.map(guard_message),
     }
 }
@@ -274,11 +279,14 @@ pub fn what(entity: &Entity) -> String {
 }
 
 fn print(report: &Report, output: &Output) -> Result<(), Failure> {
-    for RosterPlan { name, upserted, deleted, unchanged, .. } in &report.rosters {
+    for RosterPlan { name, upserted, deleted, unchanged, remarks, .. } in &report.rosters {
         let [upserted, deleted, unchanged] = [*upserted, *deleted, *unchanged].map(thousands);
         output.say(format!(
             "roster `{name}`: {upserted} new or changed, {deleted} deleted, {unchanged} unchanged"
         ));
+        let [notes, skipped] = remarks;
+        tell_remarks("note", notes, output);
+        tell_remarks("left out", skipped, output);
     }
     for MirrorPlan { name, counts, unmapped, entries, .. } in &report.mirrors {
         let mut table = Table::new(&["ACTION", "WHY", "CALENDAR", "FROM (UTC)", "WHAT", "ID"]);

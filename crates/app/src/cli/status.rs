@@ -134,6 +134,9 @@ fn print(status: &Status, now: Timestamp, output: &Output) -> Result<(), Failure
         if let Some(error) = &last.error {
             output.data(format!("roster `{}`: {error}", last.name))?;
         }
+        if let Some(left_out) = last.left_out() {
+            output.data(left_out)?;
+        }
     }
     for last in status.mirrors.iter().filter_map(|it| it.last.as_ref()) {
         let problem = last.problems.first().map(|it| format!("`{}`: {}", it.calendar, it.reason));

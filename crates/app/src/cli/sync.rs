@@ -131,17 +131,21 @@ fn told(run: RosterRun, output: &Output) -> (RosterLine, Outcome) {
             });
             remarks("note", &report.notes, output);
             remarks("left out", &report.skipped, output);
+            if let Some(left_out) = line.left_out() {
+                output.say(left_out);
+            }
         }
     }
     (line, outcome)
 }
 
-fn remarks(label: &str, faults: &[FieldFault], output: &Output) {
-    for FieldFault { place, line, message, .. } in faults.iter().take(NOTES_TOLD_MAX) {
-        output.say(format!("  {label}: {place}:{line}: {message}"));
+pub(super) fn remarks(label: &str, faults: &[FieldFault], output: &Output) {
+    let (told, rest) = faults.split_at(faults.len().min(NOTES_TOLD_MAX));
+    for fault in told {
+        output.say(format!("  {label}: {}: {}", fault.spot(), fault.message));
     }
-    if faults.len() > NOTES_TOLD_MAX {
-        output.say(format!("  … and {} more", faults.len() - NOTES_TOLD_MAX));
+    if !rest.is_empty() {
+        output.say(format!("  … and {} more", FieldFault::count(rest)));
     }
 }
 

@@ -9,6 +9,7 @@ mod faults;
 mod feeds;
 mod generated;
 mod guard;
+mod left_out;
 mod messages;
 mod servers;
 mod world;

@@ -5,6 +5,7 @@ mod gather;
 mod look;
 mod parts;
 mod people;
+mod reach;
 mod tables;
 
 use std::path::PathBuf;
@@ -109,23 +110,28 @@ impl Reader {
         since: Option<&DeltaToken>,
     ) -> Result<Reading, SourceError> {
         let taken = self.take()?;
-        let next = self.token(&taken, window);
-        if since == Some(&next) {
+        let print = self.print(&taken, window);
+        let unchanged = since.is_some_and(|since| print_of(since) == Some(print.as_str()));
+        if unchanged && !since.is_some_and(is_remarkable) {
             return Ok(Reading {
                 kind: ReadingKind::Unchanged,
-                next: Some(next),
+                next: since.cloned(),
                 notes: Vec::new(),
                 skipped: Vec::new(),
             });
         }
-        let Gathered { entities, absence, notes, skipped, unmapped: _ } =
+        let Gathered { entities, absence, mut notes, missed, skipped, unmapped: _ } =
             self.gather(&taken, window)?;
-        Ok(Reading {
-            kind: ReadingKind::Full { entities, absence },
-            next: Some(next),
-            notes,
-            skipped,
-        })
+        let next = Some(token(&print, missed.is_some() || !skipped.is_empty()));
+        let kind = if unchanged {
+            // What is decided in single rows was told once; what is left out is told each time.
+            notes.clear();
+            ReadingKind::Unchanged
+        } else {
+            ReadingKind::Full { entities, absence }
+        };
+        notes.splice(0..0, missed);
+        Ok(Reading { kind, next, notes, skipped })
     }
 
     fn take(&self) -> Result<Vec<Taken>, SourceError> {
@@ -144,7 +150,7 @@ impl Reader {
 
     /// The hash of everything that decides what a reading says; with the version of this program,
     /// because another one may read the same files otherwise.
-    fn token(&self, taken: &[Taken], window: &SyncWindow) -> DeltaToken {
+    fn print(&self, taken: &[Taken], window: &SyncWindow) -> String {
         let mut hash = Sha256::new();
         let mut add = |bytes: &[u8]| {
             hash.update((bytes.len() as u64).to_be_bytes());
@@ -157,7 +163,28 @@ impl Reader {
             add(place.as_bytes());
             add(bytes);
         }
-        let digits = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        DeltaToken(format!("roster_file/1 {digits}"))
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+const TOKEN: &str = "roster_file/2";
+/// Ends the token of a reading of which something is to be told for as long as it is so: the
+/// same files are gathered again then, only to tell it.
+const REMARKABLE: &str = "remarkable";
+
+fn token(print: &str, remarkable: bool) -> DeltaToken {
+    DeltaToken(if remarkable {
+        format!("{TOKEN} {print} {REMARKABLE}")
+    } else {
+        format!("{TOKEN} {print}")
+    })
+}
+
+fn print_of(token: &DeltaToken) -> Option<&str> {
+    let mut words = token.0.split(' ');
+    (words.next() == Some(TOKEN)).then(|| words.next())?
+}
+
+fn is_remarkable(token: &DeltaToken) -> bool {
+    token.0.split(' ').nth(2) == Some(REMARKABLE)
 }

@@ -67,6 +67,7 @@ impl RowFault {
             column,
             message: self.message,
             hint: self.hint,
+            stands_for: 1,
         }
     }
 }
@@ -94,6 +95,7 @@ pub(crate) fn decode<'b>(place: &str, bytes: &'b [u8]) -> Result<&'b str, Box<Fi
         column: None,
         message,
         hint: Some(hint.to_owned()),
+        stands_for: 1,
     };
     if bytes.len() as u64 > ROSTER_FILE_BYTES_MAX {
         let message =

@@ -34,9 +34,11 @@ pub struct Reading {
     pub kind: ReadingKind,
     /// What to give as `since` next time; kept with the roster, opaque.
     pub next: Option<DeltaToken>,
-    /// Decisions that an operator should know of: gaps, folds, repeated lines.
+    /// Decisions that an operator should know of: gaps, folds, repeated lines. Also when nothing
+    /// changed: what concerns the reading as a whole, such as that all of it is outside the window.
     pub notes: Vec<FieldFault>,
-    /// What was left out because the operator chose `on_bad_row = "skip"`.
+    /// What is left out because the operator chose `on_bad_row = "skip"`; also when nothing
+    /// changed, for as long as it is so.
     pub skipped: Vec<FieldFault>,
 }
 
@@ -98,6 +100,25 @@ pub struct FieldFault {
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
+    /// How many it stands for: 1, or more when it counts those that are not named one by one.
+    pub stands_for: usize,
+}
+
+impl FieldFault {
+    /// How many `faults` there are, with those that are only counted.
+    #[must_use]
+    pub fn count(faults: &[Self]) -> usize {
+        faults.iter().map(|fault| fault.stands_for).sum()
+    }
+
+    /// Where it is: `exports/week-48.csv:17`, or only the place when all of it is meant.
+    #[must_use]
+    pub fn spot(&self) -> String {
+        match self.line {
+            0 => self.place.clone(),
+            line => format!("{}:{line}", self.place),
+        }
+    }
 }
 
 /// Why a source could not be read as a whole.

@@ -17,6 +17,7 @@ use jiff::tz::TimeZone;
 
 use super::parts::{Parent, PendingPart, attach};
 use super::people::{People, bad_id};
+use super::reach::Reach;
 use super::tables::{Spot, Tables};
 use crate::roster_file::config::{BadRowPolicy, RosterFileConfig};
 use crate::roster_file::map::{self, Meaning, Rules, Work};
@@ -33,6 +34,8 @@ pub(in crate::roster_file) struct Gathered {
     pub absence: Absence,
     /// Decisions worth knowing of.
     pub notes: Vec<FieldFault>,
+    /// That all of it lies outside the window.
+    pub missed: Option<FieldFault>,
     /// Rows that were left out.
     pub skipped: Vec<FieldFault>,
     /// Columns that nothing is mapped to, of all files.
@@ -70,7 +73,7 @@ pub(in crate::roster_file) fn gather(
             }
         }
     }
-    gather.finish(config.on_bad_row)
+    gather.finish(config)
 }
 
 /// One record in its surroundings.
@@ -115,6 +118,7 @@ impl Remarks {
                 message: format!("{more} more {what}"),
                 hint: None,
                 place: last.place.clone(),
+                stands_for: more,
             };
             list.push(rest);
         }
@@ -137,6 +141,7 @@ struct Gather<'a> {
     records: HashMap<Fingerprint, Spot>,
     bad: Remarks,
     notes: Remarks,
+    reach: Reach,
 }
 
 impl<'a> Gather<'a> {
@@ -159,6 +164,7 @@ impl<'a> Gather<'a> {
             records: HashMap::new(),
             bad: Remarks::default(),
             notes: Remarks::default(),
+            reach: Reach::default(),
         }
     }
 
@@ -405,12 +411,14 @@ impl<'a> Gather<'a> {
 
     /// Keeps an entity, if the window admits it or parts of it may still come.
     fn put(&mut self, line: &Line<'_>, entity: Entity, identity: Identity) {
-        if self.keeps_outside || is_inside(&entity, self.window) {
+        let is_inside = is_inside(&entity, self.window);
+        self.reach.see(&entity, is_inside);
+        if self.keeps_outside || is_inside {
             self.entities.push(SourceEntity { entity, identity, at: line.source_ref() });
         }
     }
 
-    fn finish(mut self, on_bad_row: BadRowPolicy) -> Result<Gathered, SourceError> {
+    fn finish(mut self, config: &RosterFileConfig) -> Result<Gathered, SourceError> {
         let parts = std::mem::take(&mut self.parts);
         for (fault, spot) in attach(parts, &mut self.entities, &self.natives) {
             self.bad.push(|| self.tables.locate(fault, spot));
@@ -418,7 +426,7 @@ impl<'a> Gather<'a> {
         let mut absence = Absence::MeansDeleted;
         if self.bad.list.is_empty() {
             // Nothing was left out.
-        } else if on_bad_row == BadRowPolicy::Skip {
+        } else if config.on_bad_row == BadRowPolicy::Skip {
             absence = Absence::MeansNothing;
         } else {
             return Err(SourceError::BadRows { faults: self.bad.list, more: self.bad.more });
@@ -432,6 +440,7 @@ impl<'a> Gather<'a> {
             entities,
             absence,
             notes: self.notes.into_list("notes"),
+            missed: self.reach.missed(&config.path, self.window),
             skipped: self.bad.into_list("rows were left out"),
             unmapped: self.tables.unmapped(),
         })

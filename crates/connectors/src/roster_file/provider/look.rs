@@ -43,7 +43,7 @@ impl Reader {
     }
 
     fn describe(&self, taken: &[Taken], gathered: &Gathered) -> Vec<Remark> {
-        let Gathered { entities, absence: _, notes, skipped, unmapped } = gathered;
+        let Gathered { entities, absence: _, notes, missed: _, skipped, unmapped } = gathered;
         let mut remarks = vec![Remark::good(summary(taken.len(), entities))];
         match (&self.config.time_zone, &self.config.columns.time_zone) {
             (Some(zone), _) => remarks.push(Remark::good(format!("local times are in {zone}"))),
