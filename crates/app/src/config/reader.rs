@@ -267,6 +267,9 @@ impl<'t> Section<'t> {
             clean = false;
             let at = error.span().unwrap_or_else(|| self.at.clone());
             let (message, hint) = explain(error.message(), others);
+            // Sentences that quote nothing of ours do not name the key themselves.
+            let key = key_at(&self.table, &at).filter(|_| !names_a_key(error.message()));
+            let message = key.map_or_else(|| message.clone(), |key| format!("`{key}`: {message}"));
             faults.add(at.clone(), message, hint);
             let unknown = self.table.keys().find(|key| key.span() == at).cloned();
             match unknown {
@@ -277,6 +280,27 @@ impl<'t> Section<'t> {
             }
         }
     }
+}
+
+/// The key whose value stands at `at`, with those of the tables that it is in: `guard.max`.
+fn key_at(table: &DeTable<'_>, at: &Range<usize>) -> Option<String> {
+    table.iter().find_map(|(key, value)| {
+        let key = key.get_ref();
+        // A table that stands under a header does not span what is in it, so it is asked first.
+        if let DeValue::Table(inner) = value.get_ref()
+            && let Some(deeper) = key_at(inner, at)
+        {
+            return Some(format!("{key}.{deeper}"));
+        }
+        let span = value.span();
+        let holds = !at.is_empty() && span.start <= at.start && at.end <= span.end;
+        holds.then(|| key.to_string())
+    })
+}
+
+/// Whether serde's sentence names a key.
+fn names_a_key(message: &str) -> bool {
+    message.starts_with("unknown field") || message.starts_with("missing field")
 }
 
 /// What a provider says about its section, at the key that it names.

@@ -70,6 +70,24 @@ fn a_section_that_is_wrong_does_not_make_others_wrong() {
 }
 
 #[test]
+fn a_value_of_another_type_names_its_key() {
+    let check = |text: &str, expected: &str| {
+        let faults = parse(text).unwrap_err();
+        assert!(faults.iter().any(|it| it.starts_with(expected)), "{expected:?}: {faults:?}");
+    };
+    let roster = |more: &str| format!("{CONNECTIONS}{more}\n");
+    check(&roster("employees_file = 1"), "`employees_file`: invalid type: integer `1`, expected");
+    check(&roster("guard = { deletions_free = \"x\" }"), "`guard.deletions_free`: invalid type");
+    check(&roster("[roster.guard]\ndeletions_free = \"x\""), "`guard.deletions_free`: invalid");
+    check(&CONNECTIONS.replace("path = \"*.csv\"", "path = 7"), "`path`: invalid type");
+    check(&CONNECTIONS.replace("start = \"b\"", "start = 7"), "`columns.start`: invalid type");
+    let codes = "path = \"*.csv\"\nday_off_codes = [\"OFF\", 1]";
+    check(&CONNECTIONS.replace("path = \"*.csv\"", codes), "`day_off_codes`: invalid type");
+    check("[server]\nlisten = \"here\"", "`listen`: invalid socket address");
+    check("[feeds]\nactivities = \"yes\"", "`activities`: ");
+}
+
+#[test]
 fn keys_of_all_mirrors_and_of_one_kind_are_both_suggested() {
     let mirror = |key: &str| {
         let named = "[[mirror]]\nname = \"m\"\nroster = \"ward\"\nconnection = \"dav\"";
