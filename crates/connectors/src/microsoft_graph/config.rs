@@ -1,6 +1,7 @@
 //! The keys of a `microsoft_graph` connection.
 
 use std::any::Any;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,6 +14,7 @@ use super::connection::{Connection, Settings};
 use super::credential::CredentialFiles;
 use super::shifts;
 use super::shifts::config::ShiftsMirrorConfig;
+use crate::transport::Dial;
 use crate::{
     ConnectionConfig, ConnectionContext, ConnectionError, MirrorConfig, MirrorContext, MirrorParts,
 };
@@ -78,6 +80,18 @@ pub struct MicrosoftGraphConfig {
     pub concurrency: usize,
     #[serde(skip)]
     shared: Shared,
+    #[serde(skip)]
+    way: Way,
+}
+
+/// How Graph is reached, where not over TCP.
+#[derive(Clone, Default)]
+struct Way(Option<Arc<dyn Dial>>);
+
+impl fmt::Debug for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Way").field(&self.0.is_some()).finish()
+    }
 }
 
 /// The one connection that all mirrors of this section share.
@@ -105,6 +119,13 @@ const fn concurrency_default() -> usize {
 }
 
 impl MicrosoftGraphConfig {
+    /// The same, reached by `dial` in place of TCP; before a connection is made.
+    #[must_use]
+    pub fn reached_by(mut self, dial: Arc<dyn Dial>) -> Self {
+        self.way = Way(Some(dial));
+        self
+    }
+
     /// The connection; made at the first call, and the same one ever after.
     ///
     /// # Errors
@@ -156,6 +177,7 @@ impl MicrosoftGraphConfig {
             requests_per_second: self.requests_per_second,
             requests_per_second_per_team: self.requests_per_second_per_team,
             concurrency: self.concurrency,
+            dial: self.way.0.clone(),
         })
     }
 

@@ -15,11 +15,11 @@ use super::client::Graph;
 use super::credential::CredentialFiles;
 use super::permissions::Need;
 use super::sign_in::{Identity, SignIn};
-use crate::transport::{HttpClient, HttpOptions, tls_config};
+use crate::transport::{Dial, HttpClient, HttpOptions, tls_config};
 use crate::{ConnectionContext, ConnectionError};
 
 /// What a connection is made of; the configuration, checked.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Settings {
     pub tenant_id: String,
     pub client_id: String,
@@ -30,6 +30,7 @@ pub(super) struct Settings {
     pub requests_per_second: u32,
     pub requests_per_second_per_team: u32,
     pub concurrency: usize,
+    pub dial: Option<Arc<dyn Dial>>,
 }
 
 /// A connection that mirrors work over.
@@ -59,10 +60,12 @@ impl Connection {
         })?;
         let client = |key, url: &Url, idle_max| {
             let options = HttpOptions { timeout: REQUEST_TIMEOUT, idle_max };
-            HttpClient::new(url, Arc::clone(&tls), options).ok_or_else(|| ConnectionError::Key {
+            let client = HttpClient::new(url, Arc::clone(&tls), options);
+            let client = client.ok_or_else(|| ConnectionError::Key {
                 key,
                 message: "the host is no host name or address".into(),
-            })
+            })?;
+            Ok::<_, ConnectionError>(client.dialled_by(settings.dial.clone()))
         };
         let login = &settings.login_url;
         let base = login.path().trim_end_matches('/');

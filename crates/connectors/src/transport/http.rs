@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use domain::limits::{CONNECT_TIMEOUT, CONNECTION_IDLE_MAX, RESPONSE_BYTES_MAX};
 use http::header::HOST;
@@ -74,8 +75,19 @@ pub struct HttpOptions {
     pub idle_max: usize,
 }
 
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+/// Bytes to and from the other side.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+/// Reaches the other side by another way than TCP: inside one process, where time is virtual.
+#[async_trait]
+pub trait Dial: Send + Sync {
+    /// Opens a way to a port of a host.
+    ///
+    /// # Errors
+    /// When there is none.
+    async fn dial(&self, host: &str, port: u16) -> std::io::Result<Box<dyn Stream>>;
+}
 
 type Driver = http1::Connection<TokioIo<Box<dyn Stream>>, Full<Bytes>>;
 
@@ -98,6 +110,8 @@ pub struct HttpClient {
     options: HttpOptions,
     idle: Mutex<Vec<Idle>>,
     sent: AtomicU64,
+    /// TCP when `None`.
+    dial: Option<Arc<dyn Dial>>,
 }
 
 impl std::fmt::Debug for HttpClient {
@@ -140,7 +154,14 @@ impl HttpClient {
             options,
             idle: Mutex::new(Vec::new()),
             sent: AtomicU64::new(0),
+            dial: None,
         })
+    }
+
+    /// The same client, whose connections are made by `dial` when there is one.
+    #[must_use]
+    pub fn dialled_by(self, dial: Option<Arc<dyn Dial>>) -> Self {
+        Self { dial, ..self }
     }
 
     /// Requests that were given to a connection since the client was made.
@@ -239,17 +260,12 @@ impl HttpClient {
     async fn connect(&self, deadline: Instant) -> Result<Connection, SendError> {
         let deadline = deadline.min(Instant::now() + CONNECT_TIMEOUT);
         let connected = tokio::time::timeout_at(deadline, async {
-            let tcp = TcpStream::connect((self.host.as_str(), self.port))
-                .await
-                .map_err(|error| format!("cannot connect: {error}"))?;
-            // Delayed acknowledgements would cost 40 ms for a request of two segments.
-            tcp.set_nodelay(true)
-                .map_err(|error| format!("cannot set up the connection: {error}"))?;
+            let plain = self.reach().await.map_err(|error| format!("cannot connect: {error}"))?;
             let stream: Box<dyn Stream> = match &self.tls {
-                None => Box::new(tcp),
+                None => plain,
                 Some((connector, name)) => Box::new(
                     connector
-                        .connect(name.clone(), tcp)
+                        .connect(name.clone(), plain)
                         .await
                         .map_err(|error| format!("cannot agree on TLS: {error}"))?,
                 ),
@@ -266,6 +282,18 @@ impl HttpClient {
                 Err(SendError::NotSent { detail: format!("no connection in {CONNECT_TIMEOUT:?}") })
             }
         }
+    }
+}
+
+impl HttpClient {
+    async fn reach(&self) -> std::io::Result<Box<dyn Stream>> {
+        if let Some(dial) = &self.dial {
+            return dial.dial(&self.host, self.port).await;
+        }
+        let tcp = TcpStream::connect((self.host.as_str(), self.port)).await?;
+        // Delayed acknowledgements would cost 40 ms for a request of two segments.
+        tcp.set_nodelay(true)?;
+        Ok(Box::new(tcp))
     }
 }
 

@@ -12,6 +12,6 @@ mod http;
 mod retry_after;
 mod tls;
 
-pub use self::http::{Answer, HttpClient, HttpOptions, SendError};
+pub use self::http::{Answer, Dial, HttpClient, HttpOptions, SendError, Stream};
 pub use self::retry_after::{http_date, retry_after};
 pub use self::tls::{TlsError, tls_config};

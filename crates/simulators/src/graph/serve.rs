@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
@@ -42,11 +43,20 @@ pub(super) async fn serve(
 async fn connection(stream: TcpStream, graph: Arc<Graph>) {
     // Refused only when the connection is gone already.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(|request| handle(&graph, request));
-    let serving =
-        http1::Builder::new().pipeline_flush(true).serve_connection(TokioIo::new(stream), service);
-    // How it ends is the client's business, or a fault's.
-    let _ = serving.await;
+    graph.serve_over(stream).await;
+}
+
+impl Graph {
+    /// Answers one connection, which may be a pipe inside this process, to its end: for virtual
+    /// time, where sockets would not be waited for.
+    pub async fn serve_over(&self, stream: impl AsyncRead + AsyncWrite + Unpin) {
+        let service = service_fn(|request| handle(self, request));
+        let serving = http1::Builder::new()
+            .pipeline_flush(true)
+            .serve_connection(TokioIo::new(stream), service);
+        // How it ends is the client's business, or a fault's.
+        let _ = serving.await;
+    }
 }
 
 async fn handle(
@@ -56,9 +66,9 @@ async fn handle(
     let (parts, body) = request.into_parts();
     let body = Limited::new(body, REQUEST_BYTES_MAX).collect().await;
     let body = body.map_err(|_| Unanswered::Reset)?.to_bytes();
-    let reads = parts.method == http::Method::GET;
+    let asks_nobody = parts.method == http::Method::GET || graph.callbacks().is_none();
     let request = Request::from_parts(parts, body);
-    let handled = if reads {
+    let handled = if asks_nobody {
         graph.handle(request)
     } else {
         // A write may have to wait for a workforce integration, which may ask Graph meanwhile.
