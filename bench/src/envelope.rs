@@ -32,7 +32,7 @@ const GOAL: f64 = 0.8;
 /// Measures.
 pub fn run(setting: &Setting) -> Result<Report, Trouble> {
     let secret = CallbackSecret::new(&SecretString::from(SECRET)).map_err(Trouble::failed)?;
-    let secrets = CallbackSecrets { current: secret, former: None };
+    let secrets = CallbackSecrets { current: secret, others: vec![] };
     let mut report = Report::default();
     for size in SIZES {
         let text: Vec<u8> = (b' '..=b'~').cycle().take(size).collect();

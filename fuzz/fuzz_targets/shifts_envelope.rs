@@ -21,7 +21,7 @@ static SECRETS: LazyLock<CallbackSecrets> = LazyLock::new(|| {
     let secret = |text: &str| CallbackSecret::new(&SecretString::from(text)).expect("64 bytes");
     CallbackSecrets {
         current: secret("0123456789abcdefghijklmnopqrstuvABCDEFGHIJKLMNOPQRSTUVWXYZ!#$%&*"),
-        former: Some(secret("***3456789abcdefghijklmnopqrstuvABCDEFGHIJKLMNOPQRSTUVWXYZ!#$%&*")),
+        others: vec![secret("***3456789abcdefghijklmnopqrstuvABCDEFGHIJKLMNOPQRSTUVWXYZ!#$%&*")],
     }
 });
 

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use connectors::microsoft_graph::shifts::callback::envelope::{CallbackSecret, CallbackSecrets};
+use connectors::microsoft_graph::shifts::callback::envelope::{
+    CallbackSecret, CallbackSecrets, SecretSource,
+};
 use connectors::microsoft_graph::shifts::callback::inbound::ShiftsInbound;
 use connectors::microsoft_graph::shifts::callback::names::{Names, TeamNames};
 use domain::{
@@ -31,6 +33,18 @@ use simulators::graph::state::{
 };
 use simulators::graph::{Graph, Options, Role, TENANT};
 use testkit::manual_clock::ManualClock;
+
+/// Secrets that never change.
+struct Fixed(Arc<CallbackSecrets>);
+
+impl SecretSource for Fixed {
+    fn known(&self) -> Arc<CallbackSecrets> {
+        Arc::clone(&self.0)
+    }
+    fn looked_up_again(&self) -> Arc<CallbackSecrets> {
+        self.known()
+    }
+}
 
 const SECRET: &str = "0123456789abcdefghijklmnopqrstuvABCDEFGHIJKLMNOPQRSTUVWXYZ!#$%&*";
 
@@ -259,7 +273,7 @@ impl Ward {
         let inbound = Arc::new(ShiftsInbound {
             tenant: TENANT.into(),
             teams: [(CalendarKey::new(&id).unwrap(), zone)].into(),
-            secrets: CallbackSecrets { current, former: None },
+            secrets: Arc::new(Fixed(CallbackSecrets { current, others: vec![] }.into())),
             names: Arc::new(Known(Arc::new(names))),
             clock: Arc::new(ManualClock::new(now())) as Arc<dyn Clock>,
         });

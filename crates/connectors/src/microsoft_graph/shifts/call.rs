@@ -14,6 +14,7 @@ use http::{HeaderValue, Method};
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 
+use super::callback::envelope::SecretSource as _;
 use super::secrets::Secrets;
 use crate::microsoft_graph::budget::TooLong;
 use crate::microsoft_graph::client::{Ask, GraphAnswer, GraphFailure, Version};

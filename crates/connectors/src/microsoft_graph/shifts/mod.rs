@@ -34,11 +34,15 @@ pub mod write;
 use std::sync::{Arc, Mutex};
 
 use domain::CommandKind;
-use engine::port::{Approver, Target};
+use engine::port::{Approver, Inbound, Target};
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use self::approver::ShiftsApprover;
 use self::call::Caller;
+use self::callback::envelope::SecretSource;
+use self::callback::inbound::ShiftsInbound;
+use self::callback::names::Names;
 use self::check::Checker;
 use self::config::{ShiftsMirrorConfig, wrong};
 use self::provision::Provision;
@@ -103,9 +107,13 @@ pub fn mirror(
     let caller = Caller::new(Arc::clone(connection), config.acts_as.as_deref(), secrets.clone());
     let caller = Arc::new(caller);
     let reason_default = config.time_off_reason.trim().to_owned();
-    let book =
-        TeamBook::new(Arc::clone(&caller), Arc::clone(&teams), reason_default);
-    let target = target(&caller, &Arc::new(book), &teams, (mirror, config))?;
+    let book = TeamBook::new(Arc::clone(&caller), Arc::clone(&teams), reason_default);
+    let book = Arc::new(book);
+    let target = target(&caller, &book, &teams, (mirror, config))?;
+    let inbound = match &secrets {
+        Some(secrets) => Some(inbound(connection, &book, &teams, (mirror, secrets))?),
+        None => None,
+    };
     let registration = secrets.map(|secrets| {
         Arc::new(ShiftsRegistration {
             caller: Arc::clone(&caller),
@@ -119,7 +127,27 @@ pub fn mirror(
     let approver = config.approver.clone().map(|user| {
         Arc::new(ShiftsApprover { caller: Arc::clone(&caller), user }) as Arc<dyn Approver>
     });
-    Ok(MirrorParts { target, inbound: None, approver, registration })
+    Ok(MirrorParts { target, inbound, approver, registration })
+}
+
+fn inbound(
+    connection: &Connection,
+    book: &Arc<TeamBook>,
+    teams: &config::Teams,
+    (mirror, secrets): (&MirrorContext, &Arc<Secrets>),
+) -> Result<Arc<dyn Inbound>, ConnectionError> {
+    let zone = |configured: Option<&str>| {
+        let name = configured.unwrap_or(&mirror.time_zone);
+        TimeZone::get(name).map_err(|_| wrong("teams", format!("`{name}` is no IANA time zone")))
+    };
+    let zones = teams.all().map(|(team, configured)| Ok((team.clone(), zone(configured)?)));
+    Ok(Arc::new(ShiftsInbound {
+        tenant: connection.tenant_id().to_owned(),
+        teams: zones.collect::<Result<_, ConnectionError>>()?,
+        secrets: Arc::clone(secrets) as Arc<dyn SecretSource>,
+        names: Arc::clone(book) as Arc<dyn Names>,
+        clock: Arc::clone(connection.clock()),
+    }))
 }
 
 fn display_name(mirror: &MirrorContext, config: &ShiftsMirrorConfig) -> String {

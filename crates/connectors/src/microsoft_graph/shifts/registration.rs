@@ -81,7 +81,8 @@ impl ShiftsRegistration {
     /// What is written of it, but for the secret.
     #[must_use]
     pub fn body(&self, callback_url: &str) -> Value {
-        let names: Vec<&str> = self.two_way.iter().map(|it| entity_name(*it)).collect();
+        // All of it: what cannot be asked for must be told to us to be refused.
+        let names = CommandKind::ALL.map(entity_name);
         let asked: Vec<&str> = self.two_way.iter().filter_map(|it| eligibility_name(*it)).collect();
         let asked = if asked.is_empty() { "None".to_owned() } else { asked.join(",") };
         json!({

@@ -16,7 +16,7 @@ use engine::port::{Clock, Entropy};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::callback::envelope::{CallbackSecret, SECRET_BYTES};
+use super::callback::envelope::{CallbackSecret, CallbackSecrets, SECRET_BYTES, SecretSource};
 use super::config::wrong;
 use crate::ConnectionError;
 use crate::secret::read_secret;
@@ -24,6 +24,8 @@ use crate::secret::read_secret;
 const KEY: &str = "callback_secret_file";
 /// How long what was read is good.
 const READ_AGAIN_AFTER: Duration = Duration::from_secs(30);
+/// How long, when a call is not authentic: whoever sends such calls cannot keep us reading files.
+const READ_AGAIN_AT_ONCE: Duration = Duration::from_secs(1);
 /// How long a former secret opens calls: nothing that Shifts sends is under way for so long.
 const PREVIOUS_GOOD_FOR: Duration = Duration::from_secs(24 * 3600);
 
@@ -33,16 +35,17 @@ pub struct Secrets {
     base: PathBuf,
     file: PathBuf,
     clock: Arc<dyn Clock>,
-    read: Mutex<(Timestamp, Arc<Known>)>,
+    read: Mutex<(Timestamp, Arc<CallbackSecrets>)>,
 }
 
-/// The secrets that are good.
-#[derive(Debug)]
-pub struct Known {
-    /// The one that is registered, as far as we know.
-    pub current: CallbackSecret,
-    /// The one that is being registered, and the one before.
-    pub others: Vec<CallbackSecret>,
+impl SecretSource for Secrets {
+    fn known(&self) -> Arc<CallbackSecrets> {
+        self.not_older_than(READ_AGAIN_AFTER)
+    }
+
+    fn looked_up_again(&self) -> Arc<CallbackSecrets> {
+        self.not_older_than(READ_AGAIN_AT_ONCE)
+    }
 }
 
 impl Secrets {
@@ -57,13 +60,11 @@ impl Secrets {
         Ok(Self { base, file, clock, read })
     }
 
-    /// Those that are good now. While they cannot be read, those that were.
-    #[must_use]
-    pub fn known(&self) -> Arc<Known> {
+    /// Those that are good now, not older than `age`. While they cannot be read, those that were.
+    fn not_older_than(&self, age: Duration) -> Arc<CallbackSecrets> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.now();
-        let age = SignedDuration::try_from(READ_AGAIN_AFTER).unwrap_or_default();
-        if now.duration_since(read.0) >= age {
+        if now.duration_since(read.0) >= SignedDuration::try_from(age).unwrap_or_default() {
             self.read_into(&mut read, now);
         }
         Arc::clone(&read.1)
@@ -71,13 +72,13 @@ impl Secrets {
 
     /// The same, read again.
     #[must_use]
-    pub fn read_again(&self) -> Arc<Known> {
+    pub fn read_again(&self) -> Arc<CallbackSecrets> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         self.read_into(&mut read, self.clock.now());
         Arc::clone(&read.1)
     }
 
-    fn read_into(&self, read: &mut (Timestamp, Arc<Known>), now: Timestamp) {
+    fn read_into(&self, read: &mut (Timestamp, Arc<CallbackSecrets>), now: Timestamp) {
         read.0 = now;
         match read_all(&self.base, &self.file, now) {
             Ok(known) => read.1 = Arc::new(known),
@@ -156,7 +157,7 @@ fn beside(base: &Path, file: &Path, suffix: &str) -> PathBuf {
     path.into()
 }
 
-fn read_all(base: &Path, file: &Path, now: Timestamp) -> Result<Known, ConnectionError> {
+fn read_all(base: &Path, file: &Path, now: Timestamp) -> Result<CallbackSecrets, ConnectionError> {
     let current = read_secret(base, KEY, file)?;
     let current = CallbackSecret::new(&current).map_err(|error| {
         wrong(KEY, format!("{error}: 64 characters of letters, digits and signs on one line"))
@@ -168,7 +169,7 @@ fn read_all(base: &Path, file: &Path, now: Timestamp) -> Result<Known, Connectio
         let secret = read_secret(Path::new(""), KEY, &path).ok()?;
         CallbackSecret::new(&secret).ok()
     };
-    Ok(Known { current, others: others.filter_map(read).collect() })
+    Ok(CallbackSecrets { current, others: others.filter_map(read).collect() })
 }
 
 /// Whether a file was written not long ago, by the machine's clock and ours.

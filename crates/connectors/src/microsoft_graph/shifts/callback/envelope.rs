@@ -18,6 +18,7 @@
 //! those.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aes::cipher::block_padding::Pkcs7;
 use aes::cipher::{Array, BlockCipherDecrypt, BlockModeDecrypt, KeyInit as _, KeyIvInit};
@@ -76,13 +77,13 @@ pub enum OpenError {
     Padding,
 }
 
-/// Which of two secrets a callback was sealed with.
+/// Which secret a callback was sealed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SealedWith {
     /// The secret that is registered now.
     Current,
-    /// The one before it, while a rotation is under way.
-    Former,
+    /// One of its neighbours, while a rotation is under way.
+    Other,
 }
 
 /// An authentic callback, decrypted.
@@ -158,13 +159,23 @@ impl CallbackSecret {
     }
 }
 
-/// The secret of a mirror's callbacks, and the former one while a rotation is under way.
+/// The secret of a mirror's callbacks, and its neighbours while a rotation is under way.
 #[derive(Debug, Clone)]
 pub struct CallbackSecrets {
-    /// The one that is registered now.
+    /// The one that is registered, as far as we know.
     pub current: CallbackSecret,
-    /// The one before it, for callbacks that were sealed before the vendor knew the new one.
-    pub former: Option<CallbackSecret>,
+    /// The one that is being registered, and the one before: a rotation may be under way, and so
+    /// may callbacks that were sealed before the vendor knew the new one.
+    pub others: Vec<CallbackSecret>,
+}
+
+/// Where the secrets are.
+pub trait SecretSource: Send + Sync {
+    /// Those that are good now.
+    fn known(&self) -> Arc<CallbackSecrets>;
+
+    /// The same, looked up again unless that was a moment ago: somebody else may have rotated.
+    fn looked_up_again(&self) -> Arc<CallbackSecrets>;
 }
 
 impl CallbackSecrets {
@@ -182,13 +193,9 @@ impl CallbackSecrets {
             let plaintext = self.current.decrypt(&frame)?;
             return Ok(Opened { plaintext, secret: SealedWith::Current });
         }
-        match &self.former {
-            Some(former) if former.authenticates(&frame) => {
-                let plaintext = former.decrypt(&frame)?;
-                Ok(Opened { plaintext, secret: SealedWith::Former })
-            }
-            Some(_) | None => Err(OpenError::NotAuthentic),
-        }
+        let other = self.others.iter().find(|other| other.authenticates(&frame));
+        let other = other.ok_or(OpenError::NotAuthentic)?;
+        Ok(Opened { plaintext: other.decrypt(&frame)?, secret: SealedWith::Other })
     }
 
     /// Whether a header's value is the passthrough of one of the secrets; in constant time.
@@ -198,8 +205,8 @@ impl CallbackSecrets {
         let matches =
             |secret: &CallbackSecret| value.ct_eq(secret.passthrough.expose_secret().as_bytes());
         let mut ours = matches(&self.current);
-        if let Some(former) = &self.former {
-            ours |= matches(former);
+        for other in &self.others {
+            ours |= matches(other);
         }
         ours.into()
     }

@@ -31,7 +31,7 @@ use futures_util::future::{Either, select};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::envelope::{CallbackSecrets, OpenError};
+use super::envelope::{OpenError, Opened, SecretSource};
 use super::grammar::{Change, read_change};
 use super::message::{Language, Notice};
 use super::names::Names;
@@ -51,7 +51,7 @@ pub struct ShiftsInbound {
     /// The mirror's teams, each with the zone that its people read times in.
     pub teams: BTreeMap<CalendarKey, TimeZone>,
     /// What callbacks are sealed with.
-    pub secrets: CallbackSecrets,
+    pub secrets: Arc<dyn SecretSource>,
     /// What the vendor's ids mean.
     pub names: Arc<dyn Names>,
     /// Time.
@@ -70,7 +70,7 @@ struct Call {
 impl Inbound for ShiftsInbound {
     async fn answer(&self, call: InboundCall, approvals: Arc<dyn Approvals>) -> InboundReply {
         let InboundCall { path, headers, body } = call;
-        let json = match self.secrets.open(&body) {
+        let json = match self.open(&body) {
             Ok(opened) => opened.plaintext,
             Err(error @ OpenError::Padding) => {
                 tracing::warn!(%error, "callback cannot be opened");
@@ -90,6 +90,14 @@ impl Inbound for ShiftsInbound {
 }
 
 impl ShiftsInbound {
+    /// Opens a body by the secrets that are known, and by those that are there by now.
+    fn open(&self, body: &[u8]) -> Result<Opened, OpenError> {
+        match self.secrets.known().open(body) {
+            Err(OpenError::NotAuthentic) => self.secrets.looked_up_again().open(body),
+            other => other,
+        }
+    }
+
     fn connect(&self, json: &[u8]) -> InboundReply {
         match Connect::read(json) {
             Ok(connect) if connect.tenant_id.eq_ignore_ascii_case(&self.tenant) => {
@@ -157,7 +165,7 @@ impl ShiftsInbound {
         approvals: Arc<dyn Approvals>,
     ) -> InboundReply {
         let mark = headers.get(PASSTHROUGH).map(|value| value.trim().as_bytes());
-        if mark.is_some_and(|mark| self.secrets.is_passthrough(mark)) {
+        if mark.is_some_and(|mark| self.secrets.known().is_passthrough(mark)) {
             return replier.grant_all(&elements, &replier.etag);
         }
         let expires_at = elements.iter().filter_map(|it| it.expires_at).min();

@@ -14,7 +14,7 @@ fn secret(text: &str) -> CallbackSecret {
 }
 
 fn only(text: &str) -> CallbackSecrets {
-    CallbackSecrets { current: secret(text), former: None }
+    CallbackSecrets { current: secret(text), others: vec![] }
 }
 
 fn bytes(hex: &str) -> Vec<u8> {
@@ -103,8 +103,8 @@ fn a_length_that_is_not_spelled_in_the_shortest_way_is_refused() {
 #[test]
 fn both_secrets_open_during_a_rotation_and_the_one_that_matched_is_told() {
     let body = worked();
-    let rotating = CallbackSecrets { current: secret(OTHER), former: Some(secret(SECRET)) };
-    assert_eq!(rotating.open(&body).unwrap().secret, SealedWith::Former);
+    let rotating = CallbackSecrets { current: secret(OTHER), others: vec![secret(SECRET)] };
+    assert_eq!(rotating.open(&body).unwrap().secret, SealedWith::Other);
     assert_eq!(only(OTHER).open(&body), Err(OpenError::NotAuthentic));
 }
 
@@ -125,7 +125,7 @@ fn a_secret_has_exactly_64_bytes_and_is_never_printed() {
 
 #[test]
 fn only_our_own_passthrough_is_recognised_also_during_a_rotation() {
-    let rotating = CallbackSecrets { current: secret(OTHER), former: Some(secret(SECRET)) };
+    let rotating = CallbackSecrets { current: secret(OTHER), others: vec![secret(SECRET)] };
     let old = secret(SECRET).passthrough().expose_secret().to_owned();
     let new = secret(OTHER).passthrough().expose_secret().to_owned();
     assert_eq!((old.len(), old == new), (64, false));

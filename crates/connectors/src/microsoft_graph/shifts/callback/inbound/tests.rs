@@ -11,9 +11,22 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use super::super::envelope::CallbackSecret;
+use super::super::envelope::CallbackSecrets;
 use super::super::envelope::sealer::{PLAIN, seal};
 use super::super::names::TeamNames;
 use super::*;
+
+/// Secrets that never change.
+struct Fixed(Arc<CallbackSecrets>);
+
+impl SecretSource for Fixed {
+    fn known(&self) -> Arc<CallbackSecrets> {
+        Arc::clone(&self.0)
+    }
+    fn looked_up_again(&self) -> Arc<CallbackSecrets> {
+        self.known()
+    }
+}
 
 const SECRET: &str = "0123456789abcdefghijklmnopqrstuvABCDEFGHIJKLMNOPQRSTUVWXYZ!#$%&*";
 const TEAM: &str = "team-1";
@@ -163,7 +176,9 @@ impl Scene {
         let inbound = Arc::new(ShiftsInbound {
             tenant: "tenant-1".into(),
             teams: [(CalendarKey::new(TEAM).unwrap(), zone)].into(),
-            secrets: CallbackSecrets { current: secret(SECRET), former: None },
+            secrets: Arc::new(Fixed(
+                CallbackSecrets { current: secret(SECRET), others: vec![] }.into(),
+            )),
             names: Arc::new(PlayedNames),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
         });
