@@ -245,9 +245,21 @@ fn demo_once_shows_two_syncs_and_leaves_nothing_behind() {
     command.current_dir(folder.path()).env("TMPDIR", folder.path());
     let run = Run::of(command.output().unwrap()).exits(0);
     run.says("a contact centre: 6 employees");
-    let second = run.stdout.lines().find(|line| line.starts_with("second sync")).unwrap();
-    let words: Vec<&str> = second.split_whitespace().collect();
-    assert_eq!(words[2..5], ["0", "0", "0"], "{second}");
+    run.says("its branch office: 12 employees");
+    let lines = |label: &'static str| run.stdout.lines().filter(move |it| it.starts_with(label));
+    let writes = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        words[3..6].iter().map(|it| it.parse::<u64>().unwrap()).sum::<u64>()
+    };
+    assert!(lines("first sync").all(|it| writes(it) > 0), "{}", run.stdout);
+    assert!(lines("second sync").all(|it| writes(it) == 0), "{}", run.stdout);
+    // What people did in Shifts is there already, and in the calendars only after that.
+    let after: Vec<u64> = lines("after requests").map(writes).collect();
+    assert_eq!((after[0], after[1]), (0, 0), "{}", run.stdout);
+    assert!(after[2] > 0, "{}", run.stdout);
+    let asked = run.stdout.lines().last().unwrap();
+    assert!(asked.starts_with("requests in Shifts: "), "{asked}");
+    assert_ne!(asked.split(' ').nth(3), Some("0"), "{asked}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use domain::CommandKind;
 use engine::port::Entropy;
-use simulators::contact_centre::{COLUMNS, ContactCentre};
+use simulators::contact_centre::{COLUMNS, ContactCentre, Employee};
 use simulators::graph::integration::CallOptions;
 use simulators::graph::people::{Act, Deed, Life, NotDone, People};
 use simulators::graph::{APP, GraphServer, Options, Role, SECRET, TENANT};
@@ -27,6 +27,9 @@ pub(super) const ACTS: usize = 12;
 const DRAWS_MAX: usize = 200;
 /// The played Graph's budget, and ours: requests a second.
 const GENEROUS: u32 = 1000;
+
+/// Who manages all teams: id and name.
+const MANAGER: (&str, &str) = ("M0001", "Dana Manager");
 
 const ROSTER_FILE: &str = "branch.csv";
 const EMPLOYEES_FILE: &str = "branch-employees.csv";
@@ -73,9 +76,9 @@ impl Branch {
         let graph = GraphServer::start(options).map_err(Failure::because)?;
         let options = CallOptions { log: false, seed, ..CallOptions::default() };
         let people = People::of(&graph, options).map_err(Failure::because)?;
-        let manager = graph.add_user("Managing Director");
+        let manager = graph.add_user(MANAGER.1);
         let mut names = BTreeMap::from([(manager.clone(), "the manager".to_owned())]);
-        let mut ids = BTreeMap::new();
+        let mut ids = BTreeMap::from([(MANAGER.0, manager.clone())]);
         let mut members: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
         for employee in &plan.employees {
             let user = graph.add_user(&employee.name);
@@ -220,11 +223,12 @@ fn doing(deed: Deed) -> &'static str {
 /// Everybody who works there, with their ids in the played tenant.
 fn employees_csv(plan: &ContactCentre, ids: &BTreeMap<&str, String>) -> String {
     let mut csv = "employee,name,email,m365_id,group\n".to_owned();
-    for employee in &plan.employees {
-        let user = ids.get(employee.id.as_str()).map_or("", String::as_str);
-        let simulators::contact_centre::Employee { id, name, email, group } = employee;
-        csv.push_str(&format!("{id},{name},{email},{user},{group}\n"));
+    let user = |id: &str| ids.get(id).map_or("", String::as_str);
+    for Employee { id, name, email, group } in &plan.employees {
+        csv.push_str(&format!("{id},{name},{email},{},{group}\n", user(id)));
     }
+    let ((id, name), group) = (MANAGER, plan.employees.first().map_or("", |it| it.group));
+    csv.push_str(&format!("{id},{name},manager@example.com,{},{group}\n", user(id)));
     csv
 }
 
