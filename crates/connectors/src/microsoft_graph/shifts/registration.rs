@@ -177,11 +177,6 @@ impl Registration for ShiftsRegistration {
 
     async fn register(&self, callback_url: &str) -> Result<RegistrationStatus, Failure> {
         let operation = format!("register mirror `{}` as a workforce integration", self.mirror);
-        if self.two_way.is_empty() {
-            let detail = "people may ask for nothing in it: its directions, or the system of \
-                          record, allow none";
-            return Err(refused(operation, detail));
-        }
         let secret = self.secrets.current().map_err(|error| unreadable(&operation, &error))?;
         let mut body = self.body(callback_url);
         body["encryption"] =
