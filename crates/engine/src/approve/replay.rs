@@ -10,7 +10,7 @@ use crate::port::{Ask, AskWhat, Grant, IntentState, LedgerRow, LedgerWrite, Requ
 /// The answer to a repetition: the same as before, with everything that is still
 /// in doubt put to the places that the repetition names, and to its deadline. `None` when it is no
 /// repetition: what was granted does not stand any more, or the vendor did it already and now
-/// names other places, so it is to be decided anew.
+/// names other places, or places that something else has; so it is to be decided anew.
 #[must_use]
 pub fn replay(world: &World, ask: &Ask, grant: &Grant, terms: Terms<'_>) -> Option<Outcome> {
     let removes = matches!(ask.what, AskWhat::Delete { .. });
@@ -58,7 +58,8 @@ pub fn replay(world: &World, ask: &Ask, grant: &Grant, terms: Terms<'_>) -> Opti
         let before = renewed.landed.iter_mut().find(|(landed, _)| *landed == key);
         let moved = before.as_ref().is_none_or(|(_, landed)| *landed != at);
         let row = world.row(&ask.calendar, &key);
-        if moved && row.is_some_and(|row| !in_doubt(row)) {
+        let taken = world.row_at(&ask.calendar, &at).is_some_and(|row| row.key != key);
+        if taken || (moved && row.is_some_and(|row| !in_doubt(row))) {
             return None;
         }
         match before {

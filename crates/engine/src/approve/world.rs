@@ -173,11 +173,7 @@ impl World {
         for write in ledger {
             match write {
                 LedgerWrite::Put(row) => self.put_row(row.clone()),
-                LedgerWrite::Remove { calendar, key } => {
-                    if let Some(rows) = self.rows.get_mut(key) {
-                        rows.remove(calendar);
-                    }
-                }
+                LedgerWrite::Remove { calendar, key } => self.remove_row(calendar, key),
             }
         }
         self.add_requests(requests.iter().cloned());
@@ -208,12 +204,28 @@ impl World {
     }
 
     fn put_row(&mut self, row: LedgerRow) {
-        let known = row.remote.as_ref().map(|it| &it.id);
-        let intended = row.intent.as_ref().and_then(|it| it.remote_id.as_ref());
-        for at in known.into_iter().chain(intended) {
+        self.remove_row(&row.calendar, &row.key);
+        for at in places(&row) {
             self.at.insert((row.calendar.clone(), at.clone()), row.key.clone());
         }
         let rows = self.rows.entry(row.key.clone()).or_default();
         rows.insert(row.calendar.clone(), row);
     }
+
+    fn remove_row(&mut self, calendar: &CalendarKey, key: &EntityKey) {
+        let row = self.rows.get_mut(key).and_then(|rows| rows.remove(calendar));
+        for at in row.iter().flat_map(places) {
+            let place = (calendar.clone(), at.clone());
+            if self.at.get(&place) == Some(key) {
+                self.at.remove(&place);
+            }
+        }
+    }
+}
+
+/// Where a row's item is, or is intended to be.
+fn places(row: &LedgerRow) -> impl Iterator<Item = &RemoteId> {
+    let known = row.remote.as_ref().map(|it| &it.id);
+    let intended = row.intent.as_ref().and_then(|it| it.remote_id.as_ref());
+    known.into_iter().chain(intended)
 }

@@ -329,6 +329,35 @@ async fn those_who_wait_go_on_when_the_one_who_leads_is_cancelled() {
 }
 
 #[tokio::test]
+async fn an_ask_that_a_cancelled_leader_had_taken_is_decided_all_the_same() {
+    let office = Office::open(lenient(), []).await;
+    let happens = |time| {
+        async move {
+            if time < 2 {
+                futures_util::future::pending::<()>().await;
+            }
+            true
+        }
+        .boxed()
+    };
+    let times = AtomicUsize::new(0);
+    let decider = Meddling { rules: office.decider(), times, happens };
+    let desk = office.desk_of(Arc::new(decider), 1);
+    let ask = |id: &str, who| office.ask(create(id, shift_item(who, monday("08:00", "16:00"))));
+    let mut first = desk.decide(ask("SHFT_1", "ada"));
+    assert_eq!((&mut first).now_or_never(), None);
+    let mut second = desk.decide(ask("SHFT_2", "ben"));
+    assert_eq!((&mut second).now_or_never(), None);
+    let mut third = desk.decide(ask("SHFT_3", "cem"));
+    assert_eq!((&mut third).now_or_never(), None);
+    drop(first);
+    // The second leads, has taken the third's ask as well, and is cancelled too.
+    assert_eq!((&mut second).now_or_never(), None);
+    drop(second);
+    assert!(granted(&third.await));
+}
+
+#[tokio::test]
 async fn what_its_asker_no_longer_waits_for_is_not_granted() {
     let office = Office::open(lenient(), []).await;
     let clock = office.clock.clone();
