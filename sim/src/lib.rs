@@ -3,7 +3,8 @@
 //! A world has a schedule that changes ([`truth`], [`script`]), a source that reads it
 //! ([`source`]), calendars that people use as well ([`people`]), one or two processes of ours
 //! ([`process`]) that crash and pause ([`executor`]), a lossy way to the target ([`wire`]) and a
-//! store that fails ([`shaky_store`]). After some rounds everything becomes quiet ([`world`]), and
+//! store that fails ([`shaky_store`]). Some targets are schedule products, where people also ask
+//! for changes ([`asks`]). After some rounds everything becomes quiet ([`world`]), and
 //! the [`oracle`] looks whether the promises were kept: at the end, and at every instant.
 //!
 //! The same seed gives the same bytes of trace. A failing seed is replayed with
@@ -11,6 +12,7 @@
 
 use std::fmt;
 
+pub mod asks;
 pub mod budget;
 pub mod executor;
 pub mod faults;
@@ -35,6 +37,10 @@ pub enum Sabotage {
     RepeatBlindly,
     /// Deletions do not reach the roster.
     ForgetTombstones,
+    /// What is in doubt and looks as it should is not seen.
+    LookAway,
+    /// What waits to be published is not kept.
+    ForgetUnpublished,
 }
 
 /// How a world ended.

@@ -13,6 +13,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use testkit::memory_target::MemoryTarget;
 
+mod schedule;
+
 use crate::truth::{Absent, Person, Truth, Work, absence_id, shift_id};
 
 /// How far back mirrors look, in hours.
@@ -36,6 +38,8 @@ pub struct Oracle<'a> {
     pub native_ids: bool,
     /// Whose each calendar is or was.
     pub owners: &'a BTreeMap<CalendarKey, String>,
+    /// Where the server is a schedule product: whether what people keep there must be gone.
+    pub schedule: Option<bool>,
 }
 
 /// One item that must be there.
@@ -45,14 +49,16 @@ struct Expected {
     /// In one of these; for somebody without an address, in one of theirs or nowhere.
     calendars: Vec<CalendarKey>,
     optional: bool,
-    event: CalendarEvent,
+    content: Content,
 }
 
 /// One item that is there and is ours.
 struct Found {
     key: EntityKey,
     calendar: CalendarKey,
-    event: Option<CalendarEvent>,
+    content: Option<Content>,
+    /// Whether a person made it, so that it may be there and need not.
+    spare: bool,
 }
 
 /// How far a target is from what it must be.
@@ -104,6 +110,10 @@ impl Oracle<'_> {
 
     fn expected(&self) -> Vec<Expected> {
         let mut expected = Vec::new();
+        if self.schedule.is_some() {
+            self.expect_schedule(&mut expected);
+            return expected;
+        }
         for (number, work) in &self.truth.shifts {
             let start = zoned(work.day, work.hour, 30, work.zone);
             let end = start + SignedDuration::from_mins(work.minutes);
@@ -144,7 +154,8 @@ impl Oracle<'_> {
             }
         };
         if let Ok(id) = EntityId::new(id) {
-            expected.push(Expected { key: EntityKey { kind, id }, calendars, optional, event });
+            let (key, content) = (EntityKey { kind, id }, Content::Event(event));
+            expected.push(Expected { key, calendars, optional, content });
         }
     }
 
@@ -196,28 +207,32 @@ impl Oracle<'_> {
 
     fn found(&self, target: &MemoryTarget) -> Vec<Found> {
         let mut found = Vec::new();
+        if let Some(others_go) = self.schedule {
+            self.find_schedule(target, others_go, &mut found);
+            return found;
+        }
         target.for_each(|calendar, _, item| {
             let Some(origin) = item.origin.as_ref().filter(|it| it.mirror == *self.mirror) else {
                 return;
             };
-            let event = match &item.content {
-                Some(Content::Event(event)) => Some(event.clone()),
-                Some(Content::Schedule(_)) | None => None,
-            };
-            found.push(Found { key: origin.key.clone(), calendar: calendar.clone(), event });
+            let (key, calendar) = (origin.key.clone(), calendar.clone());
+            found.push(Found { key, calendar, content: item.content.clone(), spare: false });
         });
         found
     }
 
     /// Whether an item shows something that was over before the window: left alone.
-    fn is_history(&self, event: Option<&CalendarEvent>) -> bool {
+    fn is_history(&self, content: Option<&Content>) -> bool {
         let (start, _) = self.window();
-        match event.map(|event| event.span) {
-            Some(EventSpan::Timed(interval)) => interval.end() <= start,
-            // Days end up to 14 hours apart, depending on where they are.
-            Some(EventSpan::AllDay { end, .. }) => {
-                zoned(end, 0, 0, "UTC") <= start + SignedDuration::from_hours(14)
+        match content {
+            Some(Content::Event(CalendarEvent { span: EventSpan::Timed(interval), .. })) => {
+                interval.end() <= start
             }
+            // Days end up to 14 hours apart, depending on where they are.
+            Some(Content::Event(CalendarEvent { span: EventSpan::AllDay { end, .. }, .. })) => {
+                zoned(*end, 0, 0, "UTC") <= start + SignedDuration::from_hours(14)
+            }
+            Some(Content::Schedule(item)) => item.interval().is_some_and(|it| it.end() <= start),
             None => false,
         }
     }
@@ -232,27 +247,32 @@ impl Oracle<'_> {
         }
         let mut wanted = BTreeSet::new();
         for expected in self.expected() {
-            let Expected { key, calendars, optional, event } = expected;
+            let Expected { key, calendars, optional, content } = expected;
             wanted.insert(key.clone());
             let found = calendars.iter().find_map(|calendar| {
                 let like = there.get_mut(&self.address(&key, calendar))?;
-                let exact = like.iter().position(|it| it.event.as_ref() == Some(&event));
+                let shows = |it: &Found| it.content.as_ref() == Some(&content);
+                let exact = like.iter().position(|it| shows(it) && !it.spare);
+                let exact = exact.or_else(|| like.iter().position(shows));
                 let same = exact.or((self.native_ids && !like.is_empty()).then_some(0));
                 same.map(|place| like.remove(place))
             });
-            let seen = found.as_ref().map(|it| it.event.as_ref());
-            if seen != Some(Some(&event)) && !(optional && found.is_none()) {
+            let seen = found.as_ref().map(|it| it.content.as_ref());
+            if seen != Some(Some(&content)) && !(optional && found.is_none()) {
                 difference.writes += 1;
-                let line = format!("{key} in {calendars:?}: expected {event:?}, found {seen:?}");
+                let line = format!("{key} in {calendars:?}: expected {content:?}, found {seen:?}");
                 difference.missing.push(line);
             }
         }
         for found in there.into_values().flatten() {
-            let Found { key, calendar, event } = found;
-            if !self.is_history(event.as_ref()) {
+            let Found { key, calendar, content, spare } = found;
+            if spare {
+                continue;
+            }
+            if !self.is_history(content.as_ref()) {
                 difference.writes += 1;
-                difference.surplus.push(format!("{key} in {calendar}: {event:?}"));
-            } else if wanted.contains(&key) || is_all_day(event.as_ref()) {
+                difference.surplus.push(format!("{key} in {calendar}: {content:?}"));
+            } else if wanted.contains(&key) || is_all_day(content.as_ref()) {
                 difference.optional_writes += 1;
             }
         }
@@ -265,8 +285,9 @@ impl Oracle<'_> {
     }
 }
 
-fn is_all_day(event: Option<&CalendarEvent>) -> bool {
-    event.is_some_and(|event| matches!(event.span, EventSpan::AllDay { .. }))
+fn is_all_day(content: Option<&Content>) -> bool {
+    let days = |event: &CalendarEvent| matches!(event.span, EventSpan::AllDay { .. });
+    content.is_some_and(|content| matches!(content, Content::Event(event) if days(event)))
 }
 
 /// The calendar of a person.

@@ -15,6 +15,7 @@ use testkit::manual_clock::ManualClock;
 use testkit::ownership::NamedOwner;
 use testkit::seeded_entropy::SeededEntropy;
 
+use crate::setup::Setup;
 use crate::shaky_store::ShakyStore;
 use crate::source::{Lie, ScriptedSource};
 use crate::wire::{ShakyTarget, Wire};
@@ -256,18 +257,19 @@ impl Process {
 /// # Panics
 /// Never: the names are plain.
 #[must_use]
-pub fn mirror_of(roster: &RosterName, privacy: domain::policy::PrivacyTier) -> MirrorSpec {
+pub fn mirror_of(roster: &RosterName, setup: &Setup) -> MirrorSpec {
+    use engine::run::cycle::Others;
     use std::time::Duration;
     let hours = |hours: i64| Duration::from_secs(hours.unsigned_abs() * 3600);
     MirrorSpec {
         name: testkit::builders::mirror(),
         roster: roster.clone(),
-        profile: engine::mapping::MappingProfile { privacy, ..Default::default() },
+        profile: engine::mapping::MappingProfile { privacy: setup.privacy, ..Default::default() },
         target_profile: "sim/1".into(),
         guard: DeletionGuard::default(),
         past: hours(crate::oracle::PAST_HOURS),
         future: hours(crate::oracle::FUTURE_HOURS),
-        first_future: None,
-        others: engine::run::cycle::Others::default(),
+        first_future: setup.schedule.filter(|it| it.begins_near).map(|_| hours(48)),
+        others: if setup.removes_others() { Others::Remove } else { Others::Report },
     }
 }

@@ -14,6 +14,8 @@ const ZONES: [&str; 3] = ["Europe/Berlin", "America/New_York", "Australia/Lord_H
 pub struct Script {
     chance: SeededEntropy,
     renames: bool,
+    /// Whether there are open shifts and availabilities.
+    schedule: bool,
     begins: Date,
     /// What is true now.
     pub truth: Truth,
@@ -27,7 +29,8 @@ impl Script {
     pub fn begin(setup: &Setup, begins: Date, chance: SeededEntropy) -> Self {
         let truth = Truth::default();
         let (renames, next, emails) = (setup.renames, 0, 0);
-        let mut script = Self { chance, renames, begins, truth, next, emails };
+        let schedule = setup.schedule.is_some();
+        let mut script = Self { chance, renames, schedule, begins, truth, next, emails };
         for number in 0..3 {
             script.truth.groups.insert(format!("g{number}"), format!("Ward {number}"));
             script.truth.reasons.insert(format!("r{number}"), format!("Leave {number}"));
@@ -46,6 +49,9 @@ impl Script {
 
     /// Changes one thing, and says what.
     pub fn change(&mut self) -> String {
+        if self.schedule && self.chance.chance(25) {
+            return self.change_schedule();
+        }
         match self.chance.below(16) {
             0..=2 => self.add_shift(),
             3 | 4 => self.remove_shift(),
@@ -97,14 +103,46 @@ impl Script {
         // Some have no calendar yet.
         let email = if self.chance.chance(93) { Some(self.email()) } else { None };
         let zone = ZONES[self.chance.below(3) as usize];
-        let person = Person { name: format!("Person {number}"), email, zone };
+        let person = Person { name: format!("Person {number}"), email, zone, available: None };
         self.truth.people.insert(format!("p{number}"), person);
     }
 
-    fn add_shift(&mut self) -> String {
+    /// Changes what calendars do not show.
+    fn change_schedule(&mut self) -> String {
+        let open = self.pick(self.truth.open.keys().copied());
+        match (self.chance.below(4), open) {
+            (0, Some(number)) => {
+                self.truth.open.remove(&number);
+                format!("remove open shift {number}")
+            }
+            (1, Some(number)) => {
+                if let Some((_, slots)) = self.truth.open.get_mut(&number) {
+                    *slots += 1;
+                }
+                format!("one more may claim open shift {number}")
+            }
+            (2, _) => {
+                let (who, zone) = (self.someone(), ZONES[0]);
+                let texts = [None, Some("UTC; mon none"), Some("Europe/Berlin; tue 08:00-12:00")];
+                let available = texts[self.chance.below(3) as usize];
+                if let Some(person) = self.truth.people.get_mut(&who) {
+                    person.available = available;
+                }
+                format!("{who} of {zone} is available {available:?}")
+            }
+            (_, _) => {
+                let (number, work) = (self.number(), self.work());
+                let told = format!("add open shift {number} {work:?}");
+                self.truth.open.insert(number, (Work { with_break: false, ..work }, 1));
+                told
+            }
+        }
+    }
+
+    fn work(&mut self) -> Work {
         let who = self.someone();
         let hours = [4, 8, 8, 8, 12][self.chance.below(5) as usize];
-        let work = Work {
+        Work {
             group: self.pick(self.truth.groups.keys().cloned()).filter(|_| self.chance.chance(70)),
             label: LABELS[self.chance.below(4) as usize],
             day: self.day(),
@@ -114,7 +152,17 @@ impl Script {
             with_break: self.chance.chance(50),
             notes: self.chance.chance(20).then(|| "bring the keys, please".to_owned()),
             who,
-        };
+        }
+    }
+
+    /// A shift that somebody may ask for on this day.
+    pub fn asked_shift(&mut self, day: Date) -> (u32, Work) {
+        let work = Work { day, ..self.work() };
+        (self.number(), work)
+    }
+
+    fn add_shift(&mut self) -> String {
+        let work = self.work();
         let number = self.number();
         let told = format!("add shift {number} {work:?}");
         self.truth.shifts.insert(number, work);
@@ -230,6 +278,7 @@ impl Script {
         }
         self.truth.shifts.retain(|_, it| it.who != who);
         self.truth.absences.retain(|_, it| it.who != who);
+        self.truth.open.retain(|_, (it, _)| it.who != who);
         self.truth.people.remove(&who);
         format!("{who} leaves")
     }

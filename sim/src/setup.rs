@@ -44,8 +44,23 @@ pub struct Setup {
     pub store_lost: bool,
     /// Whether the source is wrong at times.
     pub lies: bool,
+    /// What is special where the server is a schedule product.
+    pub schedule: Option<ScheduleSetup>,
     /// On which local day it begins.
     pub begins: &'static str,
+}
+
+/// What is special where the server is a schedule product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScheduleSetup {
+    /// Whether what is not ours is removed.
+    pub removes_others: bool,
+    /// Whether the first cycle looks ahead less far than the others.
+    pub begins_near: bool,
+    /// Whether something is there already when we come.
+    pub is_used_before: bool,
+    /// Whether people ask for changes there, and are granted them.
+    pub people_ask: bool,
 }
 
 /// Days around which the clocks change, and one where they do not.
@@ -91,8 +106,52 @@ impl Setup {
             late: chosen_ids && !renames && !store_lost && chance.chance(50),
             store_lost,
             lies: !store_lost && chance.chance(25),
+            schedule: None,
             begins: BEGINNINGS[chance.below(4) as usize],
         }
+    }
+
+    /// The same world around a schedule product.
+    #[must_use]
+    pub fn around_a_schedule(self, chance: &SeededEntropy) -> Self {
+        let settled = !self.store_lost;
+        let schedule = ScheduleSetup {
+            removes_others: settled && chance.chance(25),
+            begins_near: chance.chance(25),
+            is_used_before: settled && chance.chance(25),
+            people_ask: settled && chance.chance(40),
+        };
+        let undisturbed = self.is_undisturbed();
+        let Self { habits, source, .. } = self;
+        Self {
+            habits: Habits {
+                chosen_ids: false,
+                deltas: false,
+                unique_identity: false,
+                // What came of a lost answer is known by what was sent, if that has changed since.
+                rewrites: habits.rewrites && undisturbed,
+                schedule: true,
+                ..habits
+            },
+            // The oracle counts what shows the same thing by entities.
+            source: SourceHabits { native_ids: true, ..source },
+            renames: false,
+            late: false,
+            schedule: Some(schedule),
+            ..self
+        }
+    }
+
+    /// Whether people ask for changes in the mirror.
+    #[must_use]
+    pub fn people_ask(&self) -> bool {
+        self.schedule.is_some_and(|it| it.people_ask)
+    }
+
+    /// Whether what is not ours is removed.
+    #[must_use]
+    pub fn removes_others(&self) -> bool {
+        self.schedule.is_some_and(|it| it.removes_others)
     }
 
     /// Whether nothing disturbs: then every write can be counted.
@@ -105,6 +164,9 @@ impl Setup {
             && !self.lies
             && !self.store_lost
             && self.source.native_ids
+            && self.schedule.is_none_or(|it| {
+                !(it.removes_others || it.begins_near || it.is_used_before || it.people_ask)
+            })
     }
 }
 

@@ -177,6 +177,9 @@ impl Store for ShakyStore {
             };
             commit.writes.retain(|write| !sent(write));
         }
+        if self.sabotage == Some(Sabotage::ForgetUnpublished) {
+            commit.calendars.iter_mut().for_each(|state| state.unpublished = None);
+        }
         pass!(self, "commit to the ledger", self.inner.commit_ledger(mirror, commit))
     }
 

@@ -75,6 +75,12 @@ impl ScriptedSource {
         self.lock().truth.clone_from(truth);
     }
 
+    /// What is true.
+    #[must_use]
+    pub fn truth(&self) -> Truth {
+        self.lock().truth.clone()
+    }
+
     /// From now on it reads like this.
     pub fn set_lie(&self, lie: Lie) {
         self.lock().lie = lie;

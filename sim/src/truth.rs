@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use domain::time::{LocalTimePolicy, resolve};
 use domain::{
-    Activity, Employee, EmployeeId, Entity, ScheduleGroup, ScheduleGroupId, Shift, ShiftId,
-    TimeOff, TimeOffId, TimeOffReason, TimeOffReasonId, TimeOffSpan, UtcInterval,
+    Activity, Directory, Employee, EmployeeId, Entity, EntityKey, Fingerprint, OpenShift,
+    OpenShiftId, ScheduleGroup, ScheduleGroupId, ScheduleItem, Shift, ShiftId, TimeOff, TimeOffId,
+    TimeOffReason, TimeOffReasonId, TimeOffSpan, UtcInterval,
 };
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -25,6 +26,8 @@ pub struct Truth {
     pub shifts: BTreeMap<u32, Work>,
     /// Granted absences.
     pub absences: BTreeMap<u32, Absent>,
+    /// Work that can be claimed, by how many; nobody's name counts.
+    pub open: BTreeMap<u32, (Work, u32)>,
 }
 
 /// Somebody.
@@ -36,6 +39,8 @@ pub struct Person {
     pub email: Option<String>,
     /// Where they live.
     pub zone: &'static str,
+    /// When they want to work, as a text.
+    pub available: Option<&'static str>,
 }
 
 /// One shift.
@@ -101,6 +106,19 @@ impl Work {
         (self.with_break && self.interval().contains(&pause)).then_some(pause)
     }
 
+    fn open_entity(&self, id: &str, open_slots: u32) -> Option<Entity> {
+        Some(Entity::OpenShift(OpenShift {
+            id: OpenShiftId::new(id).ok()?,
+            group: self.group.as_ref().and_then(|it| ScheduleGroupId::new(it).ok()),
+            label: self.label.into(),
+            interval: self.interval(),
+            day: self.day,
+            open_slots,
+            activities: Vec::new(),
+            notes: self.notes.clone(),
+        }))
+    }
+
     fn entity(&self, id: &str) -> Option<Entity> {
         let activity = |interval| Activity { label: "Break".into(), interval, paid: false };
         Some(Entity::Shift(Shift {
@@ -162,6 +180,12 @@ pub fn shift_id(number: u32) -> String {
     format!("s{number}")
 }
 
+/// The native id of an open shift.
+#[must_use]
+pub fn open_id(number: u32) -> String {
+    format!("o{number}")
+}
+
 /// The native id of an absence.
 #[must_use]
 pub fn absence_id(number: u32) -> String {
@@ -177,6 +201,7 @@ impl Truth {
                 name: Some(it.name.clone()),
                 email: it.email.clone(),
                 time_zone: Some(it.zone.into()),
+                availability: it.available.and_then(|text| text.parse().ok()),
                 ..Employee::unnamed(EmployeeId::new(id).ok()?)
             }))
         };
@@ -193,11 +218,32 @@ impl Truth {
         people.chain(groups).chain(self.reasons.iter().filter_map(reason)).collect()
     }
 
-    /// Shifts and absences, under their native ids.
+    /// The natural keys of everything that a schedule product shows of it, whenever it is.
+    #[must_use]
+    pub fn natural_keys(&self) -> Vec<(EntityKey, Fingerprint)> {
+        let directory = Directory::default();
+        let all = self.schedule().into_iter().chain(self.organisation());
+        let natural = |entity: Entity| {
+            Some((entity.key(), ScheduleItem::of(&entity, &directory)?.natural_key()))
+        };
+        all.filter_map(natural).collect()
+    }
+
+    /// One shift, under its native id.
+    #[must_use]
+    pub fn shift(&self, number: u32) -> Option<Entity> {
+        self.shifts.get(&number)?.entity(&shift_id(number))
+    }
+
+    /// Shifts, absences and open shifts, under their native ids.
     #[must_use]
     pub fn schedule(&self) -> Vec<Entity> {
         let shifts = self.shifts.iter().filter_map(|(number, it)| it.entity(&shift_id(*number)));
         let absences = self.absences.iter();
-        shifts.chain(absences.filter_map(|(number, it)| it.entity(&absence_id(*number)))).collect()
+        let absences = absences.filter_map(|(number, it)| it.entity(&absence_id(*number)));
+        let open = self.open.iter();
+        let open =
+            open.filter_map(|(number, (it, slots))| it.open_entity(&open_id(*number), *slots));
+        shifts.chain(absences).chain(open).collect()
     }
 }

@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use domain::limits::REQUEST_TIMEOUT;
-use domain::{CalendarKey, Employee, Entity, EntityKey, MirrorName};
+use domain::{CalendarKey, Employee, Entity, EntityKey, Fingerprint, MirrorName};
 use engine::port::{
-    Capabilities, Clock, DeltaToken, ETag, Failure, FailureClass, Finding, IntentState, Item,
-    Listing, Opened, Placement, Probe, RemoteId, Sighting, Target, Verb, Written,
+    Capabilities, Clock, Content, DeltaToken, ETag, Failure, FailureClass, Finding, IntentState,
+    Item, Listing, Opened, Placement, Probe, RemoteId, Sighting, Store, Target, Verb, Written,
 };
 use futures_util::FutureExt;
 use jiff::SignedDuration;
@@ -26,7 +26,9 @@ use crate::Sabotage;
 use crate::budget::Budget;
 use crate::executor::{Deliveries, give_way};
 use crate::faults::{Fate, Faults, Request};
+use crate::people::{is_copy, is_persons};
 use crate::trace::Trace;
+use crate::truth::Truth;
 
 /// What all processes of a world share.
 pub struct Wire {
@@ -56,6 +58,10 @@ struct Inner {
     /// Copies that people made.
     copies: BTreeSet<(CalendarKey, RemoteId)>,
     refusals: BTreeMap<EntityKey, u32>,
+    /// What ever had which natural key.
+    natural: BTreeMap<Fingerprint, BTreeSet<EntityKey>>,
+    /// Items of ours that people changed or removed.
+    meddled: BTreeSet<(CalendarKey, RemoteId)>,
     /// What we ever made where.
     made: BTreeSet<(CalendarKey, EntityKey)>,
     writes: u64,
@@ -103,6 +109,64 @@ impl Wire {
     /// A person made this copy: that it is one too many is not our doing.
     pub fn note_copy(&self, calendar: &CalendarKey, id: &RemoteId) {
         self.lock().copies.insert((calendar.clone(), id.clone()));
+    }
+
+    /// All this is true from now on.
+    pub fn note_truth(&self, truth: &Truth) {
+        let mut inner = self.lock();
+        for (key, natural) in truth.natural_keys() {
+            inner.natural.entry(natural).or_default().insert(key);
+        }
+    }
+
+    /// A person changed or removed this item of ours, as a draft.
+    pub fn note_meddling(&self, calendar: &CalendarKey, id: &RemoteId) {
+        self.lock().meddled.insert((calendar.clone(), id.clone()));
+    }
+
+    /// Whether exactly this is shown there.
+    #[must_use]
+    pub fn shows(&self, calendar: &CalendarKey, id: &RemoteId, content: &Content) -> bool {
+        let everything = self.target.everything();
+        let item = everything.get(calendar).and_then(|items| items.get(id));
+        item.is_some_and(|item| item.content.as_ref() == Some(content))
+    }
+
+    /// Whether we know a calendar: one that was only opened is nobody's business.
+    #[must_use]
+    pub fn is_opened(&self, calendar: &CalendarKey) -> bool {
+        let store = Arc::clone(&self.lock().store);
+        let states = store.calendar_states(&self.mirror).now_or_never();
+        let states = states.and_then(Result::ok).unwrap_or_default();
+        states.iter().any(|it| it.calendar == *calendar && it.read_at.is_some())
+    }
+
+    /// Whether the ledger knows what is there to be ours.
+    #[must_use]
+    pub fn is_known(&self, calendar: &CalendarKey, id: &RemoteId) -> bool {
+        let store = Arc::clone(&self.lock().store);
+        let at = |row: &engine::port::LedgerRow| {
+            let there = row.remote.as_ref().map(|it| &it.id);
+            row.calendar == *calendar && there == Some(id)
+        };
+        store.rows(&self.mirror).iter().any(at)
+    }
+
+    /// Whether a person made an item, and we did not take it over.
+    fn is_foreign(&self, calendar: &CalendarKey, id: &RemoteId) -> bool {
+        is_persons(id) && !self.is_known(calendar, id)
+    }
+
+    /// Promise 9: in the end everybody sees what was written.
+    pub fn check_published(&self) {
+        let meddled = self.lock().meddled.clone();
+        for place in self.target.drafts() {
+            if !meddled.contains(&place) && !self.is_foreign(&place.0, &place.1) {
+                let (calendar, id) = place;
+                self.trace
+                    .violation("9 (published)", format_args!("{calendar}/{id} is still a draft"));
+            }
+        }
     }
 
     /// Whether we ever made an item of this entity there.
@@ -174,6 +238,10 @@ impl Wire {
 
     /// Promise 2: an entity has one item in the calendars of one person.
     fn check_alone(&self, calendar: &CalendarKey, key: &EntityKey) {
+        if self.target.habits().schedule {
+            self.check_natural_keys(calendar);
+            return;
+        }
         let inner = self.lock();
         let owner = inner.owners.get(calendar);
         let mut places = Vec::new();
@@ -188,6 +256,28 @@ impl Wire {
         drop(inner);
         if places.len() > 1 {
             self.trace.violation("2 (no duplicates)", format_args!("{key} is at {places:?}"));
+        }
+    }
+
+    /// Promise 2, where nothing marks our items: what shows the same thing is there no more often
+    /// than there are entities that ever did.
+    fn check_natural_keys(&self, calendar: &CalendarKey) {
+        let mut places: BTreeMap<Fingerprint, Vec<RemoteId>> = BTreeMap::new();
+        self.target.for_each(|other, id, item| {
+            let natural = item.content.as_ref().and_then(Content::natural_key);
+            if let Some(natural) = natural
+                .filter(|_| other == calendar && !is_copy(id) && !self.is_foreign(calendar, id))
+            {
+                places.entry(natural).or_default().push(id.clone());
+            }
+        });
+        let inner = self.lock();
+        for (natural, ids) in places {
+            let entities = inner.natural.get(&natural);
+            if ids.len() > 1.max(entities.map_or(0, BTreeSet::len)) {
+                let told = format_args!("{entities:?} in {calendar} at {ids:?}");
+                self.trace.violation("2 (no duplicates)", told);
+            }
         }
     }
 
@@ -208,7 +298,10 @@ impl Wire {
                 row.calendar == call.calendar && at == remote.as_ref() && sent(row)
             }),
         };
-        if !durable && !self.is_surplus(call) {
+        // What is not ours needs no intent to be removed.
+        let foreign = |id: &RemoteId| self.is_foreign(&call.calendar, id);
+        let persons = verb == Verb::Delete && call.remote.as_ref().is_some_and(foreign);
+        if !durable && !persons && !self.is_surplus(call) {
             let (calendar, what) = (&call.calendar, (&call.key, &call.remote));
             self.trace.violation(
                 "3 (intents are durable)",
@@ -406,7 +499,12 @@ impl Target for ShakyTarget {
     ) -> Result<Vec<Sighting>, Failure> {
         let (name, probes) = (calendar.clone(), probes.to_vec());
         let look = move |target: &MemoryTarget| at_once(target.look(&name, &probes));
-        self.send(reading(Request::Read, calendar), look).await
+        let mut seen = self.send(reading(Request::Read, calendar), look).await?;
+        if self.wire.sabotage == Some(Sabotage::LookAway) {
+            let alike = |it: &&mut Sighting| matches!(it, Sighting::Alike(_));
+            seen.iter_mut().filter(alike).for_each(|it| *it = Sighting::Absent);
+        }
+        Ok(seen)
     }
 
     async fn create(&self, calendar: &CalendarKey, item: &Item) -> Result<Written, Failure> {
@@ -459,8 +557,14 @@ impl Target for ShakyTarget {
         self.send(call, delete).await
     }
 
-    async fn publish(&self, _: &CalendarKey, _: &domain::UtcInterval) -> Result<(), Failure> {
-        Ok(())
+    async fn publish(
+        &self,
+        calendar: &CalendarKey,
+        interval: &domain::UtcInterval,
+    ) -> Result<(), Failure> {
+        let (name, interval) = (calendar.clone(), *interval);
+        let publish = move |target: &MemoryTarget| at_once(target.publish(&name, &interval));
+        self.send(reading(Request::Read, calendar), publish).await
     }
 
     fn requests_sent(&self) -> u64 {

@@ -17,6 +17,7 @@ use testkit::memory_target::MemoryTarget;
 use testkit::ownership::{NamedOwner, Obituaries};
 use testkit::seeded_entropy::SeededEntropy;
 
+use crate::asks::Asks;
 use crate::executor::{Deliveries, Ending, Executor, Roughness};
 use crate::faults::Faults;
 use crate::oracle::{Difference, Oracle, calendar_of};
@@ -49,6 +50,7 @@ pub struct World {
     spec: MirrorSpec,
     script: Script,
     people: People,
+    asks: Asks,
     obituaries: Obituaries,
     processes: Vec<Arc<Process>>,
     started: u64,
@@ -69,13 +71,17 @@ impl World {
     /// The world of `seed`, at its beginning.
     #[must_use]
     pub fn new(seed: u64, sabotage: Option<Sabotage>) -> Self {
-        let setup = Setup::draw(&stream(seed, 1));
+        let mut setup = Setup::draw(&stream(seed, 1));
+        let schedule = stream(seed, 7);
+        if schedule.chance(40) {
+            setup = setup.around_a_schedule(&schedule);
+        }
         let begins: Date = setup.begins.parse().unwrap_or(Date::ZERO);
         let noon = begins.at(12, 0, 0, 0).to_zoned(TimeZone::UTC).map(|it| it.timestamp());
         let clock = ManualClock::new(noon.unwrap_or(jiff::Timestamp::UNIX_EPOCH));
         let trace = Trace::new(clock.clone());
         let deliveries = Deliveries::default();
-        let spec = mirror_of(&testkit::builders::roster(), setup.privacy);
+        let spec = mirror_of(&testkit::builders::roster(), &setup);
         let wire = Arc::new(Wire::new(
             (MemoryTarget::new(setup.habits.clone()), spec.name.clone()),
             (clock.clone(), trace.clone()),
@@ -89,6 +95,7 @@ impl World {
         let store = Arc::new(MemoryStore::new());
         wire.set_store(&store);
         Self {
+            asks: Asks::new(stream(seed, 8), deliveries.clone()),
             executor: Executor::new(clock.clone(), stream(seed, 4), deliveries),
             people: People::new(stream(seed, 5)),
             chance: stream(seed, 6),
@@ -115,6 +122,9 @@ impl World {
     #[must_use]
     pub fn run(mut self) -> Outcome {
         self.publish();
+        if self.setup.schedule.is_some_and(|it| it.is_used_before) {
+            self.people.prepare(&self.wire, &self.script.truth);
+        }
         self.wire.set_faults(self.setup.faults);
         for index in 0..self.setup.replicas {
             self.restart(index);
@@ -131,13 +141,17 @@ impl World {
     }
 
     fn end(self) -> Outcome {
-        self.people.check(&self.wire);
+        if !self.setup.removes_others() {
+            self.people.check(&self.wire);
+        }
         let (trace, violations) = self.trace.take();
         Outcome { seed: self.seed, violations, trace, writes: self.wire.writes() }
     }
 
     /// The source says what is true; whose calendars are whose becomes known to the oracle.
     fn publish(&mut self) {
+        self.asks.absorb(&mut self.script.truth);
+        self.wire.note_truth(&self.script.truth);
         self.source.set_truth(&self.script.truth);
         for (id, person) in &self.script.truth.people {
             if let Some(calendar) = calendar_of(person)
@@ -173,7 +187,7 @@ impl World {
             store,
             source: Arc::clone(&self.source),
             spec: self.spec.clone(),
-            alone: self.setup.replicas == 1,
+            alone: self.setup.replicas == 1 && !self.setup.people_ask(),
         };
         let process = Process::start(parts, stream(self.seed, 2000 + self.started));
         if index < self.processes.len() {
@@ -196,6 +210,7 @@ impl World {
             self.publish();
         }
         self.people_act();
+        self.people_ask();
         if self.setup.lies && round > 0 && self.chance.chance(50) {
             let lies = [Lie::Emptied, Lie::Halved, Lie::Unreachable];
             let lie = lies[self.chance.below(3) as usize];
@@ -225,6 +240,21 @@ impl World {
         }
         for _ in 0..self.chance.below(4) {
             let told = self.people.act(&self.wire, &self.script.truth, &self.calendars);
+            self.trace.line(told);
+        }
+    }
+
+    fn people_ask(&mut self) {
+        if !self.setup.people_ask() {
+            return;
+        }
+        for _ in 0..self.chance.below(3) {
+            let told = self.asks.ask(
+                &mut self.script,
+                (&self.wire, &self.store),
+                &self.source,
+                (&self.spec.roster, &self.spec.name),
+            );
             self.trace.line(told);
         }
     }
@@ -283,8 +313,10 @@ impl World {
             rewrites: self.setup.habits.rewrites,
             mirror: &self.spec.name,
             now: self.worked_at,
-            native_ids: self.setup.source.native_ids,
+            native_ids: self.setup.source.native_ids
+                && (self.setup.schedule.is_none() || self.setup.is_undisturbed()),
             owners: &self.owners,
+            schedule: self.setup.schedule.map(|it| it.removes_others),
         }
     }
 
@@ -334,10 +366,12 @@ impl World {
 
     /// Syncs until there is nothing more to do; whether it came to that.
     fn converge(&mut self, read_back: bool) -> bool {
-        for _ in 0..QUIET_SYNCS_MAX {
+        // The first cycle may have looked ahead less far.
+        let near = self.setup.schedule.is_some_and(|it| it.begins_near);
+        for sync in 0..QUIET_SYNCS_MAX {
             let before = self.wire.writes();
             let done = self.one_by_one(Job::Sync { read_back });
-            if done && self.wire.writes() == before {
+            if done && self.wire.writes() == before && (sync > 0 || !near) {
                 return true;
             }
             if self.trace.is_broken() {
@@ -349,8 +383,11 @@ impl World {
 
     fn become_quiet(&mut self) {
         self.trace.line("quiet");
+        self.asks.end();
         self.calm();
-        let tangled = self.setup.people_act || self.setup.late || self.setup.store_lost;
+        self.publish();
+        let setup = &self.setup;
+        let tangled = setup.people_act || setup.late || setup.store_lost || setup.people_ask();
         if !self.converge(false) && !tangled {
             self.trace.violation("1 (converges)", "there is always more to do");
         }
@@ -361,6 +398,7 @@ impl World {
             self.trace.violation("1 (converges)", "reading back always finds more to do");
         }
         self.check_converged("after reading back");
+        self.wire.check_published();
         let before = self.wire.writes();
         self.one_by_one(Job::Sync { read_back: false });
         self.one_by_one(Job::Sync { read_back: true });
@@ -379,7 +417,8 @@ impl World {
         self.store = Arc::new(MemoryStore::new());
         self.wire.set_store(&self.store);
         self.restart(0);
-        let changes = self.chance.below(3);
+        // What shows nothing of ours cannot be known again when it has changed.
+        let changes = if self.setup.schedule.is_some() { 0 } else { self.chance.below(3) };
         for _ in 0..changes {
             let told = self.script.change_lightly();
             self.trace.line(format_args!("script: {told}"));

@@ -57,6 +57,16 @@ fn repeating_a_create_blindly_is_noticed() {
 }
 
 #[test]
+fn forgetting_what_waits_to_be_published_is_noticed() {
+    check_noticed(Sabotage::ForgetUnpublished, "BROKEN 9");
+}
+
+#[test]
+fn making_what_is_in_doubt_without_looking_for_it_is_noticed() {
+    check_noticed(Sabotage::LookAway, "BROKEN 2 (no duplicates): Some");
+}
+
+#[test]
 fn forgetting_a_tombstone_is_noticed() {
     check_noticed(Sabotage::ForgetTombstones, "BROKEN 1");
 }

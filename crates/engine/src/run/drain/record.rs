@@ -6,7 +6,7 @@ use super::{Drain, Planned};
 use crate::plan::outcome::keep_what_is_there;
 use crate::plan::reconcile::{Action, Because, Hold, Step};
 use crate::port::{
-    AuditVerb, Intent, IntentState, LedgerRow, LedgerWrite, Remote, RosterEntry, Verb,
+    AuditVerb, Intent, IntentState, LedgerRow, LedgerWrite, Remote, RemoteItem, RosterEntry, Verb,
 };
 
 impl Drain<'_> {
@@ -27,16 +27,23 @@ impl Drain<'_> {
     /// Ledger-only actions.
     pub(super) fn record(&mut self, step: &Step, row: Option<LedgerRow>) {
         let known = row.is_some();
-        let untold = is_untold(row.as_ref());
+        let untold = match &step.action {
+            Action::Adopt(item) if is_untold(row.as_ref(), item) => item.ends_at,
+            Action::Adopt(_)
+            | Action::Nothing
+            | Action::Look
+            | Action::Create(_)
+            | Action::Update { .. }
+            | Action::Delete { .. }
+            | Action::Forget
+            | Action::DropIntent
+            | Action::Hold(_) => None,
+        };
         let mut row = row.unwrap_or_else(|| self.fresh_row(step));
         let write = match (&step.action, &step.showing) {
             (Action::Adopt(item), Some(showing)) => {
                 if let Some(origin) = &item.origin {
                     row.generation = origin.generation;
-                }
-                if untold {
-                    // Somebody may have written it who had no time to publish it.
-                    self.touch(item.ends_at.and_then(old_place));
                 }
                 row.remote = Some(Remote {
                     id: item.remote_id.clone(),
@@ -78,6 +85,8 @@ impl Drain<'_> {
                 LedgerWrite::Remove { calendar: row.calendar, key: row.key }
             }
         };
+        // Somebody may have written it who had no time to publish it.
+        self.touch(untold.and_then(old_place));
         self.pending.writes.push(write);
     }
 
@@ -171,12 +180,13 @@ impl Drain<'_> {
     }
 }
 
-/// Whether an item that is taken over may not have been published: not if a row was settled, and
-/// not if it is the vendor who made it.
-fn is_untold(row: Option<&LedgerRow>) -> bool {
-    row.is_none_or(|row| {
-        let ours =
-            |intent: &Intent| intent.state == IntentState::Sent && intent.not_before.is_none();
-        row.intent.as_ref().is_some_and(ours)
-    })
+/// Whether an item that is taken over may not have been published: where the ledger did not know
+/// it to be there, and it is not the vendor who was about to put it there.
+fn is_untold(row: Option<&LedgerRow>, item: &RemoteItem) -> bool {
+    let Some(row) = row else { return true };
+    let sent = row.intent.as_ref().filter(|intent| intent.state == IntentState::Sent);
+    match sent {
+        Some(intent) => intent.not_before.is_none(),
+        None => row.remote.as_ref().is_none_or(|remote| remote.id != item.remote_id),
+    }
 }
