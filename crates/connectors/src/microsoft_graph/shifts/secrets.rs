@@ -35,16 +35,37 @@ pub struct Secrets {
     base: PathBuf,
     file: PathBuf,
     clock: Arc<dyn Clock>,
-    read: Mutex<(Timestamp, Arc<CallbackSecrets>)>,
+    read: Mutex<Reading>,
+}
+
+/// What was read.
+#[derive(Debug)]
+struct Reading {
+    at: Timestamp,
+    /// When it was last read because a call was not authentic.
+    doubted_at: Option<Timestamp>,
+    known: Arc<CallbackSecrets>,
 }
 
 impl SecretSource for Secrets {
     fn known(&self) -> Arc<CallbackSecrets> {
-        self.not_older_than(READ_AGAIN_AFTER)
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.now();
+        if passed(READ_AGAIN_AFTER, read.at, now) {
+            self.read_into(&mut read, now);
+        }
+        Arc::clone(&read.known)
     }
 
     fn looked_up_again(&self) -> Arc<CallbackSecrets> {
-        self.not_older_than(READ_AGAIN_AT_ONCE)
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.now();
+        // Not counted from the last reading: a rotation may have come just after it.
+        if read.doubted_at.is_none_or(|at| passed(READ_AGAIN_AT_ONCE, at, now)) {
+            read.doubted_at = Some(now);
+            self.read_into(&mut read, now);
+        }
+        Arc::clone(&read.known)
     }
 }
 
@@ -55,33 +76,25 @@ impl Secrets {
     /// When it cannot be read, or has not exactly 64 characters.
     pub fn new(base: &Path, file: &Path, clock: Arc<dyn Clock>) -> Result<Self, ConnectionError> {
         let (base, file) = (base.to_owned(), file.to_owned());
-        let known = read_all(&base, &file, clock.now())?;
-        let read = Mutex::new((clock.now(), Arc::new(known)));
+        let at = clock.now();
+        let known = Arc::new(read_all(&base, &file, at)?);
+        let read = Mutex::new(Reading { at, doubted_at: None, known });
         Ok(Self { base, file, clock, read })
     }
 
-    /// Those that are good now, not older than `age`. While they cannot be read, those that were.
-    fn not_older_than(&self, age: Duration) -> Arc<CallbackSecrets> {
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.clock.now();
-        if now.duration_since(read.0) >= SignedDuration::try_from(age).unwrap_or_default() {
-            self.read_into(&mut read, now);
-        }
-        Arc::clone(&read.1)
-    }
-
-    /// The same, read again.
+    /// Those that are good now, read again.
     #[must_use]
     pub fn read_again(&self) -> Arc<CallbackSecrets> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         self.read_into(&mut read, self.clock.now());
-        Arc::clone(&read.1)
+        Arc::clone(&read.known)
     }
 
-    fn read_into(&self, read: &mut (Timestamp, Arc<CallbackSecrets>), now: Timestamp) {
-        read.0 = now;
+    /// While they cannot be read, those that were stay.
+    fn read_into(&self, read: &mut Reading, now: Timestamp) {
+        read.at = now;
         match read_all(&self.base, &self.file, now) {
-            Ok(known) => read.1 = Arc::new(known),
+            Ok(known) => read.known = Arc::new(known),
             Err(error) => {
                 tracing::warn!(%error, "the callback secret cannot be read again; the one \
                     that was read before stays in use");
@@ -149,6 +162,10 @@ impl Secrets {
         );
         ConnectionError::File { key: KEY, path: path.display().to_string(), detail }
     }
+}
+
+fn passed(wait: Duration, since: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(since) >= SignedDuration::try_from(wait).unwrap_or_default()
 }
 
 fn beside(base: &Path, file: &Path, suffix: &str) -> PathBuf {
