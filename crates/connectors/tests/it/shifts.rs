@@ -80,7 +80,16 @@ impl Stage {
         keys: &str,
         two_way: &[CommandKind],
     ) -> Result<MirrorParts, ConnectionError> {
-        let url = self.server.url();
+        self.mirror_at(&self.server.url(), keys, two_way)
+    }
+
+    /// The same, over a vendor that is reached elsewhere.
+    pub fn mirror_at(
+        &self,
+        url: &str,
+        keys: &str,
+        two_way: &[CommandKind],
+    ) -> Result<MirrorParts, ConnectionError> {
         let text = format!(
             "{{ tenant_id = \"{TENANT}\", client_id = \"{APP}\", graph_url = \"{url}\", \
              login_url = \"{url}\", client_secret_file = \"secret\" }}"

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use domain::{CalendarKey, CommandKind};
 use engine::port::{Approver, Failure, FailureClass, RemoteId};
 use http::Method;
+use serde::Deserialize;
 use serde_json::json;
 
 use super::call::Caller;
@@ -44,6 +45,12 @@ pub const fn collection(kind: CommandKind) -> Option<&'static str> {
     }
 }
 
+/// What is looked at of a request.
+#[derive(Deserialize)]
+struct Request {
+    state: Option<String>,
+}
+
 #[async_trait]
 impl Approver for ShiftsApprover {
     async fn approve(
@@ -57,17 +64,34 @@ impl Approver for ShiftsApprover {
             let failure = refused(operation, format!("`{kind}` is no request"));
             return Err(Failure { class: FailureClass::Bug, ..failure });
         };
+        let path = schedule_path(calendar, &format!("/{collection}/{}", segment(&request.0)));
         let (version, action) = APPROVE;
-        let below = format!("/{collection}/{}/{action}", segment(&request.0));
-        let ask = Ask::new(Method::POST, version, schedule_path(calendar, &below), operation);
+        let ask = Ask::new(Method::POST, version, format!("{path}/{action}"), operation.clone());
         let ask = ask.about(About::Item).json(&json!({ "userId": self.user }));
-        match self.caller.write_as_somebody(ask).await {
-            Ok(_) => Ok(()),
-            // Decided by somebody else meanwhile.
-            Err(failure) if failure.class == FailureClass::Precondition => {
-                Err(Failure { class: FailureClass::Missing, ..failure })
+        let Err(failure) = self.caller.write_as_somebody(ask).await else { return Ok(()) };
+        match failure.class {
+            // Was it decided by somebody else meanwhile?
+            FailureClass::Precondition | FailureClass::Refused => {
+                let ask = Ask::get(path, operation).about(About::Item);
+                let there = self.caller.read(ask).await?.json::<Request>()?;
+                let pending = there.state.is_none_or(|it| it.eq_ignore_ascii_case("pending"));
+                if pending {
+                    return Err(failure);
+                }
+                let detail = "it is decided already".to_owned();
+                Err(Failure { class: FailureClass::Missing, detail, ..failure })
             }
-            Err(failure) => Err(failure),
+            FailureClass::Throttled { .. }
+            | FailureClass::Unavailable
+            | FailureClass::Unknown
+            | FailureClass::Duplicate { .. }
+            | FailureClass::Missing
+            | FailureClass::CalendarMissing
+            | FailureClass::DeltaExpired
+            | FailureClass::Unauthorised
+            | FailureClass::Forbidden
+            | FailureClass::Unsupported
+            | FailureClass::Bug => Err(failure),
         }
     }
 }
