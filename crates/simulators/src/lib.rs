@@ -5,4 +5,5 @@
 
 pub mod caldav;
 pub mod contact_centre;
+pub mod fault;
 pub mod graph;

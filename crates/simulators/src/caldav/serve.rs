@@ -14,9 +14,10 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::body::{AnswerBody, Closed};
-use super::fault::{What, first};
+use super::fault::What;
 use super::protocol::{Ask, Reply, answer};
 use super::{Seen, Shared};
+use crate::fault::first;
 
 const REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
 

@@ -9,9 +9,10 @@ use serde_json::json;
 
 use super::Graph;
 use super::error;
-use super::fault::{Fault, What, first};
+use super::fault::{Fault, What};
 use super::http::{Ask, Reply, answer};
 use super::wire::millis;
+use crate::fault::first;
 
 /// One request that Graph saw. Items of a batch stand behind their batch. Nothing secret is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
