@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use connectors::microsoft_graph::budget::Budgets;
 use domain::{
-    Activity, EmployeeId, Entity, EntityKind, OpenShift, OpenShiftId, OpenShiftItem, OriginTag,
-    ScheduleGroupId, ScheduleItem, Shift, ShiftItem, TimeOffItem, TimeOffReasonId, UtcInterval,
+    Activity, AvailabilityItem, EmployeeId, Entity, EntityKind, OpenShift, OpenShiftId,
+    OpenShiftItem, OriginTag, ScheduleGroupId, ScheduleItem, Shift, ShiftItem, TimeOffItem,
+    TimeOffReasonId, UtcInterval,
 };
 use engine::port::{
     Clock, Content, FailureClass, Item, Placement, Probe, QuotaDeclaration, QuotaScope, Rate,
@@ -299,6 +300,26 @@ fn open_shifts_keep_their_slots_and_foreign_items_are_listed_as_foreign() {
     let foreign = items.iter().find(|it| it.remote_id == created.remote_id).unwrap();
     assert_eq!((foreign.fingerprint, foreign.natural_key), (None, None));
     assert!(foreign.etag.is_some() && foreign.ends_at.is_some());
+}
+
+#[test]
+fn availability_that_may_not_be_written_concerns_nothing_else() {
+    let scene = Scene::new();
+    let availability = "Europe/Berlin; mon 08:00-16:00; tue none".parse().unwrap();
+    let anna = EmployeeId::new("anna").unwrap();
+    let content = ScheduleItem::Availability(AvailabilityItem { employee: anna, availability });
+    let written = scene.create(content.clone());
+    assert!(matches!(scene.alike(content.clone()), Sighting::Alike(items) if items.len() == 1));
+    let team = calendar(&scene.team);
+    let forbidden = Fault::on_any().at("/shiftPreferences").then(What::refusal(403, "Forbidden"));
+    scene.stage.server.set_faults([forbidden]);
+    let refused = run(scene.target.create(&team, &item(content.clone()))).unwrap_err();
+    assert_eq!(refused.class, FailureClass::Refused);
+    scene.create(work(0));
+    assert_eq!(run(scene.target.list(&team, None)).unwrap().entries.len(), 1);
+    scene.stage.server.set_faults([]);
+    run(scene.target.delete(&team, &written.remote_id, None)).unwrap();
+    assert_eq!(scene.alike(content), Sighting::Absent, "as if nothing had been said");
 }
 
 #[test]

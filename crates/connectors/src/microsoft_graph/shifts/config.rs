@@ -352,7 +352,8 @@ mod tests {
     #[test]
     fn the_section_of_the_contract_is_read() {
         let config = parse(
-            r#"teams = [{ group = "Support DE", team_id = "8f23a3b1", time_zone = "Europe/Berlin" }],
+            r#"teams = [{ group = "Support DE", team_id = "8f23a3b1",
+                          time_zone = "Europe/Berlin" }],
                callback_secret_file = "secrets/wfi", share = { notify = false }"#,
         );
         let config = config.unwrap();

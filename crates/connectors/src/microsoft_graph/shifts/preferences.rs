@@ -58,7 +58,11 @@ pub fn read(
     let answer = match answer {
         Ok(answer) if answer.body.is_empty() => return Ok(None),
         Ok(answer) => answer,
-        Err(Failure { class: FailureClass::Missing, .. }) => return Ok(None),
+        // Whoever may not read them must not be kept from reading the schedule: a roster can know
+        // availability where nobody granted us preferences.
+        Err(Failure { class: FailureClass::Missing | FailureClass::Forbidden, .. }) => {
+            return Ok(None);
+        }
         Err(failure) => return Err(failure),
     };
     let body = answer.json::<PreferencesBody>()?;
@@ -108,7 +112,13 @@ pub async fn write(
 ) -> Result<Written, Failure> {
     let operation = format!("write the shift preferences of user `{user}`");
     let ask = Ask::new(Method::PUT, Version::V1, path(user), operation);
-    caller.write(ask.about(About::Directory).json(&body(availability))).await?;
+    let sent = caller.write(ask.about(About::Directory).json(&body(availability))).await;
+    sent.map_err(|failure| {
+        // It concerns preferences, and not the team in whose drain they are written.
+        let forbidden = failure.class == FailureClass::Forbidden;
+        let class = if forbidden { FailureClass::Refused } else { failure.class.clone() };
+        Failure { class, ..failure }
+    })?;
     Ok(Written { remote_id: remote_id(user), etag: None, echoed: None })
 }
 
