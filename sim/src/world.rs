@@ -387,7 +387,11 @@ impl World {
         self.calm();
         self.publish();
         let setup = &self.setup;
-        let tangled = setup.people_act || setup.late || setup.store_lost || setup.people_ask();
+        let tangled = setup.people_act
+            || setup.late
+            || setup.store_lost
+            || setup.people_ask()
+            || setup.removes_others();
         if !self.converge(false) && !tangled {
             self.trace.violation("1 (converges)", "there is always more to do");
         }

@@ -47,6 +47,7 @@ pub(super) struct Drain<'a> {
     /// What reading back saw, at [`Self::observed_at`].
     seen: BTreeMap<EntityKey, Seen>,
     observed_at: Timestamp,
+    observed: bool,
     /// What looking at certain items saw since.
     looked: BTreeMap<EntityKey, Seen>,
     /// Items that were given to an entity because of their natural key.
@@ -124,6 +125,7 @@ impl<'a> Drain<'a> {
             queue: keys.into(),
             seen,
             observed_at: cycling.clock.now(),
+            observed: false,
             looked: BTreeMap::new(),
             claimed: BTreeMap::new(),
             others,
@@ -171,6 +173,7 @@ impl<'a> Drain<'a> {
                 (self.chunk * 2).min(GROUP_COMMIT_INTENTS_MAX)
             };
         }
+        self.note_read();
         self.publish().await
     }
 

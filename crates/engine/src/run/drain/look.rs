@@ -75,11 +75,21 @@ impl<'a> Drain<'a> {
         self.queue.extend(more);
         self.seen = seen;
         self.remove_surplus(surplus).await?;
-        // What was only looked at is read again before anything is written.
-        self.state.read_at = self.cycling.writes.then(|| self.cycling.clock.now());
         self.state.token = token;
+        // What was only looked at is read again before anything is written.
+        self.state.read_at = self.state.read_at.filter(|_| self.cycling.writes);
         self.put_state();
+        self.observed = true;
         Ok(())
+    }
+
+    /// Notes that the calendar was read back, once everything that was seen is in the ledger: a
+    /// drain that ends before that leaves the reading to the next one.
+    pub(super) fn note_read(&mut self) {
+        if self.observed && self.cycling.writes {
+            self.state.read_at = Some(self.cycling.clock.now());
+            self.put_state();
+        }
     }
 
     /// What the ledger knows of this calendar.

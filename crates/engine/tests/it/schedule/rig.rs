@@ -36,6 +36,8 @@ pub const PURGE: CycleOptions = CycleOptions { purge: true, ..READ_BACK };
 pub struct BadLine {
     pub target: MemoryTarget,
     pub publishing_fails: AtomicBool,
+    /// Nothing can be made, because our credentials are refused.
+    pub locked_out: AtomicBool,
     /// Answers to so many creations get lost; their effect does not.
     pub creations_lost: AtomicU64,
 }
@@ -85,8 +87,12 @@ impl Rig {
             first_future: None,
             others: Others::default(),
         };
-        let (publishing_fails, creations_lost) = (AtomicBool::new(false), AtomicU64::new(0));
-        let line = BadLine { target, publishing_fails, creations_lost };
+        let line = BadLine {
+            target,
+            publishing_fails: AtomicBool::new(false),
+            locked_out: AtomicBool::new(false),
+            creations_lost: AtomicU64::new(0),
+        };
         let owner = NamedOwner::new("me", Obituaries::default());
         Self { store: MemoryStore::new(), line, spec, gate, clock, owner, seq: 0 }
     }
@@ -251,6 +257,9 @@ impl Target for BadLine {
     }
 
     async fn create(&self, calendar: &CalendarKey, item: &Item) -> Result<Written, Failure> {
+        if self.locked_out.load(Ordering::Relaxed) {
+            return Err(lost(FailureClass::Unauthorised));
+        }
         let written = self.target.create(calendar, item).await;
         let one_less = |left: u64| left.checked_sub(1);
         let order = Ordering::Relaxed;

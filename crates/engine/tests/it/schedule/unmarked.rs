@@ -138,6 +138,24 @@ async fn items_beyond_the_window_are_taken_over_before_their_time_comes() {
     assert_eq!(ids(&rig).len(), 3);
 }
 
+/// World 14570: what was seen is not in the ledger before it was this item's turn.
+#[tokio::test]
+async fn a_first_reading_that_was_cut_short_is_done_again() {
+    let mut rig = rig();
+    let all: Vec<_> = (0..100).map(|n| work(&format!("s{n:02}"), n)).collect();
+    rig.person_puts("last", item_of(&all[99]));
+    rig.put(all.clone()).await;
+    rig.line.locked_out.store(true, Ordering::Relaxed);
+    assert!(!rig.cycle().await.is_done());
+    rig.line.locked_out.store(false, Ordering::Relaxed);
+    assert_eq!(writes(&rig.cycle().await), (99, 0, 0));
+    rig.expect(&all);
+    let before = rig.requests();
+    rig.put([late("s00", 0)]).await;
+    rig.cycle().await;
+    assert_eq!(rig.requests() - before, 2, "an update and a publishing, and no reading");
+}
+
 #[tokio::test]
 async fn what_nobody_wants_is_counted_and_stays() {
     let mut rig = rig();
