@@ -26,13 +26,17 @@ use super::watch::{Event, Watcher};
 use crate::mapping::MappingProfile;
 use crate::plan::guard::{DeletionCount, GuardRefusal, judge};
 use crate::port::{
-    CalendarState, ChangeSeq, Clock, Cursor, ItemIdentity, LedgerCommit, Scope, Store, StoreError,
-    Target,
+    CalendarState, ChangeSeq, Clock, Cursor, ItemIdentity, LedgerCommit, QuotaScope, Scope, Store,
+    StoreError, Target,
 };
 use crate::report::CycleReport;
 
 /// Requests under way at once where the vendor names no limit.
 const CONCURRENCY_DEFAULT: usize = 8;
+/// Calendars drained at once, for each request that may be under way at once.
+const CALENDARS_PER_REQUEST: usize = 2;
+/// Calendars drained at once, at most.
+const CALENDARS_AT_ONCE_MAX: usize = 64;
 
 /// What a mirror is.
 #[derive(Debug, Clone, PartialEq)]
@@ -146,7 +150,10 @@ pub(super) struct Cycling<'a> {
     pub(super) due_by: Timestamp,
     pub(super) purge: bool,
     pub(super) writes: bool,
+    /// Requests of one calendar under way at once.
     pub(super) width: usize,
+    /// Calendars drained at once.
+    pub(super) calendars_at_once: usize,
     /// What tells our items from others.
     pub(super) identity: ItemIdentity,
     /// Whether what is written must be published.
@@ -340,6 +347,7 @@ fn cycling<'a>(
         purge: options.purge,
         writes: options.writes,
         width: width(target),
+        calendars_at_once: calendars_at_once(target),
         identity: target.capabilities().identity,
         publishes: target.capabilities().publishes,
         deletions_left: AtomicI64::new(deletions_left),
@@ -396,6 +404,17 @@ fn due_by(options: CycleOptions, now: Timestamp) -> Timestamp {
 fn width(target: &dyn Target) -> usize {
     let quotas = &target.capabilities().quotas;
     quotas.iter().filter_map(|quota| quota.concurrency).min().unwrap_or(CONCURRENCY_DEFAULT)
+}
+
+/// Enough calendars to fill the whole connection. What one of them may have under way does not
+/// count: where a calendar has a small budget of its own, many must be drained at once to spend
+/// that of the connection, also while some of them are only being read.
+fn calendars_at_once(target: &dyn Target) -> usize {
+    let quotas = &target.capabilities().quotas;
+    let of_connection = quotas.iter().filter(|quota| quota.scope == QuotaScope::Connection);
+    let concurrency = of_connection.filter_map(|quota| quota.concurrency).min();
+    let calendars = concurrency.unwrap_or(CONCURRENCY_DEFAULT) * CALENDARS_PER_REQUEST;
+    calendars.min(CALENDARS_AT_ONCE_MAX)
 }
 
 fn surveyor<'a>(

@@ -14,10 +14,6 @@ use super::lease::lease;
 use crate::port::{CalendarState, Epoch, LeaseDomain, RemoteItem, StoreError};
 use crate::report::{CalendarReport, CycleReport};
 
-/// Calendars drained at once, for each request that may be under way at once.
-const CALENDARS_PER_REQUEST: usize = 2;
-/// Calendars drained at once, at most.
-const CALENDARS_AT_ONCE_MAX: usize = 64;
 /// What drains leave for later in the cycle.
 #[derive(Default)]
 pub(super) struct Rest {
@@ -46,7 +42,7 @@ pub(super) async fn drain_calendars(
     report: &mut CycleReport,
 ) -> Result<Rest, CycleError> {
     let Equipment { store, clock, ownership, .. } = equipment;
-    let at_once = (cycling.width * CALENDARS_PER_REQUEST).min(CALENDARS_AT_ONCE_MAX);
+    let at_once = cycling.calendars_at_once;
     let names: Vec<CalendarKey> = work.keys().cloned().collect();
     let mut batches = names.chunks(at_once);
     let mut draining = FuturesUnordered::new();
