@@ -141,8 +141,16 @@ fn inbound(
         TimeZone::get(name).map_err(|_| wrong("teams", format!("`{name}` is no IANA time zone")))
     };
     let zones = teams.all().map(|(team, configured)| Ok((team.clone(), zone(configured)?)));
+    let tenant = connection.tenant_id();
+    if uuid::Uuid::try_parse(tenant).is_err() {
+        let message = format!(
+            "`{tenant}` found, which is a domain name; expected the tenant's id (a GUID), because \
+             Shifts says by it who calls"
+        );
+        return Err(ConnectionError::Key { key: "tenant_id", message });
+    }
     Ok(Arc::new(ShiftsInbound {
-        tenant: connection.tenant_id().to_owned(),
+        tenant: tenant.to_owned(),
         teams: zones.collect::<Result<_, ConnectionError>>()?,
         secrets: Arc::clone(secrets) as Arc<dyn SecretSource>,
         names: Arc::clone(book) as Arc<dyn Names>,
