@@ -17,7 +17,7 @@ use crate::ledger::row::spelled;
 use crate::packed::{self, records, to_hex};
 use crate::roster;
 use crate::roster::ingest::{Change, carry_out_change};
-use crate::sql::{Sql, gathered, over_rows, packed};
+use crate::sql::{Sql, for_each_given, gathered, over_rows, packed};
 
 /// Requests or grants read or written by one statement: about 600 KB.
 const PAGE_ROWS: usize = 1000;
@@ -27,13 +27,9 @@ pub(crate) async fn grants(
     mirror: &MirrorName,
     keys: &[Fingerprint],
 ) -> Result<Vec<Grant>, Fault> {
-    const BY_KEY: Sql = over_rows!(
-        concat!(
-            "SELECT string_agg(",
-            packed!("granted.mirror", "hex(granted.key)", "granted.body"),
-            ", '\u{1e}') FROM"
-        ),
-        "CROSS JOIN granted WHERE granted.mirror = $2 AND granted.key = unhex(given.value ->> 0)"
+    const BY_KEY: Sql = for_each_given!(
+        packed!("granted.mirror", "hex(granted.key)", "granted.body"),
+        "granted WHERE granted.mirror = $2 AND granted.key = unhex(given.value ->> 0)"
     );
     let keys: BTreeSet<_> = keys.iter().map(|key| [to_hex(key)]).collect();
     bodies(backend, mirror, BY_KEY, &Vec::from_iter(keys), "grant").await
@@ -44,13 +40,9 @@ pub(crate) async fn requests_at(
     mirror: &MirrorName,
     at: &[RemoteId],
 ) -> Result<Vec<RequestRow>, Fault> {
-    const BY_ID: Sql = over_rows!(
-        concat!(
-            "SELECT string_agg(",
-            packed!("request.mirror", "request.remote_id", "request.body"),
-            ", '\u{1e}') FROM"
-        ),
-        "CROSS JOIN request WHERE request.mirror = $2 AND request.remote_id = (given.value ->> 0)"
+    const BY_ID: Sql = for_each_given!(
+        packed!("request.mirror", "request.remote_id", "request.body"),
+        "request WHERE request.mirror = $2 AND request.remote_id = (given.value ->> 0)"
     );
     let ids: BTreeSet<_> =
         at.iter().map(|id| spelled(id).map(|id| [id])).collect::<Result<_, _>>()?;

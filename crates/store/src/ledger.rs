@@ -14,7 +14,7 @@ use crate::backend::{Arg, Backend, Cells, Session};
 use crate::fault::Fault;
 use crate::packed::{self, records};
 use crate::roster::{key_rows, key_texts};
-use crate::sql::{Sql, gathered, over_rows};
+use crate::sql::{Sql, for_each_given, gathered, over_rows};
 
 /// Ledger rows gathered into one text: about 600 KB.
 pub(crate) const READ_ROWS: usize = 2000;
@@ -86,17 +86,17 @@ pub(crate) async fn at(
     calendar: Option<&CalendarKey>,
     ids: &[&RemoteId],
 ) -> Result<Vec<LedgerRow>, Fault> {
-    const AT: Sql = over_rows!(
-        "WITH asked AS (SELECT given.value ->> 0 AS remote_id FROM",
+    const AT: Sql = for_each_given!(
+        "record",
         concat!(
-            ") SELECT string_agg(record, '\u{1e}') FROM (SELECT ",
+            "(SELECT ",
             row_record!(),
-            " AS record FROM asked CROSS JOIN ledger \
-             WHERE ledger.mirror = $2 AND ledger.remote_id = asked.remote_id \
-             AND (CAST($3 AS TEXT) IS NULL OR ledger.calendar = $3) UNION SELECT ",
+            " AS record FROM ledger \
+             WHERE ledger.mirror = $2 AND ledger.remote_id = (given.value ->> 0) \
+             AND (CAST($3 AS TEXT) IS NULL OR ledger.calendar = $3) UNION ALL SELECT ",
             row_record!(),
-            " FROM asked CROSS JOIN ledger \
-             WHERE ledger.mirror = $2 AND ledger.intended_id = asked.remote_id \
+            " FROM ledger \
+             WHERE ledger.mirror = $2 AND ledger.intended_id = (given.value ->> 0) \
              AND (CAST($3 AS TEXT) IS NULL OR ledger.calendar = $3)) AS records"
         )
     );
@@ -109,6 +109,9 @@ pub(crate) async fn at(
         let args = [Arg::Text(&given), Arg::Text(mirror.as_str()), calendar];
         decode_rows(&session.packed(AT, &args).await?, &mut rows)?;
     }
+    // A row is found twice when both of its remote ids are asked for.
+    rows.sort_by(|a, b| (&a.key, &a.calendar).cmp(&(&b.key, &b.calendar)));
+    rows.dedup_by(|a, b| (&a.key, &a.calendar) == (&b.key, &b.calendar));
     Ok(rows)
 }
 

@@ -26,8 +26,10 @@ const CONNECTION_WAIT: Duration = Duration::from_secs(30);
 const SQLITE_READERS_MAX: u32 = 2;
 /// Connections of one replica to PostgreSQL; its default allows 100 in all.
 const POSTGRES_CONNECTIONS_MAX: u32 = 5;
-/// Compiling takes longer than any statement here runs.
-const POSTGRES_SETTINGS: &str = "SET jit = off";
+/// Compiling takes longer than any statement here runs. And every statement is made for an index:
+/// a connection keeps the plan it made, so that one made while a table was nearly empty would walk
+/// over all of it when it has grown.
+const POSTGRES_SETTINGS: &str = "SET jit = off; SET enable_seqscan = off";
 /// Page cache of one SQLite connection, in KiB (negative, as the pragma wants it): SQLite's own
 /// default. Twice as much was not faster at 25,000 shifts.
 const SQLITE_CACHE_KIB: &str = "-2000";

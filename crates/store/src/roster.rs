@@ -13,7 +13,7 @@ pub(crate) use self::entry::{decode_entry, entry_record};
 use crate::backend::{Arg, Backend, Session, transact};
 use crate::fault::Fault;
 use crate::packed::{self, Fields, records};
-use crate::sql::{Sql, gathered, over_rows, packed};
+use crate::sql::{Sql, for_each_given, gathered, over_rows, packed};
 
 /// Index rows gathered into one text: about 150 KB. Larger pages are not faster.
 const INDEX_PAGE_ROWS: usize = 1024;
@@ -153,9 +153,9 @@ pub(crate) async fn of_employees(
     roster: &RosterName,
     employees: &[(EmployeeId, SyncWindow)],
 ) -> Result<Vec<RosterEntry>, Fault> {
-    const OF_EMPLOYEES: Sql = over_rows!(
-        concat!("SELECT string_agg(", entry_record!(), ", '\u{1e}') FROM"),
-        "CROSS JOIN entity WHERE entity.roster = $2 AND entity.employee = (given.value ->> 0) \
+    const OF_EMPLOYEES: Sql = for_each_given!(
+        entry_record!(),
+        "entity WHERE entity.roster = $2 AND entity.employee = (given.value ->> 0) \
          AND entity.deleted_at IS NULL AND entity.ends_at > CAST(given.value ->> 1 AS BIGINT) \
          AND entity.starts_at < CAST(given.value ->> 2 AS BIGINT)"
     );

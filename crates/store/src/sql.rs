@@ -46,6 +46,24 @@ macro_rules! over_rows {
     };
 }
 
+/// A query that joins all records of `$record` into one text, where `$from` finds them for each
+/// row that is given. A subquery for each, not a join: PostgreSQL takes any number of given rows
+/// for a hundred, and then rather walks over the whole table than look into an index so often.
+macro_rules! for_each_given {
+    ($record:expr, $from:expr) => {
+        $crate::sql::over_rows!(
+            concat!(
+                "SELECT string_agg((SELECT string_agg(",
+                $record,
+                ", '\u{1e}') FROM ",
+                $from,
+                "), '\u{1e}') FROM"
+            ),
+            ""
+        )
+    };
+}
+
 /// An expression that joins columns into one record. None of them may hold a control character;
 /// a null becomes an empty field.
 macro_rules! packed {
@@ -61,7 +79,7 @@ macro_rules! gathered {
     };
 }
 
-pub(crate) use {gathered, over_rows, packed};
+pub(crate) use {for_each_given, gathered, over_rows, packed};
 
 /// Every statement that tests caused, to be looked at by `crate::plans`.
 #[cfg(test)]
