@@ -200,8 +200,8 @@ async fn unless_stopped<T>(
 
 /// Brings the mirrors up to date after something was granted, without reading the source.
 async fn follow_grants(works: &Works, roster: &RosterWorks, state: &ServerState, output: &Output) {
-    if let Ok(counts) = works.store.roster_counts(&roster.name).await {
-        state.feeds().roster_changed(&roster.name, counts.seq);
+    if let Ok(seq) = works.store.roster_seq(&roster.name).await {
+        state.feeds().roster_changed(&roster.name, seq);
     }
     let mirrors: Vec<&MirrorWorks> = works.mirrors_of(&roster.name).collect();
     runs::cycles(works, &mirrors, |_| CycleOptions::default(), output).await;
@@ -232,8 +232,8 @@ async fn round(
     output: &Output,
 ) -> Outcome {
     let ingest = runs::ingest(works, roster, None).await;
-    if let Ok(counts) = works.store.roster_counts(&roster.name).await {
-        state.feeds().roster_changed(&roster.name, counts.seq);
+    if let Ok(seq) = works.store.roster_seq(&roster.name).await {
+        state.feeds().roster_changed(&roster.name, seq);
     }
     let mirrors: Vec<&MirrorWorks> = works.mirrors_of(&roster.name).collect();
     let due = read_back_due(works, &roster.name).await;

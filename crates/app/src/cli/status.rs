@@ -89,7 +89,7 @@ async fn gather(config: &Config, store: &dyn Store) -> Result<Status, Failure> {
         let report = report(mirror_subject(&section.name));
         let counts = store.mirror_counts(&section.name).await?;
         let ChangeSeq(reached) = store.cursor(&section.name).await?.seq;
-        let ChangeSeq(latest) = store.roster_counts(&section.roster).await?.seq;
+        let ChangeSeq(latest) = store.roster_seq(&section.roster).await?;
         status.mirrors.push(MirrorStatus {
             name: section.name.to_string(),
             roster: section.roster.to_string(),

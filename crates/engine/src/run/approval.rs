@@ -211,7 +211,7 @@ impl Desk {
             }
         } else if refused && !just_read {
             // Nothing was committed that would have told us: are we refusing on old facts?
-            let seq = self.equipment.store.roster_counts(&self.roster).await?.seq;
+            let seq = self.equipment.store.roster_seq(&self.roster).await?;
             if seq != head.seq {
                 return Err(Unfinished::Superseded);
             }
@@ -295,7 +295,7 @@ impl Desk {
             return Ok((head.clone(), false));
         }
         let store = &self.equipment.store;
-        let seq = store.roster_counts(&self.roster).await?.seq;
+        let seq = store.roster_seq(&self.roster).await?;
         let directory = match known.filter(|head| head.seq == seq) {
             Some(head) => head.directory,
             None => {

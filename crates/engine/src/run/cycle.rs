@@ -436,7 +436,7 @@ async fn start(
 ) -> Result<Start, CycleError> {
     let cursor = store.cursor(&spec.name).await?;
     let (window, widens) = window_of(spec, &cursor, now);
-    let seq = store.roster_counts(&spec.roster).await?.seq;
+    let seq = store.roster_seq(&spec.roster).await?;
     let profile = spec.fingerprint();
     let scope = match cursor.window_end {
         Some(end) if cursor.profile == Some(profile) && !options.read_back && !options.purge => {

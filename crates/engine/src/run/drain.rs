@@ -167,8 +167,10 @@ impl<'a> Drain<'a> {
                 self.wait(wait).await?;
             }
             let took = self.cycling.clock.now().duration_since(started).as_secs();
+            // Fewer than may be under way at once would leave places empty; what the lease does
+            // not last for is put back.
             self.chunk = if took >= CHUNK_SECONDS_GOAL {
-                (self.chunk / 2).max(1)
+                (self.chunk / 2).max(self.cycling.width)
             } else {
                 (self.chunk * 2).min(GROUP_COMMIT_INTENTS_MAX)
             };

@@ -90,7 +90,7 @@ impl Ingest<'_> {
         let same_window = state.window_start == Some(self.window.interval.start())
             && state.window_end == Some(self.window.interval.end());
         let since = if same_window { token } else { None };
-        let before = self.store.roster_counts(self.roster).await?.seq;
+        let before = self.store.roster_seq(self.roster).await?;
         let reading = self.source.read(&self.window, since.as_ref()).await?;
         let state = SourceState {
             token: reading.next.map(|token| self.seal(&token)),

@@ -44,8 +44,8 @@ impl Source for OwnRecordSource {
         _window: &SyncWindow,
         _since: Option<&DeltaToken>,
     ) -> Result<Reading, SourceError> {
-        let counts = self.store.roster_counts(&self.roster).await.map_err(not_read)?;
-        if let Some(source) = self.starts_from.as_ref().filter(|_| counts.seq.0 == 0) {
+        let seq = self.store.roster_seq(&self.roster).await.map_err(not_read)?;
+        if let Some(source) = self.starts_from.as_ref().filter(|_| seq.0 == 0) {
             let window = SyncWindow::around(self.clock.now(), FILLED, FILLED);
             let reading = source.read(&window, None).await?;
             return Ok(Reading { next: None, kind: added(reading.kind), ..reading });

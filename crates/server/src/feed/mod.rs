@@ -254,7 +254,7 @@ impl Feeds {
             return Ok(());
         }
         let before = roster.seq();
-        let found = self.store.roster_counts(&roster.name).await?.seq;
+        let found = self.store.roster_seq(&roster.name).await?;
         roster.confirm(before, found, now);
         Ok(())
     }

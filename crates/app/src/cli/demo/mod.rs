@@ -437,8 +437,8 @@ async fn go_on(
             number += 1;
             let mirrors = sync(works, output).await?;
             for roster in &works.rosters {
-                let counts = works.store.roster_counts(&roster.name).await?;
-                serving.state.feeds().roster_changed(&roster.name, counts.seq);
+                let seq = works.store.roster_seq(&roster.name).await?;
+                serving.state.feeds().roster_changed(&roster.name, seq);
             }
             output.say(what);
             for run in &mirrors {
