@@ -40,6 +40,8 @@ pub struct Oracle<'a> {
     pub owners: &'a BTreeMap<CalendarKey, String>,
     /// Where the server is a schedule product: whether what people keep there must be gone.
     pub schedule: Option<bool>,
+    /// Calendars that we have read.
+    pub opened: BTreeSet<CalendarKey>,
 }
 
 /// One item that must be there.

@@ -88,7 +88,8 @@ impl People {
     /// Somebody does something in a schedule product, and it is said what.
     fn act_in_schedule(&mut self, wire: &Wire, truth: &Truth) -> String {
         let all = wire.target.everything();
-        let teams = all.keys().filter(|team| wire.is_opened(team));
+        let opened = wire.opened();
+        let teams = all.keys().filter(|team| opened.contains(team));
         let teams: Vec<CalendarKey> = teams.cloned().collect();
         let Some(team) = self.pick(&teams).cloned() else { return "nobody acts".into() };
         let mut ours: Vec<(RemoteId, KeptItem)> = Vec::new();

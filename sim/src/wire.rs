@@ -132,13 +132,13 @@ impl Wire {
         item.is_some_and(|item| item.content.as_ref() == Some(content))
     }
 
-    /// Whether we know a calendar: one that was only opened is nobody's business.
+    /// The calendars that we have read: one that was only opened is nobody's business.
     #[must_use]
-    pub fn is_opened(&self, calendar: &CalendarKey) -> bool {
+    pub fn opened(&self) -> BTreeSet<CalendarKey> {
         let store = Arc::clone(&self.lock().store);
         let states = store.calendar_states(&self.mirror).now_or_never();
-        let states = states.and_then(Result::ok).unwrap_or_default();
-        states.iter().any(|it| it.calendar == *calendar && it.read_at.is_some())
+        let states = states.and_then(Result::ok).unwrap_or_default().into_iter();
+        states.filter(|it| it.read_at.is_some()).map(|it| it.calendar).collect()
     }
 
     /// Whether the ledger knows what is there to be ours.

@@ -317,6 +317,7 @@ impl World {
                 && (self.setup.schedule.is_none() || self.setup.is_undisturbed()),
             owners: &self.owners,
             schedule: self.setup.schedule.map(|it| it.removes_others),
+            opened: self.wire.opened(),
         }
     }
 

@@ -107,7 +107,9 @@ impl Oracle<'_> {
         let (start, end) = self.window();
         target.for_each(|calendar, id, item| {
             let over = item.content.as_ref().and_then(Content::interval).map(|it| it.end());
-            let must_go = others_go && over.is_some_and(|it| it > start && it <= end);
+            let must_go = others_go
+                && self.opened.contains(calendar)
+                && over.is_some_and(|it| it > start && it <= end);
             let origin = item.origin.as_ref().map(|it| it.key.clone());
             let nobody = EntityId::new("nobody").ok();
             let nobody = nobody.map(|id| EntityKey { kind: EntityKind::Shift, id });

@@ -158,7 +158,8 @@ impl Drain<'_> {
             Some(Intent { verb, fingerprint, remote_id, state, attempts, not_before: None });
         row.changed_at = self.cycling.clock.now();
         let version = step.showing.as_ref().map_or(0, |showing| showing.version);
-        Some(Sending { step, row, verb, fingerprint, version, item, because })
+        let there_until = seen_until.or(was_until);
+        Some(Sending { step, row, verb, fingerprint, version, item, because, there_until })
     }
 
     /// Keeps in the ledger that an item is there and is not as wanted, without sending anything:

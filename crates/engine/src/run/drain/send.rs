@@ -25,6 +25,16 @@ pub(super) struct Sending {
     pub version: u32,
     pub item: Option<Item>,
     pub because: Because,
+    /// When the item is over that is there before the write.
+    pub there_until: Option<Timestamp>,
+}
+
+/// What was not applied left the item where it was: so does the ledger.
+fn stays_where_it_was(row: &mut LedgerRow, there_until: Option<Timestamp>) {
+    let waits = row.intent.as_ref().is_some_and(|it| it.state == IntentState::Planned);
+    if waits && row.remote.is_some() {
+        row.ends_at = there_until.or(row.ends_at);
+    }
 }
 
 impl Drain<'_> {
@@ -70,10 +80,11 @@ impl Drain<'_> {
 
     /// It was not sent after all: the intent waits.
     fn put_back(&mut self, sending: Sending) {
-        let Sending { step, mut row, verb, because, .. } = sending;
+        let Sending { step, mut row, verb, because, there_until, .. } = sending;
         if let Some(intent) = row.intent.as_mut() {
             intent.state = IntentState::Planned;
         }
+        stays_where_it_was(&mut row, there_until);
         if verb == Verb::Delete && !because.replaces() {
             self.cycling.return_deletion();
         }
@@ -86,7 +97,7 @@ impl Drain<'_> {
         sending: Sending,
         answer: Result<Option<Written>, Failure>,
     ) -> Option<Look> {
-        let Sending { step, row, verb, fingerprint, version, item, because } = sending;
+        let Sending { step, row, verb, fingerprint, version, item, because, there_until } = sending;
         let key = step.key;
         let shows = item.map(|item| item.content);
         let vanished = verb == Verb::Update
@@ -103,6 +114,9 @@ impl Drain<'_> {
         let mut settled = settle(attempt, answer, self.cycling.clock.now());
         if vanished {
             settled = look_where_it_went(settled, attempts);
+        }
+        if let LedgerWrite::Put(row) = &mut settled.write {
+            stays_where_it_was(row, there_until);
         }
         if let Some((audit, detail)) = settled.audit {
             let detail = if detail.is_empty() { because.as_str().to_owned() } else { detail };

@@ -50,6 +50,20 @@ async fn both_places_of_what_moved_are_published_and_so_is_a_removal() {
     rig.expect(&[work("b", 100), work("c", 50)]);
 }
 
+/// World 22976: a move that was refused leaves the item where it was.
+#[tokio::test]
+async fn the_removal_of_what_could_not_be_moved_is_published_where_it_stood() {
+    let mut rig = rig();
+    rig.put([work("a", 6), work("b", 20), work("c", 30)]).await;
+    rig.cycle().await;
+    rig.line.updates_refused.store(true, Ordering::Relaxed);
+    rig.put([work("a", 100)]).await;
+    assert_eq!(rig.cycle().await.failed, 1);
+    rig.remove([work("a", 100).key()]).await;
+    assert_eq!(writes(&rig.cycle().await), (0, 0, 1));
+    rig.expect(&[work("b", 20), work("c", 30)]);
+}
+
 #[tokio::test]
 async fn what_could_not_be_published_is_told_of_and_published_by_the_next_cycle() {
     let mut rig = rig();

@@ -38,6 +38,8 @@ pub struct BadLine {
     pub publishing_fails: AtomicBool,
     /// Nothing can be made, because our credentials are refused.
     pub locked_out: AtomicBool,
+    /// Every update is refused.
+    pub updates_refused: AtomicBool,
     /// Answers to so many creations get lost; their effect does not.
     pub creations_lost: AtomicU64,
 }
@@ -91,6 +93,7 @@ impl Rig {
             target,
             publishing_fails: AtomicBool::new(false),
             locked_out: AtomicBool::new(false),
+            updates_refused: AtomicBool::new(false),
             creations_lost: AtomicU64::new(0),
         };
         let owner = NamedOwner::new("me", Obituaries::default());
@@ -276,6 +279,9 @@ impl Target for BadLine {
         etag: Option<&ETag>,
         item: &Item,
     ) -> Result<Written, Failure> {
+        if self.updates_refused.load(Ordering::Relaxed) {
+            return Err(lost(FailureClass::Refused));
+        }
         self.target.update(calendar, remote, etag, item).await
     }
 
