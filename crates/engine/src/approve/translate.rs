@@ -10,8 +10,8 @@
 //! nothing more than that: the entity is at its new place.
 
 use domain::{
-    Command, EligibilityQuestion, EmployeeId, Entity, EntityKey, EntityKind, OpenShiftId, Refusal,
-    Request, RequestStep, ScheduleItem, ShiftId, TimeOffId,
+    Command, EligibilityQuestion, EmployeeId, Entity, EntityKey, EntityKind, OpenShiftId,
+    OpenShiftItem, Refusal, Request, RequestStep, ScheduleItem, ShiftId, TimeOffId,
 };
 use jiff::tz::TimeZone;
 
@@ -45,12 +45,14 @@ pub fn translate(world: &World, ask: &Ask) -> Result<Translated, Refusal> {
             Some(_) => names.edit(at, item)?,
             None => create(item),
         },
+        // That nothing of an open shift is left is told again when that is shared.
+        AskWhat::Edit { at, item } if is_taken(item) && names.there(at, item.kind()).is_none() => {
+            return Ok(Translated::Nothing);
+        }
         AskWhat::Edit { at, item } => names.edit(at, item)?,
-        AskWhat::Delete { at, kind } => match names.known(at, *kind) {
-            Some(row) if world.live(&row.key).is_some() && !is_left(row, at) => {
-                names.delete(row, at)?
-            }
-            Some(_) | None => return Ok(Translated::Nothing),
+        AskWhat::Delete { at, kind } => match names.there(at, *kind) {
+            Some(row) => names.delete(row, at)?,
+            None => return Ok(Translated::Nothing),
         },
         AskWhat::Assign { open_shift, at: _, item } => {
             let row = names.known(open_shift, EntityKind::OpenShift).ok_or(Refusal::Unknown)?;
@@ -180,6 +182,12 @@ impl<'a> Names<'a> {
         self.world.row_at(&self.ask.calendar, at).filter(|row| row.key.kind == kind)
     }
 
+    /// The same, if the roster has it too, and is not about to have it elsewhere.
+    fn there(&self, at: &RemoteId, kind: EntityKind) -> Option<&'a LedgerRow> {
+        let is_there = |row: &&LedgerRow| self.world.live(&row.key).is_some() && !is_left(row, at);
+        self.known(at, kind).filter(is_there)
+    }
+
     fn edit(&self, at: &RemoteId, item: &ScheduleItem) -> Result<Command, Refusal> {
         if let ScheduleItem::Availability(item) = item {
             return Ok(Command::SetAvailability { item: item.clone() });
@@ -257,6 +265,11 @@ impl<'a> Names<'a> {
         let outdated = other_end || other_employee || behind || is_left(row, at);
         if outdated { Err(Refusal::Outdated) } else { Ok(()) }
     }
+}
+
+/// Whether it is an open shift of which nothing is left: the roster has none such.
+fn is_taken(item: &ScheduleItem) -> bool {
+    matches!(item, ScheduleItem::OpenShift(OpenShiftItem { open_slots: 0, .. }))
 }
 
 /// Whether the entity is about to have its item elsewhere than at `at`.

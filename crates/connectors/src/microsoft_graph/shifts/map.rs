@@ -153,7 +153,7 @@ pub fn side(planned: &Planned) -> Option<&Side> {
 /// An item as the engine takes it; `None` when it is not there (any more).
 #[must_use]
 pub fn remote_item(collection: Collection, planned: &Planned, index: &Index) -> Option<RemoteItem> {
-    let side = side(planned)?;
+    let side = side(planned).filter(|it| !(taken(collection, it)))?;
     let shown = Shown::of(collection, planned, side, index);
     let (fingerprint, natural_key) = match &shown {
         Shown::Whole(item) => (Some(item.fingerprint()), Some(item.natural_key())),
@@ -168,6 +168,12 @@ pub fn remote_item(collection: Collection, planned: &Planned, index: &Index) -> 
         natural_key,
         ends_at: side.end_date_time,
     })
+}
+
+/// Whether nothing of an open shift is left to be claimed: nobody sees it any more. What gave away
+/// the last slot leaves it so, and the roster without it.
+fn taken(collection: Collection, side: &Side) -> bool {
+    collection == Collection::OpenShifts && side.open_slot_count.is_some_and(|it| it < 1)
 }
 
 /// How much of an item can be said in the roster's terms.

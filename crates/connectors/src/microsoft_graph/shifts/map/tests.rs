@@ -233,6 +233,18 @@ fn a_replacement_keeps_what_everybody_sees() {
     assert_eq!(whole.get("createdDateTime"), None);
 }
 
+#[test]
+fn an_open_shift_of_which_nothing_is_left_is_not_there() {
+    let label = "Late".to_owned();
+    let (group, notes, activities) = (Some(ScheduleGroupId::new("g-1").unwrap()), None, vec![]);
+    let interval = span(0, 480);
+    let item = OpenShiftItem { group, label, interval, open_slots: 1, activities, notes };
+    let (collection, mut body) = written(&ScheduleItem::OpenShift(item));
+    assert!(remote_item(collection, &read(collection, body.clone()), &index()).is_some());
+    body["draftOpenShift"]["openSlotCount"] = 0.into();
+    assert_eq!(remote_item(collection, &read(collection, body), &index()), None);
+}
+
 fn text() -> impl Strategy<Value = String> {
     prop::string::string_regex("[A-Za-zÄß🚑 ]{0,12}").unwrap()
 }
