@@ -49,17 +49,19 @@ pub struct Row {
     pub notes: String,
 }
 
-/// All rows, and where each employee belongs.
+/// All rows.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
     pub rows: Vec<Row>,
+    ids_given: usize,
 }
 
 impl Plan {
     /// Adds a shift from hour to hour of a day; its id.
     pub fn shift(&mut self, who: &str, group: &str, label: &str, when: (i64, i64, i64)) -> String {
         let (day, from, to) = when;
-        let id = format!("s{}", self.rows.len() + 1);
+        self.ids_given += 1;
+        let id = format!("s{}", self.ids_given);
         self.rows.push(Row {
             id: id.clone(),
             about: About::Shift,
@@ -174,10 +176,33 @@ impl Row {
                 label: self.label.clone(),
                 paid: *paid,
             }),
-            About::Part { .. }
-            | About::Shift
-            | About::OpenShift { .. }
-            | About::TimeOff { .. } => None,
+            About::Part { .. } | About::Shift | About::OpenShift { .. } | About::TimeOff { .. } => {
+                None
+            }
         }
+    }
+}
+
+impl Plan {
+    /// Some days of two teams: shifts with parts, open shifts, absences.
+    pub fn usual() -> Self {
+        let mut plan = Self::default();
+        for (index, who) in ["anna", "ben", "cleo", "dan"].into_iter().enumerate() {
+            for day in 0..3 {
+                let (label, from) = [("Early", 5), ("Late", 13)][index % 2];
+                plan.shift(who, "Ward", label, (day, from, from + 8));
+            }
+        }
+        for who in ["eva", "finn", "gina"] {
+            for day in 0..2 {
+                let id = plan.shift(who, "Desk", "Calls", (day, 7, 15));
+                plan.part(&id, "Break", false, (day, 11, 12));
+            }
+        }
+        plan.open("Ward", "Late", 2, (4, 13, 21));
+        plan.open("Desk", "Calls", 1, (4, 7, 15));
+        plan.away("anna", "Training", (5, 0, 24));
+        plan.away("eva", "Vacation", (6, 0, 48));
+        plan
     }
 }

@@ -60,6 +60,10 @@ fn seen(graph: &Graph, names: &Names, look: impl Fn(&str) -> Vec<Visible>) -> Ve
     let mut lines = Vec::new();
     for (team, name) in &names.teams {
         for visible in look(team) {
+            // Nobody sees an open shift of which nothing is left.
+            if visible.item.open_slots == Some(0) {
+                continue;
+            }
             lines.push(line(graph, names, (team, name), visible));
         }
     }
@@ -112,7 +116,8 @@ pub type Entry = (String, Timestamp, Timestamp, String);
 /// What the calendars are to show, if Shifts shows this: shifts and absences, under the label.
 pub fn entries_of(lines: &[Line]) -> Vec<Entry> {
     let of_people = lines.iter().filter(|it| !it.who.is_empty());
-    let entry = |it: &Line| (it.who.clone(), it.start, it.end, it.label.clone());
+    let title = |it: &Line| if it.label.is_empty() { "Shift" } else { &it.label }.to_owned();
+    let entry = |it: &Line| (it.who.clone(), it.start, it.end, title(it));
     let mut entries: Vec<Entry> = of_people.map(entry).collect();
     entries.sort();
     entries

@@ -12,14 +12,15 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde_json::Value;
-use simulators::graph::integration::{CallOptions, Exchange, Mishap};
+use simulators::graph::integration::{Exchange, Mishap};
 use simulators::graph::people::{NotDone, People, Person};
-use simulators::graph::{APP, GraphServer, Kind, Options, Role, SECRET, TENANT};
+use simulators::graph::{APP, GraphServer, Kind, Role, SECRET, TENANT};
 use sqlx::{Connection, Executor, SqliteConnection};
 use tokio::runtime::Runtime;
 
 use super::plan::{COLUMNS, Plan, Row};
 use super::seen::{self, Line, Names, assert_same};
+use super::setup::Setup;
 use crate::world::{Run, World};
 
 /// The mirror under test.
@@ -35,77 +36,8 @@ const POLL: Duration = Duration::from_millis(10);
 /// Our budget and the played Graph's: no test waits for a quota.
 const GENEROUS: u32 = 1000;
 
-/// What is peculiar to a site.
-pub struct Setup {
-    /// How Graph behaves.
-    pub options: Options,
-    /// How Shifts calls.
-    pub calls: CallOptions,
-    /// Employees with their groups; each group has a team of its own, named like it.
-    pub people: Vec<(String, String)>,
-    /// Employees who are in the roster and in no team.
-    pub strangers: Vec<String>,
-    /// Whether people may ask for changes: then the roster is its own record.
-    pub two_way: bool,
-    /// `[roster.rules]`, below the heading.
-    pub rules: String,
-    /// More keys of the mirror.
-    pub mirror: String,
-}
-
-impl Setup {
-    /// Four people in one team and three in another.
-    fn new(two_way: bool) -> Self {
-        let groups = [("Ward", ["anna", "ben", "cleo", "dan"].as_slice())];
-        let groups = groups.into_iter().chain([("Desk", ["eva", "finn", "gina"].as_slice())]);
-        let people = groups.flat_map(|(group, all)| {
-            all.iter().map(|it| ((*it).to_owned(), group.to_owned())).collect::<Vec<_>>()
-        });
-        Self {
-            options: Options { quotas: None, ..Options::default() },
-            calls: CallOptions::default(),
-            people: people.collect(),
-            strangers: vec![],
-            two_way,
-            rules: String::new(),
-            mirror: String::new(),
-        }
-    }
-
-    /// A WFM plans, and nobody asks.
-    pub fn one_way() -> Self {
-        Self::new(false)
-    }
-
-    /// The roster is its own record, and rules decide.
-    pub fn two_way() -> Self {
-        Self::new(true)
-    }
-
-    /// The same with more keys in the mirror.
-    pub fn keys(mut self, keys: &str) -> Self {
-        self.mirror.push_str(keys);
-        self
-    }
-
-    /// The same with rules.
-    pub fn rules(mut self, rules: &str) -> Self {
-        rules.clone_into(&mut self.rules);
-        self
-    }
-
-    /// The same with other behaviour of Graph.
-    pub fn graph(mut self, edit: impl FnOnce(&mut Options)) -> Self {
-        edit(&mut self.options);
-        self
-    }
-
-    /// The same where clients of Shifts try so often again when no answer came.
-    pub fn retries(mut self, retries: u32) -> Self {
-        self.calls.retries = retries;
-        self
-    }
-}
+/// Kind, whose, from, to, what.
+pub type Entry = (String, String, Timestamp, Timestamp, String);
 
 /// The site.
 pub struct Site {
@@ -303,6 +235,22 @@ guard = {{ deleted_share_max = 1.0 }}
         }
     }
 
+    /// Starts a command, and does not wait.
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        let mut command = self.world.command(arguments);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// Removes the store, as a lost disk would.
+    pub fn lose_store(&self) {
+        for file in std::fs::read_dir(self.world.folder()).unwrap() {
+            let path = file.unwrap().path();
+            if path.display().to_string().contains("rotabridge.db") {
+                std::fs::remove_file(path).unwrap();
+            }
+        }
+    }
+
     /// Starts `serve`, and waits until its first round is over.
     pub fn serve(&mut self) {
         assert!(self.serving.is_none());
@@ -472,46 +420,63 @@ guard = {{ deleted_share_max = 1.0 }}
         format!("sqlite://{}", self.world.path("rotabridge.db").display())
     }
 
-    /// What the roster holds, as it is kept: kind, whose, from, to, what.
-    pub fn roster(&self) -> Vec<(String, String, Timestamp, Timestamp, String)> {
-        let bodies: Vec<String> = self.when(async {
-            let mut store = SqliteConnection::connect(&self.store()).await.unwrap();
-            let live = "SELECT body FROM entity WHERE deleted_at IS NULL \
-                        AND kind IN ('shift', 'open_shift', 'time_off')";
-            sqlx::query_scalar(live).fetch_all(&mut store).await.unwrap()
-        });
-        let mut all: Vec<_> = bodies.iter().map(|it| roster_entry(it)).collect();
+    /// What the roster holds, as it is kept.
+    pub fn roster(&self) -> Vec<Entry> {
+        let bodies = self.ask_store(
+            "SELECT body FROM entity WHERE deleted_at IS NULL \
+             AND kind IN ('shift', 'open_shift', 'time_off')",
+        );
+        let mut all: Vec<Entry> = bodies.iter().map(|it| roster_entry(it)).collect();
         all.sort();
         all
+    }
+
+    /// The same of what employees see.
+    pub fn shown(&self) -> Vec<Entry> {
+        let entry = |it: &Line| {
+            let kind = it.kind.replace(' ', "_");
+            let slots = it.slots.map(|it| format!(" x{it}")).unwrap_or_default();
+            (kind, it.who.clone(), it.start, it.end, format!("{}{slots}", it.label))
+        };
+        let mut all: Vec<Entry> = self.seen().iter().map(entry).collect();
+        all.sort();
+        all
+    }
+
+    /// Texts from the store.
+    pub fn ask_store(&self, question: &'static str) -> Vec<String> {
+        self.when(async {
+            let mut store = SqliteConnection::connect(&self.store()).await.unwrap();
+            sqlx::query_scalar(question).fetch_all(&mut store).await.unwrap()
+        })
     }
 
     /// Shifts, the roster and the calendars agree, and bringing them into agreement took no write
     /// into Shifts since `writes`: neither now, nor when the outcome of everything is looked at.
     #[track_caller]
     pub fn agrees_without_writing_since(&self, writes: u64) {
+        self.looks_at_everything();
+        assert_eq!(self.writes() - writes, 0, "{:#?}", self.last_requests());
+        self.agrees();
+    }
+
+    /// Syncs, and syncs when the outcome of everything is looked at.
+    #[track_caller]
+    pub fn looks_at_everything(&self) {
         self.sync(&[]);
         self.time_passes();
         self.sync(&[]);
         self.sync(&["--full"]);
-        assert_eq!(self.writes() - writes, 0, "{:#?}", self.last_requests());
-        self.agrees();
     }
 
     /// Shifts, the roster and the calendars agree.
     #[track_caller]
     pub fn agrees(&self) {
-        let seen = self.seen();
         self.published();
-        let shown = |it: &Line| {
-            let kind = it.kind.replace(' ', "_");
-            let slots = it.slots.map(|it| format!(" x{it}")).unwrap_or_default();
-            (kind, it.who.clone(), it.start, it.end, format!("{}{slots}", it.label))
-        };
-        let mut shown: Vec<_> = seen.iter().map(shown).collect();
-        shown.sort();
-        assert_same(&self.roster(), &shown);
+        assert_same(&self.roster(), &self.shown());
         let people: Vec<&str> = self.groups.keys().map(String::as_str).collect();
-        assert_same(&seen::entries(self.world.server(), &people), &seen::entries_of(&seen));
+        let shown = seen::entries_of(&self.seen());
+        assert_same(&seen::entries(self.world.server(), &people), &shown);
     }
 
     /// The last requests that Graph saw, for messages.
@@ -544,7 +509,7 @@ pub fn told<T: std::fmt::Debug>(refused: Result<T, NotDone>) -> String {
     refusal.message.clone()
 }
 
-fn roster_entry(body: &str) -> (String, String, Timestamp, Timestamp, String) {
+fn roster_entry(body: &str) -> Entry {
     let body: Value = serde_json::from_str(body).unwrap();
     let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
     let kind = text("kind");
