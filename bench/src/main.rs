@@ -27,9 +27,11 @@ mod radicale;
 mod report;
 mod results;
 mod sample;
+mod shifts;
 mod stub;
 mod tools;
 mod vdirsyncer;
+mod virtual_time;
 
 /// What all benchmarks get.
 #[derive(Debug, Clone)]
@@ -47,7 +49,7 @@ struct Bench {
     run: fn(&Setting) -> Result<Report, Trouble>,
 }
 
-const BENCHES: [Bench; 9] = [
+const BENCHES: [Bench; 10] = [
     Bench {
         name: "ical_write",
         about: "iCalendar written, beside calcard writing the same calendar.",
@@ -83,6 +85,12 @@ const BENCHES: [Bench; 9] = [
         about: "Callbacks of Shifts opened, beside nothing but AES and HMAC on the same bytes.",
         by_hand: false,
         run: envelope::run,
+    },
+    Bench {
+        name: "shifts",
+        about: "A tenant's first sync with Shifts in virtual time, beside what its budgets allow.",
+        by_hand: false,
+        run: shifts::run,
     },
     Bench {
         name: "radicale",
@@ -132,6 +140,7 @@ fn be_child(arguments: &[String]) -> Result<(), Trouble> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["plan"] => plan::be_the_child(),
+        ["shifts"] => shifts::be_the_child(),
         ["stub", ref calendars @ ..] => stub::be_the_child(calendars),
         ["feed-server", place] => feed::be_the_child(place),
         _ => Err(Trouble::failed("not a child that is known")),
