@@ -8,10 +8,15 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
 use crate::body_file::BodyFile;
+use crate::seats::Answering;
 
 /// The body of an answer.
 #[derive(Debug)]
-pub struct ServerBody(Form);
+pub struct ServerBody {
+    form: Form,
+    /// Set once it is on its way: its connection is busy until it was handed over.
+    _answering: Option<Answering>,
+}
 
 #[derive(Debug)]
 enum Form {
@@ -24,25 +29,34 @@ impl ServerBody {
     /// No bytes.
     #[must_use]
     pub const fn empty() -> Self {
-        Self(Form::Whole(None))
+        Self { form: Form::Whole(None), _answering: None }
     }
 
     /// These bytes, in one piece.
     #[must_use]
     pub fn whole(bytes: Bytes) -> Self {
-        Self(Form::Whole(Some(bytes).filter(|bytes| !bytes.is_empty())))
+        Self::of(Form::Whole(Some(bytes).filter(|bytes| !bytes.is_empty())))
     }
 }
 
 impl ServerBody {
     /// These bytes, which stand in this file too.
     pub(crate) fn filed(bytes: Bytes, file: Arc<BodyFile>) -> Self {
-        Self(Form::Filed(Some(bytes), file))
+        Self::of(Form::Filed(Some(bytes), file))
+    }
+
+    fn of(form: Form) -> Self {
+        Self { form, _answering: None }
+    }
+
+    /// Keeps the connection busy for as long as it is there.
+    pub(crate) fn keeping(self, answering: Answering) -> Self {
+        Self { _answering: Some(answering), ..self }
     }
 
     /// The file that holds the same bytes, if there is one.
     pub(crate) fn file(&self) -> Option<&Arc<BodyFile>> {
-        match &self.0 {
+        match &self.form {
             Form::Filed(_, file) => Some(file),
             Form::Whole(_) | Form::Streamed(_) => None,
         }
@@ -51,7 +65,7 @@ impl ServerBody {
 
 impl From<axum::body::Body> for ServerBody {
     fn from(body: axum::body::Body) -> Self {
-        Self(Form::Streamed(body))
+        Self::of(Form::Streamed(body))
     }
 }
 
@@ -69,7 +83,7 @@ impl Body for ServerBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        match &mut self.0 {
+        match &mut self.form {
             Form::Whole(bytes) | Form::Filed(bytes, _) => {
                 Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))))
             }
@@ -78,14 +92,14 @@ impl Body for ServerBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        match &self.form {
             Form::Whole(bytes) | Form::Filed(bytes, _) => bytes.is_none(),
             Form::Streamed(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.form {
             Form::Whole(bytes) | Form::Filed(bytes, _) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }

@@ -19,6 +19,7 @@ use tower::ServiceExt as _;
 use crate::body::ServerBody;
 use crate::body_file::Offer;
 use crate::router::router;
+use crate::seats::{Seat, Seats};
 use crate::state::ServerState;
 
 /// The service behind one connection.
@@ -26,16 +27,37 @@ pub(crate) struct Front {
     state: Arc<ServerState>,
     router: Router,
     offer: Arc<Offer>,
+    seats: Arc<Seats>,
+    seat: Arc<Seat>,
 }
 
 impl Front {
     pub fn new(state: Arc<ServerState>) -> Self {
-        Self { router: router(Arc::clone(&state)), state, offer: Arc::default() }
+        let (seats, router) = (Arc::<Seats>::default(), router(Arc::clone(&state)));
+        // It serves no connection itself, so it sits nowhere.
+        let seat = Seats::default().take();
+        Self { state, router, offer: Arc::default(), seats, seat }
     }
 
     /// The service behind one more connection.
     pub fn for_connection(&self) -> Self {
-        Self { state: Arc::clone(&self.state), router: self.router.clone(), offer: Arc::default() }
+        Self {
+            state: Arc::clone(&self.state),
+            router: self.router.clone(),
+            offer: Arc::default(),
+            seats: Arc::clone(&self.seats),
+            seat: self.seats.take(),
+        }
+    }
+
+    /// Who sits where.
+    pub fn seats(&self) -> &Arc<Seats> {
+        &self.seats
+    }
+
+    /// This connection's place among them.
+    pub fn seat(&self) -> Arc<Seat> {
+        Arc::clone(&self.seat)
     }
 
     /// Where this connection's stream finds the file of the body that it is to send.
@@ -50,22 +72,24 @@ impl hyper::service::Service<Request<Incoming>> for Front {
     type Future = Answer;
 
     fn call(&self, request: Request<Incoming>) -> Answer {
+        let answering = self.seat.answering();
         if request.uri().path().starts_with("/feeds/") {
             if let Some(response) = self.state.feeds().answer_at_once(&request) {
                 if let Some(file) = response.body().file() {
                     self.offer.put(file);
                 }
-                return Answer::Ready(Some(response));
+                return Answer::Ready(Some(response.map(|body| body.keeping(answering))));
             }
             let state = Arc::clone(&self.state);
-            return Answer::Later(Box::pin(
-                async move { state.feeds().answer_in_time(&request).await },
-            ));
+            return Answer::Later(Box::pin(async move {
+                let response = state.feeds().answer_in_time(&request).await;
+                response.map(|body| body.keeping(answering))
+            }));
         }
         let router = self.router.clone();
         Answer::Later(Box::pin(async move {
             let Ok(response) = router.oneshot(request).await;
-            response.map(ServerBody::from)
+            response.map(|body| ServerBody::from(body).keeping(answering))
         }))
     }
 }

@@ -22,6 +22,7 @@ pub mod feed;
 mod front;
 mod health;
 mod router;
+mod seats;
 mod serve;
 mod state;
 mod stream;

@@ -2,7 +2,8 @@
 //!
 //! HTTP/1.1 without TLS: a reverse proxy stands in front. What bounds a hostile client: the
 //! number of connections, the bytes and the time of a request's head, and the age of a
-//! connection, so that one which reads nothing of a large answer is closed too.
+//! connection, so that one which reads nothing of a large answer is closed too. When all places
+//! are taken, the connection that has been idle for longest makes room for the next one.
 
 use std::future::Future;
 use std::io;
@@ -21,11 +22,14 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::counters::ConnectionGauge;
 use crate::front::Front;
+use crate::seats::Seats;
 use crate::state::ServerState;
 use crate::stream::FeedStream;
 
 /// How long to wait when the system has no more open files to give.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long an idle connection that makes room may take to end, before another one is asked.
+const LEAVING_MAX: Duration = Duration::from_millis(50);
 
 /// Serves until `shutdown` completes; then takes no more connections, lets requests that have
 /// begun end within [`CONNECTION_DRAIN_MAX`], and returns.
@@ -46,7 +50,7 @@ pub async fn serve(
         let accepted = tokio::select! {
             biased;
             () = &mut shutdown => break,
-            accepted = accept(&listener, &places) => accepted,
+            accepted = accept(&listener, &places, front.seats()) => accepted,
         };
         let (stream, place) = match accepted {
             Ok(accepted) => accepted,
@@ -75,18 +79,28 @@ pub async fn serve(
     }
 }
 
-/// Waits for a free place first: clients beyond the limit wait in the system's queue.
+/// Takes the next connection. When all places are taken, those that have been idle for longest
+/// make room for it; while all are being answered, it and those after it wait.
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
+    seats: &Seats,
 ) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await;
-    let place = place.map_err(io::Error::other)?;
     let (stream, _) = listener.accept().await?;
-    Ok((stream, place))
+    let mut place = pin!(Arc::clone(places).acquire_owned());
+    loop {
+        if places.available_permits() == 0 {
+            seats.make_room();
+        }
+        match tokio::time::timeout(LEAVING_MAX, place.as_mut()).await {
+            Ok(place) => return Ok((stream, place.map_err(io::Error::other)?)),
+            Err(_) => continue,
+        }
+    }
 }
 
 async fn connection(stream: TcpStream, front: Front, mut stopping: watch::Receiver<()>) {
+    let seat = front.seat();
     // An answer is one write; waiting for more of it would only delay it.
     let _ = stream.set_nodelay(true);
     let connection = http1::Builder::new()
@@ -100,6 +114,15 @@ async fn connection(stream: TcpStream, front: Front, mut stopping: watch::Receiv
         ended = connection.as_mut() => Some(ended),
         _ = stopping.changed() => None,
         () = tokio::time::sleep(CONNECTION_AGE_MAX) => None,
+        () = seat.asked_to_leave() => {
+            connection.as_mut().graceful_shutdown();
+            // One that stopped in the middle of a request's head does not leave by itself.
+            let left = tokio::time::timeout(LEAVING_MAX, connection.as_mut()).await.is_ok();
+            if left || seat.is_idle() {
+                return;
+            }
+            None
+        }
     };
     // What ends a connection early is the client's doing and nothing that an operator can mend.
     if ended.is_none() {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::limits::CONNECTIONS_MAX;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use server::{ServerParts, ServerState};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -101,4 +102,33 @@ async fn shutting_down_ends_idle_connections_and_takes_no_new_ones() {
     };
     tokio::time::timeout(Duration::from_secs(10), rest).await.expect("everything closed in time");
     assert!(TcpStream::connect(world.address).await.is_err());
+}
+
+#[tokio::test]
+async fn idle_connections_make_room_for_whoever_asks_something() {
+    let world = World::new().await;
+    let ask = "GET /healthz HTTP/1.1\r\nhost: rota\r\n\r\n";
+    let mut idle = Vec::new();
+    for number in 0..CONNECTIONS_MAX + 8 {
+        let mut stream = TcpStream::connect(world.address).await.unwrap();
+        match number % 3 {
+            // Says nothing, stops in the middle of its head, or keeps its connection after an
+            // answer.
+            0 => {}
+            1 => stream.write_all(&ask.as_bytes()[..20]).await.unwrap(),
+            _ => {
+                stream.write_all(ask.as_bytes()).await.unwrap();
+                let mut bytes = [0; 256];
+                assert!(stream.read(&mut bytes).await.unwrap() > 0);
+            }
+        }
+        idle.push(stream);
+    }
+    // Long before one of them is closed for its silence.
+    let answer = tokio::time::timeout(Duration::from_secs(5), world.get("/healthz")).await;
+    assert_eq!(answer.expect("an answer").status, 200);
+    // The one that came first is the one that had to go.
+    let mut bytes = [0; 16];
+    let first = tokio::time::timeout(Duration::from_secs(5), idle[0].read(&mut bytes)).await;
+    assert!(matches!(first.expect("closed"), Ok(0) | Err(_)));
 }
