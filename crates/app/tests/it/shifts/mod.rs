@@ -4,7 +4,9 @@
 //! worked out here from its rows. Requests are counted by Graph, so "no write" is its word and not
 //! the product's.
 
+mod eligibility;
 mod flows;
+mod kills;
 mod loops;
 mod one_way;
 mod pains;
