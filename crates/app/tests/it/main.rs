@@ -12,4 +12,5 @@ mod guard;
 mod left_out;
 mod messages;
 mod servers;
+mod shifts;
 mod world;
