@@ -10,6 +10,7 @@ use engine::port::{FieldFault, Finding, FindingLevel};
 use secrecy::ExposeSecret;
 
 use super::Session;
+use super::feed::links_of_the_gone;
 use super::plan::survey;
 use crate::config::Config;
 use crate::failure::{Exit, Failure, guard_message};
@@ -36,6 +37,7 @@ pub async fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failu
     if sound {
         let works = Works::build(config, session.outside(), Opening::Look).await?;
         findings.extend(mapping_findings(&works).await);
+        findings.extend(feed_findings(&works).await);
     }
     let worst = findings.iter().map(|it| it.level).max().unwrap_or(FindingLevel::Good);
     if arguments.json {
@@ -187,6 +189,24 @@ async fn mapping_findings(works: &Works) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Links that show nothing any more, and are good for ever.
+async fn feed_findings(works: &Works) -> Option<Finding> {
+    match links_of_the_gone(&works.config, works.store.as_ref()).await {
+        Ok(gone) if gone.is_empty() => None,
+        Ok(gone) => {
+            let message = match gone.len() {
+                1 => "1 link is of an employee who is gone".to_owned(),
+                count => format!("{count} links are of employees who are gone"),
+            };
+            let hint = "`rotabridge feed list` shows them, `rotabridge feed revoke --gone` takes \
+                        them back";
+            let hint = Some(hint.to_owned());
+            Some(Finding { hint, ..finding(FindingLevel::Warning, "feeds", message) })
+        }
+        Err(failure) => Some(finding(FindingLevel::Error, "feeds", failure.error.to_string())),
+    }
 }
 
 /// What is remarkable of a reading as a whole; single rows are told with their connection.

@@ -1,11 +1,12 @@
 //! `rotabridge feed url|list|revoke|rotate`: subscription links.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use clap::{Args, Subcommand};
 use domain::limits::FEED_KEY_OVERLAP;
 use domain::{EmployeeId, RosterName};
-use engine::port::{FeedId, FeedLink};
+use engine::port::{FeedId, FeedLink, Store};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use server::feed::issue::{
@@ -48,7 +49,11 @@ enum What {
     /// Take a link back
     Revoke {
         /// The link's id, as `feed list` shows it
-        id: String,
+        #[arg(required_unless_present = "gone", conflicts_with = "gone")]
+        id: Option<String>,
+        /// All links of employees who are not in their roster any more
+        #[arg(long)]
+        gone: bool,
     },
     /// Make a new key for signed links; links of the former ones are accepted a while longer
     Rotate {
@@ -72,7 +77,8 @@ pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failur
             url(&config, &employee, roster.as_deref(), json, session).await
         }
         What::List { json } => list(&config, json, session).await,
-        What::Revoke { id } => revoke(&config, id, session).await,
+        What::Revoke { id: Some(id), .. } => revoke(&config, id, session).await,
+        What::Revoke { id: None, .. } => revoke_gone(&config, session).await,
         What::Rotate { overlap, json } => rotate(&config, overlap, json, session).await,
     }
 }
@@ -171,11 +177,40 @@ struct Line {
     employee: String,
     created_at: String,
     revoked_at: Option<String>,
+    /// Whether the employee is not in the roster any more.
+    gone: bool,
+}
+
+/// Links that are good and show nothing: their employees are not in their rosters any more.
+/// Rosters that were never read, or that the configuration does not name, tell nothing.
+///
+/// # Errors
+/// When the store fails.
+pub async fn links_of_the_gone(
+    config: &Config,
+    store: &dyn Store,
+) -> Result<Vec<FeedLink>, Failure> {
+    let mut links = list_links(store).await?;
+    links.retain(|link| link.revoked_at.is_none());
+    let mut gone = Vec::new();
+    for section in &config.rosters {
+        let employees = store.employees(&section.name).await?;
+        if employees.is_empty() {
+            continue;
+        }
+        let known: BTreeSet<EmployeeId> = employees.into_iter().map(|it| it.id).collect();
+        let of_roster = links.iter().filter(|it| it.roster == section.name);
+        gone.extend(of_roster.filter(|it| !known.contains(&it.employee)).cloned());
+    }
+    Ok(gone)
 }
 
 async fn list(config: &Config, json: bool, session: &Session) -> Result<Exit, Failure> {
     let store = open_store(config, Opening::Look).await?;
+    let gone = links_of_the_gone(config, store.as_ref()).await?;
+    let is_gone = |link: &FeedLink| gone.iter().any(|it| it.id == link.id);
     let line = |link: FeedLink| Line {
+        gone: is_gone(&link),
         id: link.id.0,
         roster: link.roster.to_string(),
         employee: link.employee.to_string(),
@@ -191,14 +226,20 @@ async fn list(config: &Config, json: bool, session: &Session) -> Result<Exit, Fa
     let mut table = Table::new(&["ID", "ROSTER", "EMPLOYEE", "MADE", "REVOKED"]);
     for link in links {
         let revoked = link.revoked_at.map(time::instant).unwrap_or_default();
+        let left = if is_gone(&link) { " (gone)" } else { "" };
         let FeedLink { id, roster, employee, created_at, .. } = link;
-        let [roster, employee] = [roster.to_string(), employee.to_string()];
+        let [roster, employee] = [roster.to_string(), format!("{employee}{left}")];
         table.row([id.0, roster, employee, time::instant(created_at), revoked]);
     }
     if table.is_empty() {
         session.output.say("no links were given out; `rotabridge feed url EMPLOYEE` gives one");
     } else {
         session.output.table(&table)?;
+    }
+    if !gone.is_empty() {
+        session
+            .output
+            .say("`rotabridge feed revoke --gone` takes back links of those who are gone");
     }
     if matches!(config.feeds.links, LinkStyle::Signed(_)) {
         session.output.say("signed links are not kept, so they are not listed");
@@ -223,6 +264,20 @@ async fn revoke(config: &Config, id: String, session: &Session) -> Result<Exit, 
         None => Err(Failure::saying(format!("there is no link `{}`", id.0))
             .hint("`rotabridge feed list` shows the ids")),
     }
+}
+
+async fn revoke_gone(config: &Config, session: &Session) -> Result<Exit, Failure> {
+    let store = open_store(config, Opening::Write).await?;
+    let gone = links_of_the_gone(config, store.as_ref()).await?;
+    for FeedLink { id, roster, employee, .. } in &gone {
+        revoke_link(store.as_ref(), session.clock.as_ref(), id).await?;
+        let id = &id.0;
+        session.output.say(format!("link `{id}` of `{employee}` in `{roster}` is revoked"));
+    }
+    if gone.is_empty() {
+        session.output.say("no employee with a link is gone");
+    }
+    Ok(Exit::Done)
 }
 
 async fn rotate(
