@@ -1,7 +1,7 @@
 //! What happened, told once: the only place of this crate that emits metrics and cycle logs.
 //!
-//! No line and no label names a person, a link, a token or a path below a calendar server:
-//! schedules are personal data.
+//! No line and no label names a person, a link, a token, a calendar or a path below a calendar
+//! server: schedules are personal data. Calendars appear by their [`impersonal::mark`].
 
 use std::time::Duration;
 
@@ -11,6 +11,8 @@ use engine::report::{CycleReport, IngestReport};
 use engine::run::approve_due::DueReport;
 use engine::run::watch::Wait;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+
+use crate::impersonal::{self, impersonal, mark};
 
 const INGESTS: &str = "rotabridge_ingests_total";
 const CYCLES: &str = "rotabridge_cycles_total";
@@ -71,6 +73,7 @@ pub fn ingested(report: &IngestReport) {
 /// A roster could not be read; `reason` says why without personal data.
 pub fn ingest_failed(roster: &str, outcome: &'static str, reason: &str) {
     counter!(INGESTS, "roster" => roster.to_owned(), "outcome" => outcome).increment(1);
+    let reason = impersonal(reason);
     tracing::error!(roster.name = roster, "roster {roster} is not up to date: {reason}");
 }
 
@@ -80,28 +83,52 @@ pub fn cycled(mirror: &str, report: &CycleReport, outcome: &'static str) {
     counter!(CYCLES, "mirror" => name(), "outcome" => outcome).increment(1);
     let seconds = report.ended_at.duration_since(report.started_at).as_secs_f64();
     histogram!(CYCLE_SECONDS, "mirror" => name()).record(seconds);
-    let CycleReport { created, updated, deleted, unchanged, failed, requests, .. } = report;
-    for (verb, count) in [("create", created), ("update", updated), ("delete", deleted)] {
-        counter!(WRITES, "mirror" => name(), "verb" => verb).increment(*count);
-    }
+    let CycleReport { unchanged, requests, .. } = report;
+    count_writes(mirror, report);
     counter!(REQUESTS, "mirror" => name()).increment(*requests);
-    let line = format!(
-        "mirror {mirror}: {created} created, {updated} updated, {deleted} deleted, {unchanged} \
-         unchanged, {failed} failed"
-    );
+    let line = format!("mirror {mirror}: {}, {unchanged} unchanged", counts(report));
     let duration_ms = (seconds * 1000.0) as u64;
     if report.is_done() {
         tracing::info!(mirror.name = mirror, outcome, duration_ms, requests, "{line}");
     } else {
-        let why = report.problems.first().map_or("", |problem| problem.reason.as_str());
-        tracing::warn!(mirror.name = mirror, outcome, duration_ms, requests, why, "{line}");
+        let first = report.problems.first().map(|it| (it.calendar.as_str(), &it.reason));
+        let (calendar, why) = first.map_or_else(Default::default, |(calendar, reason)| {
+            (mark(calendar), impersonal::without(calendar, reason))
+        });
+        tracing::warn!(
+            mirror.name = mirror,
+            outcome,
+            duration_ms,
+            requests,
+            calendar,
+            why,
+            "{line}"
+        );
     }
 }
 
-/// A cycle could not be run.
-pub fn cycle_failed(mirror: &str, reason: &str) {
+fn count_writes(mirror: &str, report: &CycleReport) {
+    let CycleReport { created, updated, deleted, .. } = report;
+    for (verb, count) in [("create", created), ("update", updated), ("delete", deleted)] {
+        counter!(WRITES, "mirror" => mirror.to_owned(), "verb" => verb).increment(*count);
+    }
+}
+
+/// What was done, in words.
+pub fn counts(report: &CycleReport) -> String {
+    let CycleReport { created, updated, deleted, failed, .. } = report;
+    format!("{created} created, {updated} updated, {deleted} deleted, {failed} failed")
+}
+
+/// A cycle could not be run to its end; `so_far` is what it had done.
+pub fn cycle_failed(mirror: &str, so_far: &CycleReport, reason: &str) {
     counter!(CYCLES, "mirror" => mirror.to_owned(), "outcome" => "failed").increment(1);
-    tracing::error!(mirror.name = mirror, "mirror {mirror} is not up to date: {reason}");
+    count_writes(mirror, so_far);
+    let (done, reason) = (counts(so_far), impersonal(reason));
+    tracing::error!(
+        mirror.name = mirror,
+        "mirror {mirror} is not up to date: {reason}; before that: {done}"
+    );
 }
 
 /// Something that people asked for was decided; what it was about is `None` for a mere step of a

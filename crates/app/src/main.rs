@@ -9,10 +9,12 @@ mod cli;
 mod config;
 mod event;
 mod failure;
+mod impersonal;
 mod logging;
 mod output;
 mod runs;
 mod system;
+mod tally;
 mod wiring;
 
 use std::process::ExitCode;

@@ -16,11 +16,12 @@ use engine::run::watch::Watcher;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::event;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use crate::output::progress::WaitLog;
+use crate::tally::Tally;
 use crate::wiring::{MirrorWorks, RosterWorks, Works};
+use crate::{event, impersonal};
 
 /// Problems that are told; the rest are counted.
 const PROBLEMS_TOLD_MAX: usize = 5;
@@ -99,6 +100,8 @@ pub struct MirrorRun {
     pub roster: RosterName,
     /// What it did, or why not.
     pub result: Result<CycleReport, CycleError>,
+    /// What it had done when it failed, if it did.
+    pub so_far: CycleReport,
 }
 
 impl MirrorRun {
@@ -238,6 +241,9 @@ pub struct Unmapped {
 pub struct ProblemLine {
     /// In which calendar.
     pub calendar: String,
+    /// How the log calls that calendar.
+    #[serde(default)]
+    pub mark: String,
     /// With which entity, if with one.
     pub entity: Option<String>,
     /// What.
@@ -247,7 +253,7 @@ pub struct ProblemLine {
 impl MirrorLine {
     /// Of one cycle.
     pub fn of(run: &MirrorRun, read_back: bool, gate: Option<&GateStatus>) -> Self {
-        let report = run.result.as_ref().ok().cloned().unwrap_or_default();
+        let report = run.result.as_ref().unwrap_or(&run.so_far).clone();
         let done = run.outcome() == Outcome::Done;
         let unmapped = report.unmapped.into_iter();
         let error = match &run.result {
@@ -285,7 +291,8 @@ impl ProblemLine {
     fn of(problem: Problem) -> Self {
         let Problem { calendar, key, reason } = problem;
         let entity = key.map(|key| key.to_string());
-        Self { calendar: calendar.to_string(), entity, reason }
+        let mark = impersonal::mark(calendar.as_str());
+        Self { calendar: calendar.to_string(), mark, entity, reason }
     }
 }
 
@@ -353,13 +360,15 @@ pub async fn cycle(
         Some(bars) => Box::new(bars.mirror(name, clock)),
         None => Box::new(WaitLog::new(name, clock)),
     };
-    let result = run_cycle(&mirror.spec, works.equipment(mirror, watcher.as_ref()), options).await;
+    let tally = Tally::before(watcher.as_ref());
+    let result = run_cycle(&mirror.spec, works.equipment(mirror, &tally), options).await;
+    let so_far = tally.so_far();
     drop(watcher);
-    let run =
-        MirrorRun { name: mirror.spec.name.clone(), roster: mirror.spec.roster.clone(), result };
+    let (name_of, roster) = (mirror.spec.name.clone(), mirror.spec.roster.clone());
+    let run = MirrorRun { name: name_of, roster, result, so_far };
     match &run.result {
         Ok(report) => event::cycled(name, report, run.outcome().as_str()),
-        Err(error) => event::cycle_failed(name, &error.to_string()),
+        Err(error) => event::cycle_failed(name, &run.so_far, &error.to_string()),
     }
     let mut line = MirrorLine::of(&run, options.read_back, Some(&mirror.gate.status()));
     if line.read_back_at.is_none() {
@@ -418,8 +427,11 @@ pub fn tell(run: &MirrorRun, output: &Output) {
     let report = match &run.result {
         Ok(report) => report,
         Err(error) => {
-            let failure = Failure::saying(format!("mirror `{name}` is not up to date: {error}"));
-            return output.failure(&failure);
+            let mut text = format!("mirror `{name}` is not up to date: {error}");
+            if run.so_far.writes() > 0 {
+                text.push_str(&format!("\n  before that: {}", event::counts(&run.so_far)));
+            }
+            return output.failure(&Failure::saying(text));
         }
     };
     if let Some(refusal) = &report.refused {

@@ -2,23 +2,26 @@
 //! written, and why it is or is not in each mirror.
 
 use clap::Args;
-use domain::{EntityKind, MirrorName, SyncWindow};
+use domain::{EntityKey, EntityKind, MirrorName, SyncWindow};
 use engine::plan::state::{Desired, Hidden, Wish, desired};
 use engine::port::{AuditEntry, FoundEntity, IntentState, LedgerRow, Subject, Verb};
 use engine::run::project::Projector;
+use ical::{UidStyle, feed_uid, object_uid};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Session;
 use super::plan::what;
 use crate::failure::{Exit, Failure};
+use crate::impersonal::mark;
 use crate::output::{Output, time};
 use crate::wiring::{MirrorWorks, Opening, Works};
 
 /// The flags of `explain`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The id of a shift or another entity, or a beginning of it of 6 characters or more
+    /// The id of a shift or another entity, a beginning of it of 6 characters or more, the UID
+    /// of its event in a feed or a calendar, or the id that a mirror gave to its item
     id: String,
     /// Data for programs
     #[arg(long)]
@@ -54,6 +57,8 @@ struct MirrorStory {
 #[derive(Debug, Serialize)]
 struct Item {
     calendar: String,
+    /// How the log calls that calendar.
+    mark: String,
     remote_id: Option<String>,
     etag: Option<String>,
     version: Option<u32>,
@@ -85,7 +90,13 @@ pub async fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failu
         Some((kind, id)) if kind.parse::<EntityKind>().is_ok() => id,
         Some(_) | None => arguments.id.as_str(),
     };
-    let found = works.store.find_entities(id).await?;
+    let mut found = works.store.find_entities(id).await?;
+    if found.is_empty()
+        && let Some(key) = shown_as(&works, &arguments.id).await?
+    {
+        found = works.store.find_entities(key.id.as_str()).await?;
+        found.retain(|it| it.entry.entity.key() == key);
+    }
     if found.is_empty() {
         let failure = Failure::saying(format!("nothing with the id `{id}` was ever read"));
         return Err(failure.hint(
@@ -105,6 +116,33 @@ pub async fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failu
         }
     }
     Ok(Exit::Done)
+}
+
+/// The entity that feeds or mirrors show under this id: a `UID`, with or without what stands
+/// after its `@`, or the id of an item. Looks through everything, because nothing else is wanted.
+async fn shown_as(works: &Works, id: &str) -> Result<Option<EntityKey>, Failure> {
+    let uid = id.split_once('@').map_or(id, |(uid, _)| uid);
+    for roster in &works.rosters {
+        let (_, index) = works.store.roster_index(&roster.name).await?;
+        let is_uid = |key: &EntityKey| feed_uid(&roster.name, key, UidStyle::Opaque) == uid;
+        if let Some(row) = index.into_iter().find(|row| is_uid(&row.key)) {
+            return Ok(Some(row.key));
+        }
+    }
+    for mirror in works.mirrors.iter().map(|it| &it.spec.name) {
+        for state in works.store.calendar_states(mirror).await? {
+            let calendar = &state.calendar;
+            let rows = works.store.ledger_of_calendar(mirror, calendar).await?;
+            let found = rows.into_iter().find(|row| {
+                row.remote.as_ref().is_some_and(|it| it.id.0 == id)
+                    || object_uid(mirror, calendar, &row.key, row.generation) == uid
+            });
+            if let Some(row) = found {
+                return Ok(Some(row.key));
+            }
+        }
+    }
+    Ok(None)
 }
 
 async fn story(works: &Works, found: FoundEntity) -> Result<Story, Failure> {
@@ -234,6 +272,7 @@ fn item(row: &LedgerRow) -> Item {
     });
     Item {
         calendar: row.calendar.to_string(),
+        mark: mark(row.calendar.as_str()),
         remote_id: row.remote.as_ref().map(|remote| remote.id.to_string()),
         etag: row.remote.as_ref().and_then(|remote| remote.etag.as_ref()).map(ToString::to_string),
         version: row.remote.as_ref().map(|remote| remote.version),
@@ -274,7 +313,7 @@ fn print(story: &Story, output: &Output) -> Result<(), Failure> {
     for MirrorStory { mirror, verdict, items } in &story.mirrors {
         text.push_str(&format!("\n  mirror `{mirror}`: {verdict}"));
         for item in items {
-            text.push_str(&format!("\n    calendar `{}`", item.calendar));
+            text.push_str(&format!("\n    calendar `{}` ({})", item.calendar, item.mark));
             if let (Some(remote), Some(version)) = (&item.remote_id, item.version) {
                 let etag = item.etag.as_deref().unwrap_or("unknown");
                 text.push_str(&format!(": item {remote}, etag {etag}, shows version {version}"));
