@@ -227,6 +227,39 @@ fn a_team_is_made_ready_once_with_all_that_the_roster_needs() {
 }
 
 #[test]
+fn a_schedule_is_never_made_over_one_that_only_seems_to_be_missing() {
+    let stage = Stage::new(|_| {});
+    let team = stage.server.add_team("Ward", &[]);
+    let target = stage.target(&team);
+    run(target.open(&calendar(&team))).unwrap();
+    let settings = || stage.server.read(|state| state.teams[&team].schedule.clone());
+    stage.server.update(|state| {
+        let schedule = state.teams.get_mut(&team).unwrap().schedule.as_mut().unwrap();
+        schedule.time_clock_enabled = true;
+    });
+    let before = settings();
+    for lies in [1, 2] {
+        // The list of what is in it answers, or the second look at it.
+        run(stage.clock.sleep_until(stage.clock.now() + SignedDuration::from_secs(2)));
+        let absent = Fault::on("GET").at("/schedule").times(lies);
+        stage.server.set_faults([absent.then(What::refusal(404, "NotFound"))]);
+        let failure = run(stage.target(&team).open(&calendar(&team))).unwrap_err();
+        assert_eq!(failure.class, FailureClass::Unavailable, "{failure}");
+        assert_eq!(settings(), before);
+    }
+    // And a team that is hidden as a whole is not given a schedule either.
+    let absent = Fault::on("GET").at("/teams/").then(What::refusal(404, "NotFound"));
+    stage.server.set_faults([absent]);
+    run(stage.clock.sleep_until(stage.clock.now() + SignedDuration::from_secs(2)));
+    let failure = run(stage.target(&team).open(&calendar(&team))).unwrap_err();
+    assert_eq!(failure.class, FailureClass::CalendarMissing, "{failure}");
+    assert_eq!(settings(), before);
+    stage.server.set_faults([]);
+    run(stage.clock.sleep_until(stage.clock.now() + SignedDuration::from_secs(2)));
+    assert_eq!(run(stage.target(&team).open(&calendar(&team))), Ok(Opened::Found));
+}
+
+#[test]
 fn a_schedule_that_takes_its_time_is_waited_for_and_one_that_fails_says_why() {
     let stage = Stage::new(|options| options.provisioning = Provisioning::AfterReads(2));
     let team = stage.server.add_team("Ward", &[]);

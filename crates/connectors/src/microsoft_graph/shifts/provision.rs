@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use super::call::{Caller, if_match};
 use super::config::Teams;
 use super::people::{Index, WantedGroup, WantedReason, wanted_groups};
-use super::team::{TeamBook, refused, schedule_path};
+use super::team::{TeamBook, read_members, refused, schedule_path};
 use super::wire::{Group, Reason, Schedule};
 use crate::microsoft_graph::classify::About;
 use crate::microsoft_graph::client::{Ask, Version, segment};
@@ -115,6 +115,12 @@ impl Provision {
             let same = |(name, value): &(&'static str, Value)| it.0.get(*name) == Some(value);
             wanted.iter().all(same) && it.provision_status() != "failed"
         });
+        if there.is_none() && !self.surely_has_none(team).await? {
+            let operation = format!("read the schedule of team `{team}`");
+            let detail = "it is said not to be there, and then to be there";
+            let class = FailureClass::Unavailable;
+            return Err(Failure { class, operation, status: Some(404), detail: detail.into() });
+        }
         let mut schedule = match there {
             Some(there) if as_wanted => there,
             there => {
@@ -140,6 +146,29 @@ impl Provision {
                 schedule = now;
             }
         }
+    }
+
+    /// Whether a schedule that was said not to be there really is not.
+    ///
+    /// Graph says so too of one that we "may not have access to" at the moment
+    /// (microsoft-graph-docs-contrib#4597), and making it then would replace the settings that
+    /// people made. So the team itself must answer (by its members: that needs no other permission
+    /// than the rest), and both what lies in the schedule and, once more, the schedule must not.
+    ///
+    /// # Errors
+    /// When the team is not there, or one of them cannot be read.
+    async fn surely_has_none(&self, team: &CalendarKey) -> Result<bool, Failure> {
+        read_members(&self.caller, team).await?;
+        let path = schedule_path(team, "/schedulingGroups?$top=1");
+        let operation = format!("see whether team `{team}` has a schedule");
+        match self.caller.read(Ask::get(path, operation)).await {
+            Err(failure) if is_missing(&failure) => {}
+            // There is a schedule, or one is being made.
+            Ok(_) => return Ok(false),
+            Err(failure) if failure.class == FailureClass::Precondition => return Ok(false),
+            Err(failure) => return Err(failure),
+        }
+        Ok(read_schedule(&self.caller, team).await?.is_none())
     }
 
     fn settings(&self, team: &CalendarKey) -> Vec<(&'static str, Value)> {
