@@ -5,6 +5,10 @@
 //! equal fingerprint. Such products assign ids and have no room for an origin tag, so an item is
 //! also known by its [`ScheduleItem::natural_key`].
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::shift::fingerprint_activities;
@@ -240,6 +244,9 @@ impl TimeOffItem {
     }
 }
 
+/// An activity that covers an instant: the last of several is shown.
+type Covering = (Timestamp, Reverse<Timestamp>, Reverse<usize>);
+
 /// The same activities inside `within`, in order and without overlap: where several cover an
 /// instant, the one that started last is shown (of those, the one that ends first), and an
 /// enclosing one is split around it.
@@ -252,17 +259,22 @@ pub fn without_overlap(activities: &[Activity], within: &UtcInterval) -> Vec<Act
             Some((index, it.interval.to_whole_seconds().intersection(within)?))
         })
         .collect();
-    let mut borders: Vec<_> = inside.iter().flat_map(|(_, it)| [it.start(), it.end()]).collect();
-    borders.sort_unstable();
-    borders.dedup();
+    let mut borders: BTreeMap<Timestamp, (Vec<Covering>, Vec<Covering>)> = BTreeMap::new();
+    for (index, it) in &inside {
+        let covering = (it.start(), Reverse(it.end()), Reverse(*index));
+        borders.entry(it.start()).or_default().0.push(covering);
+        borders.entry(it.end()).or_default().1.push(covering);
+    }
+    let ends: Vec<Timestamp> = borders.keys().skip(1).copied().collect();
     let mut parts: Vec<(usize, UtcInterval)> = Vec::new();
-    for pair in borders.windows(2) {
-        let Ok(piece) = UtcInterval::new(pair[0], pair[1]) else { continue };
-        let covering = inside.iter().filter(|(_, it)| it.overlaps(&piece));
-        let shown = covering.max_by_key(|(index, it)| {
-            (it.start(), std::cmp::Reverse(it.end()), std::cmp::Reverse(*index))
-        });
-        let Some((index, _)) = shown else { continue };
+    let mut covering = BTreeSet::new();
+    for ((start, (beginning, ending)), end) in borders.into_iter().zip(ends) {
+        for over in &ending {
+            covering.remove(over);
+        }
+        covering.extend(beginning);
+        let Ok(piece) = UtcInterval::new(start, end) else { continue };
+        let Some((_, _, Reverse(index))) = covering.last() else { continue };
         match parts.last_mut() {
             Some((last, before)) if last == index && before.end() == piece.start() => {
                 if let Ok(longer) = UtcInterval::new(before.start(), piece.end()) {

@@ -16,7 +16,7 @@ use jiff::{Span, Timestamp};
 use super::book::Book;
 use super::effect::Grounds;
 use super::eligible::eligible;
-use super::rules::{judge, monday_of};
+use super::rules::{is_too_long, judge, monday_of};
 use crate::port::{Decider, Facts, FactsNeeded, Failure, Verdict};
 
 /// Decides by rules, on the facts of the roster.
@@ -121,6 +121,10 @@ impl OwnRecord {
         needed: &mut FactsNeeded,
     ) {
         let TimeOffItem { employee, reason, interval } = item;
+        if is_too_long(interval) {
+            // Refused for its length: no facts are needed for that.
+            return;
+        }
         let zone = grounds.zone_of(employee);
         let rule = reason.as_ref().and_then(|it| self.rules.time_off.get(it.as_str()));
         let mut all = *interval;

@@ -277,7 +277,8 @@ impl Desk {
             Ok(Verdict::Refused(refusal)) => refused(refusal),
             Err(failure) => {
                 let mirror = self.mirror.as_str();
-                tracing::warn!(mirror, %failure, "the system of record cannot be asked");
+                let class = failure.class.as_str();
+                tracing::warn!(mirror, class, "the system of record cannot be asked");
                 refused(Refusal::NotReachable)
             }
         }
@@ -347,7 +348,8 @@ impl Desk {
             Ok(found) => found,
             Err(failure) => {
                 let mirror = self.mirror.as_str();
-                tracing::warn!(mirror, %failure, "the system of record cannot be asked");
+                let class = failure.class.as_str();
+                tracing::warn!(mirror, class, "the system of record cannot be asked");
                 return Ok(Err(Refusal::NotReachable));
             }
         };

@@ -26,13 +26,14 @@ mod groups;
 mod hours;
 pub(crate) use hours::monday_of;
 mod known;
+pub(crate) use known::is_too_long;
 mod overlaps;
 mod rest;
 mod timely;
 
 use domain::{
-    Command, EmployeeId, Entity, EntityKey, EntityKind, Refusal, RequestStep, RuleSet, Shift,
-    TimeOff,
+    Command, EmployeeId, Entity, EntityKey, EntityKind, Refusal, Request, RequestStep, RuleSet,
+    Shift, TimeOff,
 };
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -54,6 +55,8 @@ pub struct Case<'a> {
     pub command: &'a Command,
     /// What it would change.
     pub change: &'a RosterChange,
+    /// Whose work and absences are looked at; everybody's, where nobody is named.
+    pub only: Option<&'a EmployeeId>,
 }
 
 /// One rule: why it says no, if it does.
@@ -107,14 +110,44 @@ pub fn judge_on(
         Ok(change) => change,
         Err(refusal) => return Verdict::Refused(refusal),
     };
-    let case = Case { rules, now, grounds, command, change: &change };
+    let case = Case { rules, now, grounds, command, change: &change, only: None };
     match RULES.iter().find_map(|rule| rule(&case)) {
-        Some(refusal) => Verdict::Refused(refusal),
+        Some(refusal) => Verdict::Refused(discreet(refusal, &case)),
         None if matches!(step, Some(RequestStep::Asked | RequestStep::Agreed)) => {
             Verdict::Granted(RosterChange::default())
         }
         None => Verdict::Granted(change),
     }
+}
+
+/// A refusal as the one who asks may hear it: what only a colleague's own hours and absences say
+/// no to is not told to somebody who merely asked.
+fn discreet(refusal: Refusal, case: &Case<'_>) -> Refusal {
+    match &refusal {
+        Refusal::Overlaps { .. }
+        | Refusal::Absent { .. }
+        | Refusal::RestTooShort { .. }
+        | Refusal::DayTooLong { .. }
+        | Refusal::WeekTooLong { .. }
+        | Refusal::NotQualified { .. } => {}
+        Refusal::NotHere { .. }
+        | Refusal::Unknown
+        | Refusal::Outdated
+        | Refusal::Begun
+        | Refusal::OtherGroup { .. }
+        | Refusal::TooLate { .. }
+        | Refusal::BalanceSpent { .. }
+        | Refusal::TooManyAbsent { .. }
+        | Refusal::ReasonNotOffered { .. }
+        | Refusal::NoSlotLeft
+        | Refusal::NotEligible
+        | Refusal::UnknownEmployee
+        | Refusal::BadLength { .. }
+        | Refusal::NotReachable => return refusal,
+    }
+    let Some(asker) = case.asker() else { return refusal };
+    let own = Case { only: Some(asker), ..*case };
+    RULES.iter().find_map(|rule| rule(&own)).unwrap_or(Refusal::NotEligible)
 }
 
 /// Work or an absence that the command makes or changes.
@@ -147,17 +180,40 @@ impl Placed<'_, TimeOff> {
 }
 
 impl<'a> Case<'a> {
+    /// The employee who asks something of a colleague, or agrees to what a colleague asked; nobody
+    /// where a manager acts, or where only one person is concerned.
+    fn asker(&self) -> Option<&'a EmployeeId> {
+        let Command::Request { request, step } = self.command else { return None };
+        let owner = |id| self.grounds.book.shift(id).map(|it| &it.employee);
+        let (giver, colleague) = match request {
+            Request::Swap { given, wanted } => (owner(given), owner(wanted)),
+            Request::Offer { given, to } => (owner(given), Some(to)),
+            Request::OpenShift { .. } | Request::TimeOff { .. } => return None,
+        };
+        match step {
+            RequestStep::Asked => giver,
+            RequestStep::Agreed => colleague,
+            RequestStep::Approved | RequestStep::Declined | RequestStep::Cancelled => None,
+        }
+    }
+
     /// The work that the command makes or changes.
     fn work(&self) -> impl Iterator<Item = Placed<'a, Shift>> {
-        let book = self.grounds.book;
-        self.change.upserts.iter().filter_map(|entity| match entity {
-            Entity::Shift(after) => Some(Placed { after, before: book.shift(&after.id) }),
-            Entity::Employee(_)
-            | Entity::OpenShift(_)
-            | Entity::ScheduleGroup(_)
-            | Entity::TimeOff(_)
-            | Entity::TimeOffReason(_) => None,
-        })
+        let (book, only) = (self.grounds.book, self.only);
+        let looked_at =
+            move |it: &Placed<'a, Shift>| only.is_none_or(|it_is| it.after.employee == *it_is);
+        self.change
+            .upserts
+            .iter()
+            .filter_map(|entity| match entity {
+                Entity::Shift(after) => Some(Placed { after, before: book.shift(&after.id) }),
+                Entity::Employee(_)
+                | Entity::OpenShift(_)
+                | Entity::ScheduleGroup(_)
+                | Entity::TimeOff(_)
+                | Entity::TimeOffReason(_) => None,
+            })
+            .filter(looked_at)
     }
 
     /// The absences that the command makes or changes.

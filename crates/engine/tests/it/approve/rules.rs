@@ -276,9 +276,11 @@ fn what_is_asked_or_agreed_to_is_judged_and_changes_nothing_yet() {
     assert_eq!(page.judge(&swap("a", "b", RequestStep::Agreed)), nothing);
     let busy = page.clone().with_shift("c", "ada", tuesday("12:00", "20:00"));
     let with = tuesday("12:00", "20:00");
-    for step in [RequestStep::Asked, RequestStep::Agreed, RequestStep::Approved] {
+    for step in [RequestStep::Asked, RequestStep::Approved] {
         assert_eq!(busy.refusal(&swap("a", "b", step)), Some(Refusal::Overlaps { with }));
     }
+    let agreed = busy.refusal(&swap("a", "b", RequestStep::Agreed));
+    assert_eq!(agreed, Some(Refusal::NotEligible), "Ben is not told of Ada's hours");
     for step in [RequestStep::Declined, RequestStep::Cancelled] {
         assert_eq!(busy.judge(&swap("a", "b", step)), nothing);
         assert_eq!(busy.judge(&swap("gone", "b", step)), nothing);
@@ -346,4 +348,30 @@ fn a_correction_of_notes_is_no_new_breach() {
     let command =
         Command::CreateShift { item: domain::ShiftItem { employee: unknown, ..item(&blank) } };
     assert_eq!(page.refusal(&command), Some(Refusal::UnknownEmployee));
+}
+
+#[test]
+fn who_asks_a_colleague_is_not_told_the_colleagues_hours_and_a_manager_is() {
+    let page = Page::new(lenient()).with_shift("a", "ada", monday("08:00", "16:00")).with_shift(
+        "b",
+        "ben",
+        monday("15:00", "20:00"),
+    );
+    let offer = |step| {
+        let given = ShiftId::new("a").expect("a test says it right");
+        Command::Request { request: Request::Offer { given, to: employee_id("ben") }, step }
+    };
+    let told = Refusal::Overlaps { with: monday("15:00", "20:00") };
+    assert_eq!(page.refusal(&offer(RequestStep::Asked)), Some(Refusal::NotEligible));
+    // Ben hears of his own hours, and the manager of everybody's.
+    assert_eq!(page.refusal(&offer(RequestStep::Agreed)), Some(told.clone()));
+    assert_eq!(page.refusal(&offer(RequestStep::Approved)), Some(told));
+    // What the asker's own hours say no to is told to the asker.
+    let page = Page::new(lenient())
+        .with_shift("a", "ada", monday("08:00", "16:00"))
+        .with_shift("mine", "ada", tuesday("09:00", "17:00"))
+        .with_shift("b", "ben", tuesday("08:00", "16:00"));
+    let own = Refusal::Overlaps { with: tuesday("09:00", "17:00") };
+    assert_eq!(page.refusal(&swap("a", "b", RequestStep::Asked)), Some(own));
+    assert_eq!(page.refusal(&swap("a", "b", RequestStep::Agreed)), Some(Refusal::NotEligible));
 }
