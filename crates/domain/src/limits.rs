@@ -126,6 +126,10 @@ pub const CALLBACK_BYTES_MAX: usize = REQUEST_BYTES_MAX;
 pub const CALLBACK_ELEMENTS_MAX: usize = 1000;
 /// How long a caller is left waiting for a decision: Shifts waits about 31 seconds.
 pub const CALLBACK_ANSWER_MAX: Duration = Duration::from_secs(25);
+/// Bodies of callbacks that are read at once: before they are here nobody knows whose they are.
+pub const CALLBACK_BODIES_MAX: usize = 64;
+/// How long such a body may take to arrive. Vendors send theirs in one piece.
+pub const CALLBACK_BODY_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long before a caller stops waiting it is answered: the way back, and clocks that differ.
 pub const CALLBACK_ANSWER_MARGIN: Duration = Duration::from_secs(2);
 /// How far ahead a colleague's shifts are offered for a swap when the caller does not say.
@@ -158,9 +162,9 @@ pub const GRANT_MEMORY: Duration = Duration::from_secs(7 * 24 * 3600);
 pub const DIRECTORY_RECHECK: Duration = Duration::from_secs(2);
 /// Shifts or colleagues offered to somebody who asks: more than anybody reads.
 pub const ELIGIBLE_MAX: usize = 500;
-/// Facts (shifts, absences) weighed for one question of who or what could be chosen: two weeks of
-/// a group of some thousand.
-pub const ELIGIBLE_CANDIDATES_MAX: usize = 50_000;
+/// Facts (shifts, absences) weighed for one question of who or what could be chosen: a month of a
+/// group of some hundred. More would keep a processor busy for longer than an answer may take.
+pub const ELIGIBLE_CANDIDATES_MAX: usize = 10_000;
 /// How long after the answer a request is granted that needs no manager: the vendor must have
 /// stored it by then. Microsoft's own connector waits five seconds.
 pub const APPROVAL_DELAY: Duration = Duration::from_secs(5);

@@ -6,22 +6,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use domain::MirrorName;
-use domain::limits::CALLBACK_BYTES_MAX;
+use domain::limits::{CALLBACK_BODY_TIMEOUT, CALLBACK_BYTES_MAX};
 use engine::port::{Approvals, Inbound, InboundCall, InboundReply};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, StatusCode};
 
 use crate::error::{ApiError, Code};
 use crate::state::ServerState;
-
-/// How long a body may take to arrive; callers wait for their answer about half a minute.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Who answers what is sent about one mirror.
 #[derive(Clone)]
@@ -45,11 +41,16 @@ pub(crate) async fn callback(
     let mirror = MirrorName::new(&mirror).map_err(|_| refuse(Code::NotFound))?;
     let route = state.callbacks.get(&mirror).ok_or_else(|| refuse(Code::NotFound))?;
     let (head, body) = request.into_parts();
-    let body = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, CALLBACK_BYTES_MAX)).await;
+    let reading = async {
+        // Anybody may begin to send: what all of them hold in memory together is bounded.
+        let _place = state.callback_bodies.acquire().await;
+        to_bytes(body, CALLBACK_BYTES_MAX).await
+    };
+    let body = tokio::time::timeout(CALLBACK_BODY_TIMEOUT, reading).await;
     let body = body.map_err(|_| refuse(Code::RequestTimeout))?;
     // What is longer than it may be and what breaks off in between are the caller's doing alike.
     let body = body.map_err(|_| refuse(Code::BodyNotRead))?;
-    let call = InboundCall { path, headers: first_of_each(&head.headers), body: body.to_vec() };
+    let call = InboundCall { path, headers: first_of_each(&head.headers), body: body.into() };
     let CallbackRoute { inbound, approvals } = route.clone();
     let answering = tokio::spawn(async move { inbound.answer(call, approvals).await });
     match answering.await {

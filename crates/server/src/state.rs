@@ -5,8 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use domain::RosterName;
+use domain::limits::CALLBACK_BODIES_MAX;
 use engine::port::{Clock, Entropy, Store};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::Semaphore;
 
 use crate::callback::CallbackRoutes;
 use crate::feed::Feeds;
@@ -35,6 +37,7 @@ pub struct ServerState {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) metrics: Option<PrometheusHandle>,
     pub(crate) callbacks: CallbackRoutes,
+    pub(crate) callback_bodies: Semaphore,
     feeds: Feeds,
 }
 
@@ -44,7 +47,8 @@ impl ServerState {
     pub fn new(parts: ServerParts) -> Self {
         let ServerParts { store, clock, entropy, feeds, callbacks, metrics } = parts;
         let feeds = Feeds::new(Arc::clone(&store), clock, feeds);
-        Self { feeds, store, entropy, metrics, callbacks }
+        let callback_bodies = Semaphore::new(CALLBACK_BODIES_MAX);
+        Self { feeds, store, entropy, metrics, callbacks, callback_bodies }
     }
 
     /// The feeds, for those who change rosters or links in this process.

@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use domain::limits::CALLBACK_BYTES_MAX;
+use domain::limits::{CALLBACK_BODIES_MAX, CALLBACK_BYTES_MAX};
 use domain::{CalendarKey, CommandKind, Directory, MirrorName, Refusal};
 use engine::port::{
     Answer, Approvals, Ask, AskedQuestion, Inbound, InboundCall, InboundReply, Offered,
 };
 use server::callback::CallbackRoute;
 use server::{ServerParts, ServerState};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::client::{self, parse, raw};
 use crate::world::World;
@@ -119,4 +120,29 @@ async fn a_mistake_of_ours_is_an_error_of_ours_and_ends_nothing_else() {
     assert!(answer.text().contains(r#""code":"internal""#));
     let path = "/callbacks/emea-shifts/v1/connect";
     assert_eq!(post(address, path, "", b"").await.status, 200);
+}
+
+#[tokio::test]
+async fn bodies_that_never_come_hold_nobody_up_for_long() {
+    let address = stage().await;
+    let path = "/callbacks/emea-shifts/v1/connect";
+    let head = format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n");
+    let mut slow = Vec::new();
+    for _ in 0..CALLBACK_BODIES_MAX {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        slow.push(stream);
+    }
+    // The slow ones are told to go, and whoever came after them is answered.
+    loop {
+        let answer = post(address, path, "", b"whole").await;
+        match answer.status {
+            200 => break,
+            408 => {}
+            other => panic!("{other}"),
+        }
+    }
+    let mut told = Vec::new();
+    slow[0].read_to_end(&mut told).await.unwrap();
+    assert_eq!(parse(&told).status, 408);
 }
