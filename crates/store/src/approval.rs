@@ -151,7 +151,7 @@ async fn carry_out(
     write_unfenced(session, mirror, ledger).await?;
     put_requests(session, mirror, requests).await?;
     put_grants(session, mirror, grants).await?;
-    drop_grants(session, mirror, *grants_kept_from).await?;
+    drop_old(session, mirror, *grants_kept_from).await?;
     Ok(IngestReceipt { seq })
 }
 
@@ -224,14 +224,20 @@ async fn put_grants(
     Ok(())
 }
 
-async fn drop_grants(
+/// Drops what is remembered of long ago: grants, and requests that are over.
+async fn drop_old(
     session: &mut Session,
     mirror: &MirrorName,
     before: Timestamp,
 ) -> Result<(), Fault> {
-    const DROP: Sql = Sql::same("DELETE FROM granted WHERE mirror = $1 AND at < $2");
+    const GRANTS: Sql = Sql::same("DELETE FROM granted WHERE mirror = $1 AND at < $2");
+    const REQUESTS: Sql = Sql::same(
+        "DELETE FROM request WHERE mirror = $1 AND changed_at < $2 AND pending = 0 \
+         AND approve_at IS NULL",
+    );
     let args = [Arg::Text(mirror.as_str()), Arg::Int(before.as_millisecond())];
-    session.run(DROP, &args).await?;
+    session.run(GRANTS, &args).await?;
+    session.run(REQUESTS, &args).await?;
     Ok(())
 }
 

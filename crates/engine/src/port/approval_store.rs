@@ -118,7 +118,8 @@ pub struct ApprovalCommit {
     pub requests: Vec<RequestRow>,
     /// Grants to be put, replacing those with the same key.
     pub grants: Vec<Grant>,
-    /// Grants older than this are dropped.
+    /// Grants older than this are dropped, and so are requests that are over and did not change
+    /// since.
     pub grants_kept_from: Timestamp,
 }
 

@@ -83,6 +83,13 @@ impl State {
         kept.requests.extend(requests.into_iter().map(|row| (row.at.clone(), row)));
         kept.grants.extend(grants.into_iter().map(|grant| (grant.key, grant)));
         kept.grants.retain(|_, grant| grant.at >= grants_kept_from);
+        kept.requests.retain(|_, row| {
+            let over = match row.step {
+                RequestStep::Asked | RequestStep::Agreed => false,
+                RequestStep::Approved | RequestStep::Declined | RequestStep::Cancelled => true,
+            };
+            !over || row.approve_at.is_some() || row.changed_at >= grants_kept_from
+        });
         Ok(IngestReceipt { seq })
     }
 }

@@ -20,6 +20,7 @@ promises![
     a_grant_reads_back_as_it_was_put,
     a_grant_replaces_the_one_with_its_key,
     old_grants_are_dropped_in_their_own_mirror,
+    requests_that_are_over_are_dropped_with_old_grants,
     mirrors_keep_their_requests_and_grants_apart,
     thousands_are_put_and_found_at_once,
 ];
@@ -73,6 +74,16 @@ async fn requests_at(store: &dyn Store, ids: &[&str]) -> Vec<RequestRow> {
 
 fn names(requests: &[RequestRow]) -> Vec<&str> {
     requests.iter().map(|it| it.at.0.as_str()).collect()
+}
+
+async fn requests_that_are_over_are_dropped_with_old_grants(Handles { one, two }: Handles) {
+    let over = |id, changed| RequestRow { step: RequestStep::Declined, ..request(id, changed) };
+    let waiting = RequestRow { approve_at: Some(hour(9)), ..over("waits", 1) };
+    put(&*one, &[request("open", 1), over("old", 1), over("new", 5), waiting], &[]).await;
+    let commit = ApprovalCommit { grants_kept_from: hour(3), ..approvals(ChangeSeq(0), []) };
+    one.commit_approvals(&roster(), &mirror(), commit).await.unwrap();
+    let left = requests_at(&*two, &["open", "old", "new", "waits"]).await;
+    assert_eq!(names(&left), ["new", "open", "waits"]);
 }
 
 async fn a_request_reads_back_as_it_was_put(Handles { one, two }: Handles) {
