@@ -1,5 +1,5 @@
-//! What can happen to a request of the played Graph. In a batch, items meet faults by their own method and
-//! path.
+//! What can happen to a request of the played Graph. In a batch, items meet faults by their own
+//! method and path.
 
 use std::time::Duration;
 
