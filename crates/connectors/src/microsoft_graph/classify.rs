@@ -83,8 +83,9 @@ pub fn class_of(
     if matches!(status, 429 | 509) || (status == 503 && retry_after.is_some()) {
         return FailureClass::Throttled { retry_after, scope: asked.scope };
     }
-    // Whoever decides for Shifts said no, whatever the status around it (shifts.md §1.5).
-    if asked.writes && told.has("WorkforceIntegrationError") {
+    // Whoever decides for Shifts said no (shifts.md §1.5). With 502 and 504 they said nothing that
+    // could be understood: that is no decision on the item.
+    if asked.writes && status < 500 && told.has("WorkforceIntegrationError") {
         return FailureClass::Refused;
     }
     match status {
@@ -114,14 +115,15 @@ fn class_of_absence(asked: Asked, status: u16, told: &Told) -> FailureClass {
     match asked.about {
         About::Directory => FailureClass::Missing,
         About::Team => FailureClass::CalendarMissing,
-        About::Item if tells_of_no_team(told) => FailureClass::CalendarMissing,
+        // Said also of teams that are there. Who needs to know asks for the team itself.
+        About::Item if tells_of_no_team(told) => asked.unanswered(),
         About::Item => FailureClass::Missing,
     }
 }
 
-/// Whether it is the team that is not there. The code is `NotFound` for a team and for an item
-/// alike; only the message tells them apart (microsoft-graph-docs-contrib#4597: "Sorry, the team
-/// was not found, or you may not have access to it").
+/// Whether it is the team that is said not to be there. The code is `NotFound` for a team and for
+/// an item alike; only the message tells them apart (microsoft-graph-docs-contrib#4597: "Sorry, the
+/// team was not found, or you may not have access to it").
 fn tells_of_no_team(told: &Told) -> bool {
     told.has("TeamNotFound") || told.message.to_ascii_lowercase().contains("team was not found")
 }

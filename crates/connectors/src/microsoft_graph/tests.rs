@@ -219,14 +219,19 @@ fn codes_refine_the_status() {
         assert_eq!(class_of(asked(about, writes), status, told, None), expected, "{told:?}");
     };
     let no_team = told(&["NotFound"], "Sorry, the team was not found, or you may not have access");
-    check(About::Item, true, 404, &no_team, FailureClass::CalendarMissing);
+    check(About::Item, true, 404, &no_team, FailureClass::Unknown);
+    check(About::Item, false, 404, &no_team, FailureClass::Unavailable);
+    check(About::Team, true, 404, &no_team, FailureClass::CalendarMissing);
     check(About::Item, true, 404, &told(&["NotFound"], "gone"), FailureClass::Missing);
     let unknown = told(&["UnknownError"], "");
     check(About::Item, true, 404, &unknown, FailureClass::Unknown);
     check(About::Item, false, 404, &unknown, FailureClass::Unavailable);
     let external = told(&["WorkforceIntegrationError"], "no");
-    for status in [400, 403, 409, 424, 502] {
+    for status in [400, 403, 409, 424] {
         check(About::Item, true, status, &external, FailureClass::Refused);
+    }
+    for status in [500, 502, 504] {
+        check(About::Item, true, status, &external, FailureClass::Unknown);
     }
     let resync = told(&["resyncRequired"], "");
     check(About::Team, false, 410, &resync, FailureClass::DeltaExpired);

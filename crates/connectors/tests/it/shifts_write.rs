@@ -197,6 +197,39 @@ fn a_removed_shift_stays_for_employees_until_the_share_and_is_gone_then() {
 }
 
 #[test]
+fn an_item_of_a_team_that_seems_to_be_gone_is_not_gone_unless_the_team_is() {
+    let scene = Scene::new();
+    let created = scene.create(work(0));
+    scene.share(hours(0, 24));
+    let (at, id, etag) = (calendar(&scene.team), &created.remote_id, created.etag.as_ref());
+    let delete = || run(scene.target.delete(&at, id, etag));
+    let says = |method: &str, code: &str| {
+        Fault::on(method).at("/shifts/").times(1).then(What::refusal(404, code))
+    };
+    for (method, code, class) in [
+        ("GET", "TeamNotFound", FailureClass::Unavailable),
+        ("GET", "UnknownError", FailureClass::Unavailable),
+        ("POST", "TeamNotFound", FailureClass::Unknown),
+        ("POST", "UnknownError", FailureClass::Unknown),
+    ] {
+        scene.stage.server.set_faults([says(method, code)]);
+        assert_eq!(delete().unwrap_err().class, class, "{method} {code}");
+    }
+    let changed = item(work(2));
+    for (method, class) in [("GET", FailureClass::Unavailable), ("PUT", FailureClass::Unknown)] {
+        scene.stage.server.set_faults([says(method, "TeamNotFound")]);
+        let failure = run(scene.target.update(&at, id, etag, &changed)).unwrap_err();
+        assert_eq!(failure.class, class, "{method}");
+    }
+    assert_eq!(scene.stage.server.seen_by_managers(&scene.team).len(), 1);
+    scene.stage.server.set_faults([]);
+    delete().unwrap();
+    assert_eq!(scene.stage.server.seen_by_managers(&scene.team).len(), 0, "it went later");
+    scene.stage.server.remove_team(&scene.team);
+    assert_eq!(delete().unwrap_err().class, FailureClass::CalendarMissing);
+}
+
+#[test]
 fn what_was_never_shared_goes_at_once_where_staging_is_refused() {
     let scene = Scene::new();
     let created = scene.create(work(0));

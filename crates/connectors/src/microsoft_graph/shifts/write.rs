@@ -20,7 +20,7 @@ use super::map::{self, Body, Place, Themes};
 use super::people::Index;
 use super::preferences;
 use super::provision::Provision;
-use super::team::{TeamBook, refused, schedule_path};
+use super::team::{TeamBook, read_members, refused, schedule_path};
 use super::wire::{Collection, Planned, utc};
 use crate::microsoft_graph::classify::About;
 use crate::microsoft_graph::client::{Ask, GraphAnswer, Version, segment};
@@ -108,7 +108,10 @@ impl Writer {
             Ask::new(Method::PUT, Version::V1, item_path(team, collection, remote), operation);
         let ask = ask.about(About::Item).json(&body.replacing(&there.raw));
         let answer = self.caller.write(if_match(ask, there.planned.etag.as_deref())).await;
-        let answer = answer.map_err(|failure| self.doubting(team, failure))?;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(failure) => return Err(self.sure(team, self.doubting(team, failure)).await),
+        };
         if answer.body.is_empty() {
             return Ok(Written { remote_id: remote.clone(), etag: None, echoed: None });
         }
@@ -144,7 +147,7 @@ impl Writer {
         // What employees never saw can go at once.
         let refuses = matches!(failure.class, FailureClass::Refused | FailureClass::Unsupported);
         if !refuses || there.planned.shared_shift.is_some() {
-            return Err(failure);
+            return Err(self.sure(team, failure).await);
         }
         let ask = Ask::new(Method::DELETE, Version::V1, path, operation).about(About::Item);
         self.caller.write(if_match(ask, graphs)).await.map(|_| ())
@@ -196,10 +199,26 @@ impl Writer {
                     return Ok(There { collection, planned, raw });
                 }
                 Err(failure) if failure.class == FailureClass::Missing => missing = Some(failure),
-                Err(failure) => return Err(failure),
+                Err(failure) => return Err(self.sure(team, failure).await),
             }
         }
         Err(missing.unwrap_or_else(|| refused(format!("find `{remote}`"), "no such collection")))
+    }
+
+    /// The same failure, unless it says that nothing was found, and the team itself says so too:
+    /// then the team is gone with all it held. Of one item alone Graph says it without its being
+    /// true ([`crate::microsoft_graph::classify`]), and what is forgotten then would never go.
+    async fn sure(&self, team: &CalendarKey, failure: Failure) -> Failure {
+        let doubtful = matches!(failure.class, FailureClass::Unavailable | FailureClass::Unknown);
+        if !doubtful || failure.status != Some(404) {
+            return failure;
+        }
+        match read_members(&self.caller, team).await {
+            Err(gone) if gone.class == FailureClass::CalendarMissing => {
+                Failure { class: FailureClass::CalendarMissing, ..failure }
+            }
+            Ok(_) | Err(_) => failure,
+        }
     }
 
     /// What is written of an item, with every id looked up and everything it needs brought about.
