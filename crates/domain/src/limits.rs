@@ -132,6 +132,13 @@ pub const CALLBACK_BODIES_MAX: usize = 64;
 pub const CALLBACK_BODY_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long before a caller stops waiting it is answered: the way back, and clocks that differ.
 pub const CALLBACK_ANSWER_MARGIN: Duration = Duration::from_secs(2);
+/// Replies to callbacks that are remembered, to give them again to whoever plays a recorded call
+/// again: what a busy tenant sends within a deadline of 31 seconds, many times over.
+pub const CALLBACK_REPLIES_MAX: usize = 10_000;
+/// Bytes of all of them.
+pub const CALLBACK_REPLIES_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// How long the reply to a callback without a deadline is remembered.
+pub const CALLBACK_UNDATED_KEPT: Duration = Duration::from_secs(3600);
 /// How far ahead a colleague's shifts are offered for a swap when the caller does not say.
 pub const ELIGIBLE_AHEAD: Duration = Duration::from_secs(31 * 24 * 3600);
 

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use connectors::microsoft_graph::shifts::callback::envelope::{
     CallbackSecret, CallbackSecrets, SecretSource,
 };
-use connectors::microsoft_graph::shifts::callback::inbound::ShiftsInbound;
+use connectors::microsoft_graph::shifts::callback::inbound::{Replies, ShiftsInbound};
 use connectors::microsoft_graph::shifts::callback::names::{Names, TeamNames};
 use domain::{
     CalendarKey, CommandKind, Directory, EmployeeId, Refusal, ScheduleGroupId, ScheduleItem,
@@ -276,6 +276,7 @@ impl Ward {
             secrets: Arc::new(Fixed(CallbackSecrets { current, others: vec![] }.into())),
             names: Arc::new(Known(Arc::new(names))),
             clock: Arc::new(ManualClock::new(now())) as Arc<dyn Clock>,
+            replies: Replies::default(),
         });
         let (offers, asked) = (Mutex::default(), Mutex::default());
         let record = Arc::new(Record { kinds, refuses, offers, asked });

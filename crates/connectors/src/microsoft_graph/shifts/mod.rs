@@ -41,7 +41,7 @@ use serde::Deserialize;
 use self::approver::ShiftsApprover;
 use self::call::Caller;
 use self::callback::envelope::SecretSource;
-use self::callback::inbound::ShiftsInbound;
+use self::callback::inbound::{Replies, ShiftsInbound};
 use self::callback::names::Names;
 use self::check::Checker;
 use self::config::{ShiftsMirrorConfig, wrong};
@@ -155,6 +155,7 @@ fn inbound(
         secrets: Arc::clone(secrets) as Arc<dyn SecretSource>,
         names: Arc::clone(book) as Arc<dyn Names>,
         clock: Arc::clone(connection.clock()),
+        replies: Replies::default(),
     }))
 }
 

@@ -52,7 +52,7 @@ pub enum Change {
         /// The vendor's id of it.
         id: String,
     },
-    /// Somebody said when they can work; who, says the callback's route.
+    /// Somebody said when they can work; who, say the callback's route and the body.
     Preferences(PreferencesBody),
 }
 

@@ -6,15 +6,17 @@
 //!   ids, a path that nobody knows) gets another, because an empty list of answers would be taken
 //!   for approval ("missing or incomplete responses are treated as implicit approval").
 //! - The envelope authenticates neither the path nor the headers. So the team must be one of this
-//!   mirror's, `/connect` must name our tenant, and what has expired is refused: that bounds how
-//!   long a recorded call could be played again; what is repeated is answered as before by
-//!   [`Approvals::decide`].
+//!   mirror's, preferences must name the user of their path (`translate/whose.rs`), `/connect` must
+//!   name our tenant, and what has expired is refused before all else. Until then a body that was
+//!   answered gets the same reply again (`inbound/replay.rs`), and a change that comes in another
+//!   body is answered as before by [`Approvals::decide`].
 //! - Our own writes come back with the passthrough value, and are granted without being decided.
 //! - Nobody waits longer than `X-MS-Expires`. A decision that takes longer goes on, the elements
 //!   are answered with 102 `RequestInProgress` (as the published connectors do), and the retry gets
 //!   what was decided.
 
 mod decision;
+mod replay;
 mod reply;
 mod route;
 #[cfg(test)]
@@ -35,9 +37,11 @@ use super::envelope::{OpenError, Opened, SecretSource};
 use super::grammar::{Change, read_change};
 use super::message::{Language, Notice};
 use super::names::Names;
-use super::translate::{self, NoAsk};
+use super::translate;
 use super::wire::{Connect, Element, read_elements};
 use decision::{Asker, Decision};
+use replay::BodyHash;
+pub use replay::Replies;
 use reply::{Replier, empty, etag_of, ids, replied};
 use route::{Place, Route};
 
@@ -56,6 +60,8 @@ pub struct ShiftsInbound {
     pub names: Arc<dyn Names>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// What was answered a moment ago.
+    pub replies: Replies,
 }
 
 /// An authentic call with elements to answer.
@@ -64,6 +70,8 @@ struct Call {
     elements: Vec<Element>,
     approvals: Arc<dyn Approvals>,
     answer_by: Timestamp,
+    expires_at: Option<Timestamp>,
+    body: BodyHash,
 }
 
 #[async_trait]
@@ -142,7 +150,10 @@ impl ShiftsInbound {
         };
         match place {
             None => replier.refuse_all(&elements, Notice::OtherTeam),
-            Some(place) => self.known(place, headers, elements, replier, approvals).await,
+            Some(place) => {
+                let body = BodyHash::of(json);
+                self.known(place, headers, (elements, body), replier, approvals).await
+            }
         }
     }
 
@@ -160,25 +171,30 @@ impl ShiftsInbound {
         &self,
         place: Place,
         headers: &BTreeMap<String, String>,
-        elements: Vec<Element>,
+        (elements, body): (Vec<Element>, BodyHash),
         replier: Replier,
         approvals: Arc<dyn Approvals>,
     ) -> InboundReply {
+        let expires_at = elements.iter().filter_map(|it| it.expires_at).min();
+        let now = self.clock.now();
+        let Some(answer_by) = answer_by(now, expires_at) else {
+            return replier.refuse_all(&elements, Notice::Expired);
+        };
+        if let Some(reply) = self.replies.given(body, now) {
+            tracing::debug!("a callback that came before is answered as before");
+            return reply;
+        }
         let mark = headers.get(PASSTHROUGH).map(|value| value.trim().as_bytes());
         if mark.is_some_and(|mark| self.secrets.known().is_passthrough(mark)) {
             return replier.grant_all(&elements, &replier.etag);
         }
-        let expires_at = elements.iter().filter_map(|it| it.expires_at).min();
-        let Some(answer_by) = answer_by(self.clock.now(), expires_at) else {
-            return replier.refuse_all(&elements, Notice::Expired);
-        };
-        let call = Call { replier, elements, approvals, answer_by };
+        let call = Call { replier, elements, approvals, answer_by, expires_at, body };
         match place {
             Place::Read(team) => self.read(call, team).await,
-            Place::Update(team) => self.update(call, vec![team], None, expires_at).await,
+            Place::Update(team) => self.update(call, vec![team], None).await,
             Place::Preferences(user) => {
                 let teams = self.teams.keys().cloned().collect();
-                self.update(call, teams, Some(user), expires_at).await
+                self.update(call, teams, Some(user)).await
             }
         }
     }
@@ -188,16 +204,21 @@ impl ShiftsInbound {
         call: Call,
         teams: Vec<CalendarKey>,
         user: Option<String>,
-        expires_at: Option<Timestamp>,
     ) -> InboundReply {
-        let Call { replier, elements, approvals, answer_by } = call;
+        let Call { replier, elements, approvals, answer_by, expires_at, body } = call;
         let change = match read_change(&elements) {
             Ok(change) => change,
             Err(unsupported) => return replier.refuse_faults(&elements, &unsupported.faults),
         };
-        // Whose preferences they are, only the other route says.
+        // Preferences come by their own route only.
         if matches!(change, Change::Preferences(_)) != user.is_some() && change != Change::Nothing {
             return replier.refuse_all(&elements, Notice::Unsupported);
+        }
+        if let (Change::Preferences(body), Some(user)) = (&change, &user)
+            && !translate::whose::is_of(body, user)
+        {
+            tracing::warn!("preferences that do not name the user of their path are refused");
+            return replier.refuse_all(&elements, Notice::Unreadable);
         }
         if let Some(kind) = translate::kind(&change)
             && !approvals.kinds().contains(&kind)
@@ -217,28 +238,15 @@ impl ShiftsInbound {
                 Decision::Decided(Answer::Refused(Refusal::NotReachable))
             }
         };
-        match decision {
-            Decision::Decided(Answer::Granted { version }) => {
-                replier.grant_all(&elements, &version)
-            }
-            Decision::Decided(Answer::Refused(refusal)) => {
-                replier.refuse_all(&elements, Notice::Refused(&refusal))
-            }
-            Decision::NotAsked(NoAsk::Nothing) => replier.grant_all(&elements, &replier.etag),
-            Decision::NotAsked(NoAsk::Unsupported) => {
-                replier.refuse_all(&elements, Notice::Unsupported)
-            }
-            Decision::NotAsked(NoAsk::Unreadable) => {
-                replier.refuse_all(&elements, Notice::Unreadable)
-            }
-            Decision::NotAsked(NoAsk::Refused(refusal)) => {
-                replier.refuse_all(&elements, Notice::Refused(&refusal))
-            }
+        let reply = replier.say(&elements, &decision);
+        if decision.is_settled() {
+            self.replies.remember(body, &reply, expires_at, self.clock.now());
         }
+        reply
     }
 
     async fn read(&self, call: Call, team: CalendarKey) -> InboundReply {
-        let Call { replier, elements, approvals, answer_by } = call;
+        let Call { replier, elements, approvals, answer_by, expires_at: _, body: _ } = call;
         let names = Arc::clone(&self.names);
         let teams = vec![team];
         let asker = Asker { approvals, names, teams, user: None, expires_at: None };

@@ -6,6 +6,7 @@
 pub mod availability;
 #[cfg(test)]
 mod tests;
+pub mod whose;
 pub mod windows_zones;
 
 use domain::schedule_item::without_overlap;

@@ -319,6 +319,12 @@ pub struct ReasonBody {
 pub struct PreferencesBody {
     /// Its id.
     pub id: Option<String>,
+    /// Whose, where it is said.
+    pub user_id: Option<String>,
+    /// Who made it.
+    pub created_by: Option<Actors>,
+    /// Who changed it.
+    pub last_modified_by: Option<Actors>,
     /// When they can work.
     #[serde(deserialize_with = "null_as_none")]
     pub availability: Vec<AvailabilityBody>,

@@ -23,6 +23,22 @@ pub enum Decision {
     NotAsked(NoAsk),
 }
 
+impl Decision {
+    /// Whether it stays so; what was out of reach is worth another attempt.
+    pub fn is_settled(&self) -> bool {
+        let refusal = match self {
+            Self::Decided(Answer::Granted { .. })
+            | Self::NotAsked(NoAsk::Nothing | NoAsk::Unsupported | NoAsk::Unreadable) => {
+                return true;
+            }
+            Self::Decided(Answer::Refused(refusal)) | Self::NotAsked(NoAsk::Refused(refusal)) => {
+                refusal
+            }
+        };
+        *refusal != Refusal::NotReachable
+    }
+}
+
 /// Everything that is needed to ask; outlives the call that it was made for.
 pub struct Asker {
     /// The way to the system of record.

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::Refusal;
-use engine::port::InboundReply;
+use engine::port::{Answer, InboundReply};
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
 use super::super::grammar::Fault;
 use super::super::message::{Language, Notice};
-use super::super::wire::{Answer, Answers, Element};
+use super::super::translate::NoAsk;
+use super::super::wire::{self, Answers, Element};
+use super::decision::Decision;
 
 /// An answer without a body.
 pub fn empty(status: u16) -> InboundReply {
@@ -17,7 +19,7 @@ pub fn empty(status: u16) -> InboundReply {
 }
 
 /// The answers of one callback.
-pub fn replied(responses: Vec<Answer>) -> InboundReply {
+pub fn replied(responses: Vec<wire::Answer>) -> InboundReply {
     match serde_json::to_vec(&Answers { responses }) {
         Ok(body) => InboundReply { status: 200, body },
         Err(error) => {
@@ -47,7 +49,7 @@ pub struct Replier {
 impl Replier {
     /// Yes to all of it.
     pub fn grant_all(&self, elements: &[Element], version: &str) -> InboundReply {
-        replied(ids(elements).map(|id| Answer::accepted(id, version)).collect())
+        replied(ids(elements).map(|id| wire::Answer::accepted(id, version)).collect())
     }
 
     /// No to all of it, for one reason.
@@ -68,10 +70,26 @@ impl Replier {
         replied(ids(elements).map(|id| self.refused(id, notice(id))).collect())
     }
 
+    /// What was decided, to all of it.
+    pub fn say(&self, elements: &[Element], decision: &Decision) -> InboundReply {
+        match decision {
+            Decision::Decided(Answer::Granted { version }) => self.grant_all(elements, version),
+            Decision::NotAsked(NoAsk::Nothing) => self.grant_all(elements, &self.etag),
+            Decision::NotAsked(NoAsk::Unsupported) => {
+                self.refuse_all(elements, Notice::Unsupported)
+            }
+            Decision::NotAsked(NoAsk::Unreadable) => self.refuse_all(elements, Notice::Unreadable),
+            Decision::Decided(Answer::Refused(refusal))
+            | Decision::NotAsked(NoAsk::Refused(refusal)) => {
+                self.refuse_all(elements, Notice::Refused(refusal))
+            }
+        }
+    }
+
     /// No to one element.
-    pub fn refused(&self, id: &str, notice: Notice<'_>) -> Answer {
+    pub fn refused(&self, id: &str, notice: Notice<'_>) -> wire::Answer {
         let (status, code) = status(notice);
-        Answer::refused(id, status, code, &notice.say(self.language, &self.zone))
+        wire::Answer::refused(id, status, code, &notice.say(self.language, &self.zone))
     }
 }
 

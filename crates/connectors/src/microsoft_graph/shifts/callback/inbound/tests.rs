@@ -181,6 +181,7 @@ impl Scene {
             )),
             names: Arc::new(PlayedNames),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            replies: Replies::default(),
         });
         Self { inbound, record, clock, headers: BTreeMap::new() }
     }
@@ -349,6 +350,10 @@ async fn unknown_elements_foreign_teams_and_expired_calls_are_refused_one_by_one
     scene.clock.move_to(at("2026-11-21T08:00:30Z"));
     let late = scene.answers(UPDATE, json!([shift("A", "u-1")])).await;
     assert_eq!(late, [no("A", 408, "RequestExpired")]);
+    let mark = secret(SECRET).passthrough().expose_secret().to_owned();
+    let scene = scene.header("x-ms-wfmpassthrough", &mark);
+    let late = scene.answers(UPDATE, json!([shift("A", "u-1")])).await;
+    assert_eq!(late, [no("A", 408, "RequestExpired")], "not even our own");
     assert_eq!(scene.asked(), 0);
 }
 
@@ -382,18 +387,57 @@ async fn decision_that_takes_too_long_goes_on_while_the_caller_is_told_to_wait()
 }
 
 #[tokio::test]
+async fn body_that_is_played_again_gets_its_reply_and_no_decision() {
+    let scene = Scene::new(granted());
+    let body = json!({ "requests": [shift("A", "u-1")] });
+    let first = scene.calls(UPDATE, &body).await;
+    assert_eq!(scene.calls("v1/users/u-1/update", &body).await, first);
+    scene.clock.move_to(at("2026-11-21T08:00:28Z"));
+    assert_eq!(scene.calls(UPDATE, &body).await, first);
+    assert_eq!(scene.asked(), 1);
+    let retry = json!({ "requests": [shift("B", "u-1")] });
+    assert_eq!(told(&scene.calls(UPDATE, &retry).await), [yes("B")]);
+    assert_eq!(scene.asked(), 2, "an attempt of Shifts' own is asked again");
+    scene.clock.move_to(at("2026-11-21T08:00:32Z"));
+    assert_eq!(told(&scene.calls(UPDATE, &body).await), [no("A", 408, "RequestExpired")]);
+    let undated = json!({ "requests": [{ "id": "C", "method": "DELETE", "url": "/shifts/C" }] });
+    let first = scene.calls(UPDATE, &undated).await;
+    assert_eq!(scene.calls(UPDATE, &undated).await, first);
+    assert_eq!(scene.asked(), 3);
+}
+
+#[tokio::test]
+async fn what_was_out_of_reach_is_asked_again_for_the_same_body() {
+    let scene = Scene::new(Said::Refused(Refusal::NotReachable));
+    let body = json!({ "requests": [shift("A", "u-1")] });
+    for _ in 0..2 {
+        let reply = scene.calls(UPDATE, &body).await;
+        assert_eq!(told(&reply), [no("A", 503, "not_reachable")]);
+    }
+    assert_eq!(scene.asked(), 2);
+}
+
+#[tokio::test]
 async fn preferences_are_asked_in_the_team_of_who_tells_them() {
     let scene = Scene::new(granted());
-    let told = json!([{ "id": "P", "method": "PUT", "url": "/settings/shiftpreferences", "body": {
-        "availability": [{ "timeZone": "UTC", "timeSlots": null,
-            "recurrence": { "pattern": { "type": "Weekly", "daysOfWeek": ["Monday"] } } }] } }]);
-    assert_eq!(scene.answers("v1/users/u-1/update", told.clone()).await, [yes("P")]);
+    let preferences = |id: &str| {
+        json!([{ "id": "P", "method": "PUT", "url": "/settings/shiftpreferences", "body": {
+            "id": id, "availability": [{ "timeZone": "UTC", "timeSlots": null,
+            "recurrence": { "pattern": { "type": "Weekly", "daysOfWeek": ["Monday"] } } }] } }])
+    };
+    let told = preferences("SHPR_u-1");
+    let aside = scene.answers("v1/users/u-2/update", told.clone()).await;
+    assert_eq!(aside, [no("P", 400, "BadRequest")], "the path is not authenticated");
+    let unnamed = scene.answers("v1/users/u-1/update", preferences("SHPR_7")).await;
+    assert_eq!(unnamed, [no("P", 400, "BadRequest")]);
+    assert_eq!(scene.asked(), 0);
+    assert_eq!(scene.answers("v1/users/u-1/update", told).await, [yes("P")]);
     let ask = scene.record.asked.lock().unwrap().remove(0);
     assert_eq!(ask.calendar.as_str(), TEAM);
     assert_eq!(ask.what.kind(), Some(CommandKind::Availability));
-    let nobody = scene.answers("v1/users/u-9/update", told.clone()).await;
+    let nobody = scene.answers("v1/users/u-9/update", preferences("SHPR_u-9")).await;
     assert_eq!(nobody, [no("P", 404, "unknown_employee")]);
-    let elsewhere = scene.answers(UPDATE, told).await;
+    let elsewhere = scene.answers(UPDATE, preferences("SHPR_u-2")).await;
     assert_eq!(elsewhere, [no("P", 403, "UnsupportedOperation")]);
 }
 
