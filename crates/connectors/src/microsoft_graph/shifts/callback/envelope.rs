@@ -133,6 +133,13 @@ impl CallbackSecret {
         &self.passthrough
     }
 
+    /// Whether one of these is the same; by what is derived from them, in constant time.
+    fn is_among(&self, others: &[&Self]) -> bool {
+        use subtle::ConstantTimeEq;
+        let own = self.passthrough.expose_secret().as_bytes();
+        others.iter().any(|it| own.ct_eq(it.passthrough.expose_secret().as_bytes()).into())
+    }
+
     fn authenticates(&self, frame: &Frame<'_>) -> bool {
         let mut tag = self.authentication.clone();
         tag.update(ALGORITHM);
@@ -189,13 +196,40 @@ impl CallbackSecrets {
             return Err(OpenError::TooLarge { found: body.len() });
         }
         let frame = Frame::read(body)?;
-        if self.current.authenticates(&frame) {
-            let plaintext = self.current.decrypt(&frame)?;
-            return Ok(Opened { plaintext, secret: SealedWith::Current });
+        self.open_frame(&frame, &[])
+    }
+
+    /// The same with those secrets only that are not among others, which were tried: whoever sends
+    /// us nonsense has each secret tried once.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; [`OpenError::NotAuthentic`] also when there is none to try.
+    pub fn open_unless_tried(&self, body: &[u8], tried: &Self) -> Result<Opened, OpenError> {
+        let tried: Vec<_> = tried.all().collect();
+        if self.all().all(|it| it.is_among(&tried)) {
+            return Err(OpenError::NotAuthentic);
         }
-        let other = self.others.iter().find(|other| other.authenticates(&frame));
-        let other = other.ok_or(OpenError::NotAuthentic)?;
-        Ok(Opened { plaintext: other.decrypt(&frame)?, secret: SealedWith::Other })
+        if body.len() > CALLBACK_BYTES_MAX {
+            return Err(OpenError::TooLarge { found: body.len() });
+        }
+        self.open_frame(&Frame::read(body)?, &tried)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &CallbackSecret> {
+        std::iter::once(&self.current).chain(&self.others)
+    }
+
+    fn open_frame(
+        &self,
+        frame: &Frame<'_>,
+        tried: &[&CallbackSecret],
+    ) -> Result<Opened, OpenError> {
+        let which =
+            std::iter::once(SealedWith::Current).chain(std::iter::repeat(SealedWith::Other));
+        let mut left = self.all().zip(which).filter(|(secret, _)| !secret.is_among(tried));
+        let (secret, which) =
+            left.find(|(secret, _)| secret.authenticates(frame)).ok_or(OpenError::NotAuthentic)?;
+        Ok(Opened { plaintext: secret.decrypt(frame)?, secret: which })
     }
 
     /// Whether a header's value is the passthrough of one of the secrets; in constant time.

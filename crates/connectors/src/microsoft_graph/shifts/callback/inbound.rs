@@ -100,8 +100,11 @@ impl Inbound for ShiftsInbound {
 impl ShiftsInbound {
     /// Opens a body by the secrets that are known, and by those that are there by now.
     fn open(&self, body: &[u8]) -> Result<Opened, OpenError> {
-        match self.secrets.known().open(body) {
-            Err(OpenError::NotAuthentic) => self.secrets.looked_up_again().open(body),
+        let known = self.secrets.known();
+        match known.open(body) {
+            Err(OpenError::NotAuthentic) => {
+                self.secrets.looked_up_again().open_unless_tried(body, &known)
+            }
             other => other,
         }
     }

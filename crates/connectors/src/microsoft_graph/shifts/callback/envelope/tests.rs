@@ -57,6 +57,21 @@ fn every_published_vector_is_opened() {
 }
 
 #[test]
+fn secrets_that_were_tried_are_not_tried_again() {
+    let tried = CallbackSecrets { current: secret(OTHER), others: vec![secret(SECRET)] };
+    // What only they would open is not opened: they are not tried.
+    let swapped = CallbackSecrets { current: secret(SECRET), others: vec![secret(OTHER)] };
+    for again in [&tried, &swapped, &only(SECRET)] {
+        let opened = again.open_unless_tried(&worked(), &tried);
+        assert_eq!(opened, Err(OpenError::NotAuthentic));
+    }
+    assert!(only(SECRET).open_unless_tried(&worked(), &only(OTHER)).is_ok());
+    let rotated = CallbackSecrets { current: secret(OTHER), others: vec![secret(SECRET)] };
+    let opened = rotated.open_unless_tried(&worked(), &only(OTHER)).unwrap();
+    assert_eq!(opened.secret, SealedWith::Other);
+}
+
+#[test]
 fn every_single_bit_that_is_changed_is_refused() {
     let mut bodies = vec![(SECRET.to_owned(), worked())];
     bodies.extend(vectors().into_iter().map(|(_, key, _, body)| (key, body)));
