@@ -87,7 +87,11 @@ pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failur
         Action::RotateSecret(which) => {
             let (mirror, registration) = find(&works, which.mirror.as_deref())?;
             let status = registration.rotate_secret().await.map_err(Failure::because)?;
-            output.say("Shifts uses the new secret; a running `serve` takes both");
+            output.say(
+                "Shifts uses the new secret; a running `serve` takes the old one for another hour. \
+                 If it leaked, delete the file of `callback_secret_file` that ends in `.previous`: \
+                 half a minute later it is worth nothing",
+            );
             show(mirror, &status, which.json, output)
         }
     }

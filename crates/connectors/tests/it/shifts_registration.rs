@@ -192,7 +192,7 @@ fn a_folder_that_cannot_be_written_is_said_to_be_needed() {
     let scene = Scene::new();
     run(scene.registration.register(URL)).unwrap();
     // Stands in the way also of those who may write everywhere.
-    std::fs::create_dir(scene.file("wfi.next.unfinished")).unwrap();
+    std::fs::create_dir(scene.file("wfi.next")).unwrap();
     let failure = run(scene.registration.rotate_secret()).unwrap_err().to_string();
     assert!(failure.contains("cannot be written, which a rotation needs"), "{failure}");
     assert!(failure.contains("mounted read-only"), "{failure}");

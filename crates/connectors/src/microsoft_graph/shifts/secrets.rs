@@ -3,7 +3,8 @@
 //! A rotation writes the new secret beside the current one (`<file>.next`), tells Graph, and then
 //! renames; the old one stays as `<file>.previous`. Whatever a crash leaves, calls sealed with any
 //! of the three are good: the next one may be registered already, and what was sealed before the
-//! rotation may be under way for a while. Processes do not tell each other; each reads the files
+//! rotation may be under way for a while: an hour by the file's time, or until somebody deletes it
+//! (a file from the future is not believed). Processes do not tell each other; each reads the files
 //! again now and then, and whenever a call is authentic under none of those that it knows.
 
 use std::fs;
@@ -26,8 +27,9 @@ const KEY: &str = "callback_secret_file";
 const READ_AGAIN_AFTER: Duration = Duration::from_secs(30);
 /// How long, when a call is not authentic: whoever sends such calls cannot keep us reading files.
 const READ_AGAIN_AT_ONCE: Duration = Duration::from_secs(1);
-/// How long a former secret opens calls: nothing that Shifts sends is under way for so long.
-const PREVIOUS_GOOD_FOR: Duration = Duration::from_secs(24 * 3600);
+/// How long a former secret opens calls: what Shifts sends is under way for seconds, and a retry
+/// for minutes. Whoever cannot wait that long, because the secret leaked, deletes the file.
+const PREVIOUS_GOOD_FOR: Duration = Duration::from_secs(3600);
 
 /// The files of one mirror's callback secret.
 #[derive(Debug)]
@@ -123,7 +125,7 @@ impl Secrets {
             return Ok(left);
         }
         let secret = made_up(entropy);
-        write_private(&next, secret.expose_secret().as_bytes())
+        write_private(&next, secret.expose_secret().as_bytes(), self.clock.now())
             .map_err(|error| self.unwritable(&next, &error))?;
         let _ = self.read_again();
         Ok(secret)
@@ -136,7 +138,7 @@ impl Secrets {
     pub fn promote_next(&self) -> Result<(), ConnectionError> {
         let (next, previous) = (self.beside(".next"), self.beside(".previous"));
         let current = self.current()?;
-        write_private(&previous, current.expose_secret().as_bytes())
+        write_private(&previous, current.expose_secret().as_bytes(), self.clock.now())
             .map_err(|error| self.unwritable(&previous, &error))?;
         let full = self.base.join(&self.file);
         let renamed = fs::rename(&next, &full).and_then(|()| sync_folder(&full));
@@ -189,11 +191,11 @@ fn read_all(base: &Path, file: &Path, now: Timestamp) -> Result<CallbackSecrets,
     Ok(CallbackSecrets { current, others: others.filter_map(read).collect() })
 }
 
-/// Whether a file was written not long ago, by the machine's clock and ours.
+/// Whether a file was written not long ago, by our clock, which also writes its time.
 fn is_recent(path: &Path, now: Timestamp) -> bool {
     let Ok(written) = fs::metadata(path).and_then(|it| it.modified()) else { return false };
     let Ok(written) = Timestamp::try_from(written) else { return false };
-    now.duration_since(written).unsigned_abs() <= PREVIOUS_GOOD_FOR || written > now
+    written <= now && !passed(PREVIOUS_GOOD_FOR, written, now)
 }
 
 /// 64 characters with 384 random bits.
@@ -205,27 +207,23 @@ fn made_up(entropy: &dyn Entropy) -> SecretString {
     SecretString::from(text)
 }
 
-/// Writes a file that only its owner can read, so that it is there as a whole or not at all.
-fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut unfinished = path.as_os_str().to_owned();
-    unfinished.push(".unfinished");
-    let unfinished = PathBuf::from(unfinished);
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    let mut file = options.open(&unfinished)?;
+/// Writes a file that only its owner can read, so that it is there as a whole or not at all. It is
+/// made under a name that nobody can guess and must be new there, and then renamed: what stands in
+/// its place, also a link, is replaced and never written through.
+fn write_private(path: &Path, bytes: &[u8], now: Timestamp) -> std::io::Result<()> {
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+    let mut file = tempfile::Builder::new()
+        .prefix(".unfinished-")
+        .tempfile_in(folder.unwrap_or(Path::new(".")))?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+        file.as_file().set_permissions(fs::Permissions::from_mode(0o600))?;
     }
     file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)?;
+    file.as_file().set_modified(now.into())?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
     sync_folder(path)
 }
 
@@ -233,5 +231,47 @@ fn sync_folder(path: &Path) -> std::io::Result<()> {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => fs::File::open(folder)?.sync_all(),
         Some(_) | None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-11-21T08:00:00Z".parse().unwrap()
+    }
+
+    const FORMER: &str = "former6789abcdefghijklmnopqrstuvABCDEFGHIJKLMNOPQRSTUVWXYZ!#$%&*";
+    const SECRET: &str = "0123456789abcdefghijklmnopqrstuvABCDEFGHIJKLMNOPQRSTUVWXYZ!#$%&*";
+
+    #[test]
+    fn former_secret_is_good_for_an_hour_and_not_from_the_future() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = Path::new("wfi");
+        write_private(&folder.path().join(file), SECRET.as_bytes(), now()).unwrap();
+        let others = |written: i64| {
+            let written = now() + SignedDuration::from_secs(written);
+            let previous = folder.path().join("wfi.previous");
+            write_private(&previous, FORMER.as_bytes(), written).unwrap();
+            read_all(folder.path(), file, now()).unwrap().others.len()
+        };
+        assert_eq!([others(0), others(-3599), others(-3600), others(1)], [1, 1, 0, 0]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn link_in_the_place_of_a_secret_is_replaced_and_not_followed() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let (theirs, path) = (folder.path().join("theirs"), folder.path().join("wfi.next"));
+        fs::write(&theirs, "as it was").unwrap();
+        std::os::unix::fs::symlink(&theirs, &path).unwrap();
+        write_private(&path, SECRET.as_bytes(), now()).unwrap();
+        assert_eq!(fs::read_to_string(&theirs).unwrap(), "as it was");
+        let written = fs::symlink_metadata(&path).unwrap();
+        assert!(written.is_file());
+        assert_eq!(written.permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left over");
     }
 }
