@@ -210,8 +210,8 @@ fn a_team_is_made_ready_once_with_all_that_the_roster_needs() {
         let team = &state.teams[&team];
         let schedule = team.schedule.as_ref().unwrap();
         assert!(schedule.enabled && schedule.swap_shifts_requests_enabled);
-        assert!(!schedule.open_shifts_enabled && !schedule.offer_shift_requests_enabled);
-        assert!(!schedule.time_off_requests_enabled);
+        assert!(!schedule.offer_shift_requests_enabled && !schedule.time_off_requests_enabled);
+        assert!(schedule.open_shifts_enabled, "else there are none to be seen");
         assert_eq!(schedule.time_zone, "Europe/Vienna");
         let groups: Vec<_> = team.all(Kind::SchedulingGroup).collect();
         assert_eq!(groups.len(), 1);
@@ -323,6 +323,39 @@ fn a_group_that_is_being_changed_is_tried_again_and_what_others_put_there_stays(
         let users = BTreeSet::from_iter(&team.group(id).unwrap().users);
         assert_eq!(users, BTreeSet::from_iter(&people));
     });
+}
+
+#[test]
+fn who_left_the_team_keeps_nobody_out_of_a_group() {
+    let stage = Stage::new(|_| {});
+    let (anna, ben, dora) = (stage.person("Anna"), stage.person("Ben"), stage.person("Dora"));
+    let team = stage.server.add_team("Ward", &[(&anna, Role::Owner), (&dora, Role::Member)]);
+    let target = stage.target(&team);
+    target.meet(directory());
+    run(target.open(&calendar(&team))).unwrap();
+    let users = || {
+        stage.server.read(|state| {
+            let team = &state.teams[&team];
+            let mut groups = team.all(Kind::SchedulingGroup).map(|(id, _)| team.group(id).unwrap());
+            let ward = groups.find(|it| it.code.as_deref() == Some("w1")).unwrap();
+            BTreeSet::from_iter(ward.users.clone())
+        })
+    };
+    stage.server.update(|state| {
+        let team = state.teams.get_mut(&team).unwrap();
+        let groups = team.entities.get_mut(&Kind::SchedulingGroup).unwrap().values_mut();
+        for group in groups {
+            match &mut group.entity {
+                simulators::graph::state::Entity::Group(it) => it.users.push(dora.clone()),
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+    stage.server.remove_member(&team, &dora);
+    stage.server.add_member(&team, &ben, Role::Member);
+    run(stage.clock.sleep_until(stage.clock.now() + SignedDuration::from_secs(2)));
+    assert_eq!(run(target.open(&calendar(&team))), Ok(Opened::Found));
+    assert_eq!(users(), BTreeSet::from([anna, ben]));
 }
 
 #[test]

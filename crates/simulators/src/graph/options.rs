@@ -57,6 +57,8 @@ pub struct Options {
     pub patches: bool,
     /// Whether a shift's employee must be in the shift's group.
     pub checks_group_membership: bool,
+    /// Whether open shifts are taken only while the schedule has them (`openShiftsEnabled`).
+    pub checks_open_shifts_enabled: bool,
     /// Whether `draftX` stands as it was after sharing, or is `null`.
     pub keeps_draft_after_share: bool,
     /// Whether an app may still use `approve` and `decline` (ended 2026-01-01).
@@ -95,6 +97,7 @@ impl Default for Options {
             honours_client_ids: false,
             patches: false,
             checks_group_membership: true,
+            checks_open_shifts_enabled: true,
             keeps_draft_after_share: false,
             app_only_approve: false,
             stale_etag_status: 412,

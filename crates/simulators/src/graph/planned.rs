@@ -108,6 +108,10 @@ fn check(
     after: &Planned,
     before: Option<&Planned>,
 ) -> Result<(), Reply> {
+    let offered = team.schedule.as_ref().is_some_and(|it| it.open_shifts_enabled);
+    if kind == Kind::OpenShift && options.checks_open_shifts_enabled && !offered {
+        return Err(error::bad("Open shifts are not enabled for this schedule."));
+    }
     let same_place = before.is_some_and(|it| (&it.user, &it.group) == (&after.user, &after.group));
     if !same_place {
         check_place(options, team, kind, after)?;

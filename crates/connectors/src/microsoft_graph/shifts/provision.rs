@@ -22,7 +22,7 @@ use super::call::{Caller, if_match};
 use super::config::Teams;
 use super::people::{Index, WantedGroup, WantedReason, wanted_groups};
 use super::team::{TeamBook, read_members, refused, schedule_path};
-use super::wire::{Group, Reason, Schedule};
+use super::wire::{Group, Member, Reason, Schedule};
 use crate::microsoft_graph::classify::About;
 use crate::microsoft_graph::client::{Ask, Version, segment};
 
@@ -176,7 +176,9 @@ impl Provision {
         vec![
             ("enabled", json!(true)),
             ("timeZone", json!(self.teams.zone_of(team).unwrap_or(&self.time_zone))),
-            ("openShiftsEnabled", may(CommandKind::OpenShiftRequest)),
+            // Whether there are open shifts at all: ours must be seen. What nobody may ask for is
+            // refused when somebody does.
+            ("openShiftsEnabled", json!(true)),
             ("swapShiftsRequestsEnabled", may(CommandKind::SwapRequest)),
             ("offerShiftRequestsEnabled", may(CommandKind::OfferRequest)),
             ("timeOffRequestsEnabled", may(CommandKind::TimeOffRequest)),
@@ -231,8 +233,22 @@ impl Provision {
                 });
                 self.make_group(team, &body).await?
             }
-            Some(there) if change_of(there, &wanted, &users).is_none() => return Ok(index),
-            Some(there) => self.change_group(team, &there.id, &wanted, &users).await?,
+            Some(there) if change_of(there, &wanted, &users, &facts.members).is_none() => {
+                return Ok(index);
+            }
+            Some(there) => {
+                let id = &there.id;
+                match self.change_group(team, id, &wanted, &users, &facts.members).await {
+                    // Somebody may have left the team a moment ago.
+                    Err(failure) if failure.class == FailureClass::Refused => {
+                        let members = read_members(&self.caller, team).await?;
+                        let still: Vec<String> =
+                            users.into_iter().filter(|it| is_member(&members, it)).collect();
+                        self.change_group(team, id, &wanted, &still, &members).await?
+                    }
+                    answer => answer?,
+                }
+            }
         };
         index = self.book.change(team, |facts| {
             facts.groups.retain(|it| it.id != group.id);
@@ -254,6 +270,7 @@ impl Provision {
         id: &str,
         wanted: &WantedGroup<'_>,
         users: &[String],
+        members: &[Member],
     ) -> Result<Group, Failure> {
         let path = schedule_path(team, &format!("/schedulingGroups/{}", segment(id)));
         let operation = format!("change a scheduling group of team `{team}`");
@@ -261,14 +278,18 @@ impl Provision {
         loop {
             let read = Ask::get(path.clone(), operation.clone()).about(About::Item);
             let there = self.caller.read(read).await?.json::<Group>()?;
-            let Some(body) = change_of(&there, wanted, users) else { return Ok(there) };
+            let Some(body) = change_of(&there, wanted, users, members) else { return Ok(there) };
             let write = Ask::new(Method::PUT, Version::V1, path.clone(), operation.clone());
             let write = if_match(write.about(About::Item).json(&body), there.etag.as_deref());
             let answer = self.caller.write(write).await;
             attempts += 1;
             match answer {
                 Ok(answer) if answer.body.is_empty() => return Ok(changed(there, &body)),
-                Ok(answer) => return Ok(answer.json::<Group>()?),
+                Ok(answer) => {
+                    let group = answer.json::<Group>()?;
+                    let it = if group.id.is_empty() { changed(there, &body) } else { group };
+                    return Ok(it);
+                }
                 // Shifts answers 409 while memberships are being brought about (shifts.md §1.4).
                 Err(failure)
                     if failure.class == FailureClass::Precondition && attempts < GROUP_ATTEMPTS =>
@@ -314,15 +335,20 @@ impl Provision {
             }
         };
         let answer = self.caller.write(ask.json(&body)).await?;
+        let answered = match answer.body.is_empty() {
+            true => Reason::default(),
+            false => answer.json::<Reason>()?,
+        };
         let made = match id {
-            Some(id) if answer.body.is_empty() => Reason {
+            // What is there already may be answered without saying which it is.
+            Some(id) if answered.id.is_empty() => Reason {
                 id,
                 display_name: Some(wanted.name.to_owned()),
                 code: Some(wanted.code.to_owned()),
                 is_active: Some(true),
                 ..Reason::default()
             },
-            Some(_) | None => answer.json::<Reason>()?,
+            Some(_) | None => answered,
         };
         Ok(self.book.change(team, |facts| {
             facts.reasons.retain(|it| it.id != made.id);
@@ -356,8 +382,21 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn is_member(members: &[Member], user: &str) -> bool {
+    let is = |it: &Member| it.user_id.as_deref().is_some_and(|it| it.eq_ignore_ascii_case(user));
+    members.iter().any(is)
+}
+
 /// What a group has to become; `None` when it is as it should be.
-fn change_of(there: &Group, wanted: &WantedGroup<'_>, users: &[String]) -> Option<Value> {
+///
+/// Who left the team may still stand in its groups, but may not be sent back: that would keep out
+/// those who came (Learn, "Replace schedulingGroup": users are members of the team).
+fn change_of(
+    there: &Group,
+    wanted: &WantedGroup<'_>,
+    users: &[String],
+    members: &[Member],
+) -> Option<Value> {
     let is_in = |user: &String| there.user_ids.iter().any(|it| it.eq_ignore_ascii_case(user));
     let missing: Vec<&String> = users.iter().filter(|user| !is_in(user)).collect();
     let ours = there.code.as_deref() == Some(wanted.code);
@@ -367,7 +406,8 @@ fn change_of(there: &Group, wanted: &WantedGroup<'_>, users: &[String]) -> Optio
         return None;
     }
     let name = if ours { Some(wanted.name) } else { there.display_name.as_deref() };
-    let everybody: Vec<&String> = there.user_ids.iter().chain(missing).collect();
+    let stay = there.user_ids.iter().filter(|it| is_member(members, it));
+    let everybody: Vec<&String> = stay.chain(missing).collect();
     let mut body = json!({ "displayName": name, "isActive": true, "userIds": everybody });
     if let (Some(code), Value::Object(map)) = (&there.code, &mut body) {
         map.insert("code".into(), code.as_str().into());
