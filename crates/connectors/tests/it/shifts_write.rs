@@ -165,6 +165,47 @@ fn a_change_after_sharing_is_in_place_with_one_read_and_one_write() {
 }
 
 #[test]
+fn a_shift_that_becomes_somebody_elses_shows_them_nothing_wrong_before_the_share() {
+    let scene = Scene::new();
+    let ben = scene.stage.server.read(|state| {
+        let mut users = state.users.values();
+        users.find(|it| it.display_name == "Ben").unwrap().id.clone()
+    });
+    let written = |state: &state::State| state.notifications.written;
+    let created = scene.create(work(0));
+    scene.share(hours(0, 24));
+    let (before, told) =
+        (scene.stage.server.seen_by_employees(&scene.team), scene.stage.server.read(written));
+    let changed = item(work_of("ben", Some("w1"), 1));
+    let change = || {
+        let (id, etag) = (&created.remote_id, created.etag.as_ref());
+        run(scene.target.update(&calendar(&scene.team), id, etag, &changed))
+    };
+    let refused = Fault::on("POST").at("/shifts").skip(1).times(1).then(What::unavailable());
+    scene.stage.server.set_faults([refused]);
+    assert_eq!(change().unwrap_err().class, FailureClass::Unknown);
+    assert_eq!(change().unwrap_err().class, FailureClass::Missing, "so that it is made anew");
+    let updated = scene.create(work_of("ben", Some("w1"), 1));
+    assert_ne!(updated.remote_id, created.remote_id);
+    assert_eq!(scene.stage.server.seen_by_employees(&scene.team), before);
+    assert_eq!(scene.stage.server.read(written), told, "nobody is told before the share");
+    scene.share(hours(0, 24));
+    let after = scene.stage.server.seen_by_employees(&scene.team);
+    assert_eq!((after.len(), after[0].user.as_ref()), (1, Some(&ben)));
+
+    // And without any trouble, and back.
+    let back = item(work(1));
+    let (id, etag) = (&updated.remote_id, updated.etag.as_ref());
+    let again = run(scene.target.update(&calendar(&scene.team), id, etag, &back)).unwrap();
+    assert_eq!(again.echoed, Some(back.content.fingerprint()));
+    assert_eq!(scene.stage.server.seen_by_employees(&scene.team), after);
+    scene.share(hours(0, 24));
+    let seen = scene.stage.server.seen_by_employees(&scene.team);
+    assert_eq!((seen.len(), seen[0].id.as_str()), (1, again.remote_id.0.as_str()));
+    assert_ne!(seen[0].user.as_ref(), Some(&ben));
+}
+
+#[test]
 fn what_a_manager_changed_is_neither_overwritten_nor_removed_unseen() {
     let scene = Scene::new();
     let created = scene.create(work(0));
@@ -309,6 +350,18 @@ fn time_off_with_and_without_a_reason_reads_back_as_it_was() {
         assert_eq!(ours.len(), 1, "\"Vacation\" was there");
         assert_eq!(ours[0].display_name, "Time off");
     });
+}
+
+#[test]
+fn an_answer_to_a_change_needs_not_to_say_which_item_it_was() {
+    let scene = Scene::new();
+    let created = scene.create(work(0));
+    let nothing = Fault::on("PUT").at("/shifts/").times(1).then(What::Garbage("{}".into()));
+    scene.stage.server.set_faults([nothing]);
+    let (id, etag) = (&created.remote_id, created.etag.as_ref());
+    let at = calendar(&scene.team);
+    let written = run(scene.target.update(&at, id, etag, &item(work(2)))).unwrap();
+    assert_eq!((written.remote_id, written.etag), (created.remote_id, None));
 }
 
 #[test]

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::Graph;
 use super::change::{Change, Edit, Element, Method, Refused, Scope, Subject, Write};
-use super::state::{Entity, Integration, Kind, Preferences, State, Stored, Team, Tracked, Who};
+use super::state::{
+    Entity, Integration, Kind, Planned, Preferences, State, Stored, Team, Tracked, Who,
+};
 use super::wire::{self, Shape};
 
 impl Edit {
@@ -170,9 +172,10 @@ fn apply(state: &mut State, scope: &Scope, who: &Who, edit: &Edit, now: jiff::Ti
     }
 }
 
-/// Whether somebody is notified: the shared side is another one than before.
+/// Whether somebody is notified: the shared side is another one than before, or somebody else's.
 fn shows_news(state: &State, team: &str, (kind, id): (Kind, &str), after: &Entity) -> bool {
     let Entity::Planned(after) = after else { return false };
     let before = state.teams.get(team).and_then(|it| it.planned(kind, id));
-    after.shared.is_some() && before.and_then(|it| it.shared.as_ref()) != after.shared.as_ref()
+    let seen = |it: &Planned| it.shared.clone().map(|shared| (it.user.clone(), shared));
+    after.shared.is_some() && before.and_then(seen) != seen(after)
 }

@@ -6,9 +6,11 @@
 
 mod eligibility;
 mod flows;
+mod handover;
 mod kills;
 mod loops;
 mod one_way;
+mod outage;
 mod pains;
 mod plan;
 mod push;

@@ -63,12 +63,21 @@ impl Writer {
             return preferences::write(&self.caller, &user, availability).await;
         }
         let (body, index) = self.body(team, item, index).await?;
+        self.add(team, &body, &index).await
+    }
+
+    async fn add(
+        &self,
+        team: &CalendarKey,
+        body: &Body,
+        index: &Index,
+    ) -> Result<Written, Failure> {
         let collection = body.collection;
         let path = schedule_path(team, &format!("/{}", collection.as_str()));
         let operation = format!("add to the {} of team `{team}`", collection.as_str());
         let ask = Ask::new(Method::POST, Version::V1, path, operation).json(&body.properties);
         match self.caller.write(ask).await {
-            Ok(answer) => written(collection, &answer, &index),
+            Ok(answer) => written(collection, &answer, index, None),
             // Nothing of ours can be in the way: Shifts assigns the ids. It is busy.
             Err(failure) if failure.class == FailureClass::Precondition => {
                 Err(Failure { class: FailureClass::Unavailable, ..failure })
@@ -104,6 +113,9 @@ impl Writer {
             let detail = format!("it is one of the {}", there.collection.as_str());
             return Err(Failure { class: FailureClass::Bug, ..refused(operation, detail) });
         }
+        if changes_hands(&there, &body) {
+            return self.hand_over(team, remote, &there, &body, &index).await;
+        }
         let ask =
             Ask::new(Method::PUT, Version::V1, item_path(team, collection, remote), operation);
         let ask = ask.about(About::Item).json(&body.replacing(&there.raw));
@@ -115,7 +127,24 @@ impl Writer {
         if answer.body.is_empty() {
             return Ok(Written { remote_id: remote.clone(), etag: None, echoed: None });
         }
-        written(collection, &answer, &index)
+        written(collection, &answer, &index, Some(remote))
+    }
+
+    /// Makes an item anew for another employee, and removes theirs.
+    ///
+    /// In place, the new one would see the shared side, which says when the old one works, until
+    /// the next share; so both happen with that share. The old item goes first: after a crash in
+    /// between it is not there for the engine, which then makes it like any item that is missing.
+    async fn hand_over(
+        &self,
+        team: &CalendarKey,
+        remote: &RemoteId,
+        there: &There,
+        body: &Body,
+        index: &Index,
+    ) -> Result<Written, Failure> {
+        self.remove(team, remote, there).await?;
+        self.add(team, body, index).await
     }
 
     /// Stages an item for deletion.
@@ -134,8 +163,17 @@ impl Writer {
             return preferences::reset(&self.caller, user, zone).await;
         }
         let there = self.there(team, remote).await?;
+        check_version(&there, etag, &operation("remove", team, there.collection, remote))?;
+        self.remove(team, remote, &there).await
+    }
+
+    async fn remove(
+        &self,
+        team: &CalendarKey,
+        remote: &RemoteId,
+        there: &There,
+    ) -> Result<(), Failure> {
         let operation = operation("remove", team, there.collection, remote);
-        check_version(&there, etag, &operation)?;
         let path = item_path(team, there.collection, remote);
         let stage = format!("{path}/stageForDeletion");
         let ask = Ask::new(Method::POST, Version::V1, stage, operation.clone()).about(About::Item);
@@ -330,6 +368,18 @@ impl Writer {
 
 const CHANGED: &str = "it was changed since it was read";
 
+/// Whether what everybody sees of it is about to be somebody else's.
+fn changes_hands(there: &There, body: &Body) -> bool {
+    let before = there.planned.user_id.as_deref();
+    let after = body.properties.get("userId").and_then(Value::as_str);
+    let same = match (before, after) {
+        (Some(before), Some(after)) => before.eq_ignore_ascii_case(after),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    !same && there.planned.shared_shift.is_some()
+}
+
 fn check_version(there: &There, etag: Option<&ETag>, operation: &str) -> Result<(), Failure> {
     let Some(side) = map::side(&there.planned) else {
         let failure = refused(operation, "it is staged for deletion, or empty");
@@ -343,12 +393,17 @@ fn check_version(there: &There, etag: Option<&ETag>, operation: &str) -> Result<
     }
 }
 
+/// What was written, from the answer to it; `known` is its id where it was there before.
 fn written(
     collection: Collection,
     answer: &GraphAnswer,
     index: &Index,
+    known: Option<&RemoteId>,
 ) -> Result<Written, Failure> {
-    let planned = answer.json::<Planned>()?;
+    let mut planned = answer.json::<Planned>()?;
+    if let Some(RemoteId(id)) = known.filter(|_| planned.id.is_empty()) {
+        planned.id.clone_from(id);
+    }
     if planned.id.is_empty() {
         let detail = "the answer names no id";
         let failure = refused(format!("add to the {}", collection.as_str()), detail);
