@@ -10,6 +10,12 @@
 //! A budget is a sliding window over the instants at which requests were sent: never more than so
 //! many in any second, also right after a pause. A second counts a little longer here, because what
 //! leaves us a second apart may arrive closer together.
+//!
+//! Who waits for a place keeps nobody from the windows: with a place, one looks again whether there
+//! is still room in them. The whole wait is bounded.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,6 +28,9 @@ use tokio::sync::{Mutex as Queue, Semaphore, SemaphorePermit};
 
 /// How long a request counts: the vendor's second, and 2 % for jitter on the way.
 const COUNTS_FOR: Duration = Duration::from_millis(1020);
+/// How long ago a request may have been sent whose answer comes now, so that what was sent with it
+/// is remembered.
+const LOOKED_BACK: Duration = Duration::from_secs(4);
 /// Longest wait for a turn; what would wait longer is not sent, so that whoever called keeps the
 /// lease that it works under.
 const WAIT_MAX: Duration = Duration::from_secs(10);
@@ -32,9 +41,18 @@ pub struct Budgets {
     clock: Arc<dyn Clock>,
     per_second: usize,
     per_team: usize,
-    windows: Mutex<BTreeMap<Domain, Arc<Queue<Window>>>>,
-    closed: Mutex<BTreeMap<Domain, Timestamp>>,
+    books: Mutex<Books>,
+    queues: Mutex<BTreeMap<Domain, Arc<Queue<()>>>>,
     under_way: Semaphore,
+}
+
+/// What was sent, and what the vendor said to that.
+#[derive(Debug, Default)]
+struct Books {
+    windows: BTreeMap<Domain, Window>,
+    closed: BTreeMap<Domain, Timestamp>,
+    /// Of each kind: the teams on which it was throttled, and when.
+    throttled: BTreeMap<Domain, BTreeMap<Domain, Timestamp>>,
 }
 
 /// What shares a budget.
@@ -45,6 +63,15 @@ enum Domain {
     Deletions,
     Members,
     Team(String),
+}
+
+impl Domain {
+    const fn scope(&self) -> QuotaScope {
+        match self {
+            Self::Team(_) => QuotaScope::Calendar,
+            Self::Reads | Self::Writes | Self::Deletions | Self::Members => QuotaScope::Connection,
+        }
+    }
 }
 
 /// The right to send; given back when it is dropped.
@@ -65,29 +92,69 @@ pub struct TooLong {
 #[derive(Debug)]
 struct Window {
     requests: usize,
+    /// In order; also those that count no longer, for as long as an answer to them may come.
     sent: VecDeque<Timestamp>,
 }
 
 impl Window {
     /// The first instant, not before `now`, at which so many more fit.
-    fn free_at(&mut self, now: Timestamp, count: usize) -> Timestamp {
-        while self.sent.front().is_some_and(|it| after(*it, COUNTS_FOR) <= now) {
-            self.sent.pop_front();
-        }
-        let over = (self.sent.len() + count).saturating_sub(self.requests);
-        match over.checked_sub(1).and_then(|it| self.sent.get(it)) {
+    fn free_at(&self, now: Timestamp, count: usize) -> Timestamp {
+        let gone = self.sent.iter().take_while(|it| after(**it, COUNTS_FOR) <= now).count();
+        let over = (self.sent.len() - gone + count).saturating_sub(self.requests);
+        match over.checked_sub(1).and_then(|it| self.sent.get(gone + it)) {
             Some(oldest) => after(*oldest, COUNTS_FOR).max(now),
             None => now,
         }
     }
 
     fn send(&mut self, now: Timestamp, count: usize) {
+        while self.sent.front().is_some_and(|it| after(*it, LOOKED_BACK) <= now) {
+            self.sent.pop_front();
+        }
         self.sent.extend(std::iter::repeat_n(now, count));
+    }
+
+    /// The most that any second held of late.
+    fn most(&self, now: Timestamp) -> usize {
+        let late = |it: &&Timestamp| after(**it, LOOKED_BACK) > now;
+        let (mut held, mut most) = (VecDeque::new(), 0);
+        for at in self.sent.iter().filter(late) {
+            while held.front().is_some_and(|it| after(*it, COUNTS_FOR) <= *at) {
+                held.pop_front();
+            }
+            held.push_back(*at);
+            most = most.max(held.len());
+        }
+        most
     }
 }
 
 fn after(at: Timestamp, by: Duration) -> Timestamp {
     at.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
+
+impl Books {
+    /// The first instant, not before `now`, at which `domain` has room for so many more.
+    fn free_at(&self, domain: &Domain, now: Timestamp, count: usize) -> Timestamp {
+        let window = self.windows.get(domain).map_or(now, |it| it.free_at(now, count));
+        window.max(self.closed.get(domain).copied().unwrap_or(now))
+    }
+
+    /// Which budget was exceeded by a request of `kind`, as far as can be told: an answer does not
+    /// say. A team that was asked less than it takes is not it while all teams together were asked
+    /// about as much as they may be; nor is it one team where several are refused at once.
+    fn exceeded(&mut self, kind: &Domain, team: Option<Domain>, now: Timestamp) -> Domain {
+        let Some(team) = team else { return kind.clone() };
+        let throttled = self.throttled.entry(kind.clone()).or_default();
+        throttled.retain(|_, at| after(*at, COUNTS_FOR) > now);
+        throttled.insert(team.clone(), now);
+        let several = throttled.len() > 1;
+        let below = |domain: &Domain, part: fn(usize) -> usize| {
+            self.windows.get(domain).is_none_or(|it| it.most(now) < part(it.requests))
+        };
+        let all_of_it = below(&team, |rate| rate) && !below(kind, |rate| rate - rate / 5);
+        if several || all_of_it { kind.clone() } else { team }
+    }
 }
 
 impl Budgets {
@@ -104,8 +171,8 @@ impl Budgets {
             clock,
             per_second: rate(QuotaScope::Connection),
             per_team: rate(QuotaScope::Calendar),
-            windows: Mutex::default(),
-            closed: Mutex::default(),
+            books: Mutex::default(),
+            queues: Mutex::default(),
             under_way: Semaphore::new(under_way.unwrap_or(Semaphore::MAX_PERMITS)),
         }
     }
@@ -126,85 +193,103 @@ impl Budgets {
         path: &str,
         count: usize,
     ) -> Result<Turn<'_>, TooLong> {
-        let team = team_of(path).map(|team| Domain::Team(team.to_owned()));
-        let kind = kind_of(method, path);
-        let mut team_window = match &team {
-            Some(team) => Some(self.window(team).lock_owned().await),
-            None => None,
-        };
-        if let (Some(team), Some(window)) = (&team, team_window.as_mut()) {
-            self.wait_for(team, window, count).await?;
+        let (kind, team) = (kind_of(method, path), team_of(path));
+        let domains: Vec<Domain> = team.into_iter().chain([kind]).collect();
+        let deadline = after(self.clock.now(), WAIT_MAX);
+        loop {
+            let mut queues = Vec::new();
+            for domain in &domains {
+                let queue = self.queue(domain).lock_owned();
+                queues.push(self.in_time(deadline, domain.scope(), queue).await?);
+                self.wait_for(domain, count, deadline).await?;
+            }
+            let place = match self.under_way.try_acquire() {
+                Ok(place) => Some(place),
+                Err(_) => {
+                    drop(queues);
+                    let place = self.under_way.acquire();
+                    // The semaphore is never closed.
+                    self.in_time(deadline, QuotaScope::Connection, place).await?.ok()
+                }
+            };
+            if self.spend(&domains, count) {
+                return Ok(Turn { _place: place });
+            }
         }
-        let mut window = self.window(&kind).lock_owned().await;
-        self.wait_for(&kind, &mut window, count).await?;
-        // The semaphore is never closed.
-        let place = self.under_way.acquire().await.ok();
-        let now = self.clock.now();
-        window.send(now, count);
-        if let Some(team_window) = team_window.as_mut() {
-            team_window.send(now, count);
-        }
-        Ok(Turn { _place: place })
     }
 
     /// The vendor asked to wait so long with requests like this one.
     pub fn close(&self, method: &Method, path: &str, wait: Duration) {
-        let team = team_of(path).map(|team| Domain::Team(team.to_owned()));
-        let domain = team.unwrap_or_else(|| kind_of(method, path));
-        let until = after(self.clock.now(), wait);
-        let mut closed = lock(&self.closed);
-        let known = closed.entry(domain).or_insert(until);
+        let now = self.clock.now();
+        let mut books = lock(&self.books);
+        let domain = books.exceeded(&kind_of(method, path), team_of(path), now);
+        let until = after(now, wait);
+        let known = books.closed.entry(domain).or_insert(until);
         *known = until.max(*known);
+    }
+
+    /// Spends it, if there is room for it now in each of them.
+    fn spend(&self, domains: &[Domain], count: usize) -> bool {
+        let now = self.clock.now();
+        let mut books = lock(&self.books);
+        if domains.iter().any(|it| books.free_at(it, now, count) > now) {
+            return false;
+        }
+        for domain in domains {
+            let requests = self.rate(domain);
+            let window = books.windows.entry(domain.clone());
+            let window = window.or_insert_with(|| Window { requests, sent: VecDeque::new() });
+            window.send(now, count);
+            books.closed.remove(domain);
+        }
+        true
     }
 
     async fn wait_for(
         &self,
         domain: &Domain,
-        window: &mut Window,
         count: usize,
+        deadline: Timestamp,
     ) -> Result<(), TooLong> {
-        let started = self.clock.now();
         loop {
             let now = self.clock.now();
-            let free_at = window.free_at(now, count).max(self.closed_until(domain, now));
+            let free_at = lock(&self.books).free_at(domain, now, count);
             if free_at <= now {
                 return Ok(());
             }
-            if free_at > after(started, WAIT_MAX) {
+            if free_at > deadline {
                 let wait = free_at.duration_since(now).unsigned_abs();
-                let scope = match domain {
-                    Domain::Team(_) => QuotaScope::Calendar,
-                    Domain::Reads | Domain::Writes | Domain::Deletions | Domain::Members => {
-                        QuotaScope::Connection
-                    }
-                };
-                return Err(TooLong { wait, scope });
+                return Err(TooLong { wait, scope: domain.scope() });
             }
             self.clock.sleep_until(free_at).await;
         }
     }
 
-    fn closed_until(&self, domain: &Domain, now: Timestamp) -> Timestamp {
-        let mut closed = lock(&self.closed);
-        let until = closed.get(domain).copied().filter(|it| *it > now);
-        if until.is_none() {
-            closed.remove(domain);
+    async fn in_time<T>(
+        &self,
+        deadline: Timestamp,
+        scope: QuotaScope,
+        waits: impl Future<Output = T>,
+    ) -> Result<T, TooLong> {
+        tokio::select! {
+            biased;
+            it = waits => Ok(it),
+            // How much longer the others take, nobody knows.
+            () = self.clock.sleep_until(deadline) => Err(TooLong { wait: COUNTS_FOR, scope }),
         }
-        until.unwrap_or(now)
     }
 
-    fn window(&self, domain: &Domain) -> Arc<Queue<Window>> {
-        let requests = match domain {
+    fn rate(&self, domain: &Domain) -> usize {
+        match domain {
             Domain::Reads | Domain::Writes => self.per_second,
             Domain::Deletions => (self.per_second / 2).max(1),
             Domain::Members => self.per_second.saturating_mul(2),
             Domain::Team(_) => self.per_team,
-        };
-        let mut windows = lock(&self.windows);
-        let window = windows
-            .entry(domain.clone())
-            .or_insert_with(|| Arc::new(Queue::new(Window { requests, sent: VecDeque::new() })));
-        Arc::clone(window)
+        }
+    }
+
+    fn queue(&self, domain: &Domain) -> Arc<Queue<()>> {
+        Arc::clone(lock(&self.queues).entry(domain.clone()).or_default())
     }
 }
 
@@ -212,9 +297,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn team_of(path: &str) -> Option<&str> {
+fn team_of(path: &str) -> Option<Domain> {
     let rest = path.strip_prefix("/teams/")?;
-    rest.split(['/', '?']).next().filter(|it| !it.is_empty())
+    let team = rest.split(['/', '?']).next().filter(|it| !it.is_empty())?;
+    Some(Domain::Team(team.to_owned()))
 }
 
 fn kind_of(method: &Method, path: &str) -> Domain {
@@ -224,115 +310,5 @@ fn kind_of(method: &Method, path: &str) -> Domain {
         Method::GET | Method::HEAD | Method::OPTIONS => Domain::Reads,
         Method::DELETE => Domain::Deletions,
         _ => Domain::Writes,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::pin::pin;
-    use std::task::{Context, Poll, Waker};
-
-    use async_trait::async_trait;
-    use engine::port::Rate;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// Moves on by itself when somebody sleeps.
-    #[derive(Debug)]
-    struct Leaping(Mutex<Timestamp>);
-
-    #[async_trait]
-    impl Clock for Leaping {
-        fn now(&self) -> Timestamp {
-            *lock(&self.0)
-        }
-
-        async fn sleep_until(&self, at: Timestamp) {
-            let mut now = lock(&self.0);
-            *now = at.max(*now);
-        }
-    }
-
-    fn budgets(per_second: u32, per_team: u32) -> (Arc<Leaping>, Budgets) {
-        let clock = Arc::new(Leaping(Mutex::new(Timestamp::UNIX_EPOCH)));
-        let per = |requests| Some(Rate { requests, per: Duration::from_secs(1) });
-        let declared = [(QuotaScope::Connection, per_second), (QuotaScope::Calendar, per_team)]
-            .map(|(scope, rate)| QuotaDeclaration { scope, concurrency: None, rate: per(rate) });
-        (Arc::clone(&clock), Budgets::new(clock, &declared))
-    }
-
-    fn now<T>(future: impl Future<Output = T>) -> T {
-        let mut future = pin!(future);
-        match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(value) => value,
-            Poll::Pending => panic!("waits for something that is not time"),
-        }
-    }
-
-    #[test]
-    fn a_team_is_asked_four_times_in_any_second_and_another_one_does_not_wait() {
-        let (clock, budgets) = budgets(30, 4);
-        let turn = |path| drop(now(budgets.turn(&Method::GET, path, 1)).unwrap());
-        for _ in 0..4 {
-            turn("/teams/a/schedule");
-        }
-        assert_eq!(clock.now(), Timestamp::UNIX_EPOCH);
-        turn("/teams/b/schedule");
-        assert_eq!(clock.now(), Timestamp::UNIX_EPOCH);
-        turn("/teams/a/schedule/shifts?$top=1");
-        assert_eq!(clock.now(), after(Timestamp::UNIX_EPOCH, COUNTS_FOR));
-    }
-
-    #[test]
-    fn deletions_have_half_the_budget_and_reads_and_writes_one_each() {
-        let (clock, budgets) = budgets(2, 100);
-        let turn = |method: Method| drop(now(budgets.turn(&method, "/teams/a/x", 1)).unwrap());
-        for method in [Method::GET, Method::GET, Method::POST, Method::PUT, Method::DELETE] {
-            turn(method);
-        }
-        assert_eq!(clock.now(), Timestamp::UNIX_EPOCH);
-        turn(Method::DELETE);
-        assert_eq!(clock.now(), after(Timestamp::UNIX_EPOCH, COUNTS_FOR));
-    }
-
-    #[test]
-    fn what_the_vendor_closed_is_waited_for_if_it_is_short_and_not_asked_if_it_is_long() {
-        let (clock, budgets) = budgets(30, 4);
-        let path = "/teams/a/schedule";
-        budgets.close(&Method::GET, path, Duration::from_secs(3));
-        drop(now(budgets.turn(&Method::GET, path, 1)).unwrap());
-        assert_eq!(clock.now().as_second(), 3);
-        budgets.close(&Method::GET, path, Duration::from_secs(60));
-        let refused = now(budgets.turn(&Method::GET, path, 1)).unwrap_err();
-        let wait = Duration::from_secs(60);
-        assert_eq!(refused, TooLong { wait, scope: QuotaScope::Calendar });
-        drop(now(budgets.turn(&Method::GET, "/teams/b/schedule", 1)).unwrap());
-        assert_eq!(clock.now().as_second(), 3);
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(200))]
-
-        #[test]
-        fn no_second_of_any_phase_holds_more_than_the_budget(
-            asks in prop::collection::vec((0usize..3, 1usize..5, 0i64..500), 1..120),
-        ) {
-            let (clock, budgets) = budgets(7, 4);
-            let mut sent: Vec<(usize, Timestamp)> = Vec::new();
-            for (team, count, gap) in asks {
-                let at = after(clock.now(), Duration::from_millis(gap.unsigned_abs()));
-                now(clock.sleep_until(at));
-                let path = format!("/teams/t{team}/schedule");
-                drop(now(budgets.turn(&Method::GET, &path, count)).unwrap());
-                sent.extend(std::iter::repeat_n((team, clock.now()), count));
-            }
-            let second = Duration::from_secs(1);
-            for (index, (team, from)) in sent.iter().enumerate() {
-                let within = sent[index..].iter().filter(|it| it.1 < after(*from, second));
-                prop_assert!(within.clone().count() <= 7);
-                prop_assert!(within.filter(|it| it.0 == *team).count() <= 4);
-            }
-        }
     }
 }
