@@ -13,6 +13,9 @@ pub const LABEL_BYTES_MAX: usize = 1024;
 /// Bytes in free text (notes): what calendars show without cutting, with room to spare.
 pub const NOTES_BYTES_MAX: usize = 32 * 1024;
 
+/// Activities in one shift that somebody plans in a vendor's product: a day in steps of ten minutes
+/// has 144.
+pub const ACTIVITIES_MAX: usize = 200;
 /// Longest shift: longer ones are a mistake in the source more often than work.
 pub const SHIFT_DURATION_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Days in one absence; longer ones are split by every system of record that we know.

@@ -19,6 +19,7 @@
 //! `OpenShiftRequestController`), read 2026-11. How an offer's approval moves the shift is not
 //! written anywhere, so both ways are taken.
 
+pub mod bounds;
 mod part;
 #[cfg(test)]
 mod tests;
@@ -228,6 +229,8 @@ pub enum Fault {
     Operation,
     /// Its body is not what such an entity has.
     Unreadable,
+    /// A text in it is too long or not printable, or it has too many activities.
+    TooMuch,
     /// Fine by itself, but the elements make no sense together.
     Together,
 }

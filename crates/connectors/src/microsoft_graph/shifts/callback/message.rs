@@ -32,6 +32,8 @@ pub enum Notice<'a> {
     Unsupported,
     /// We cannot make sense of it.
     Unreadable,
+    /// A text in it is too long or has signs that are none, or it has too many activities.
+    TooMuch,
     /// It came too late to be decided.
     Expired,
     /// It is still being decided.
@@ -49,6 +51,7 @@ impl Notice<'_> {
             Self::Refused(refusal) => speaker.refusal(refusal),
             Self::Unsupported => (&texts::UNSUPPORTED, Vec::new()),
             Self::Unreadable => (&texts::UNREADABLE, Vec::new()),
+            Self::TooMuch => (&texts::TOO_MUCH, Vec::new()),
             Self::Expired => (&texts::EXPIRED, Vec::new()),
             Self::InProgress => (&texts::IN_PROGRESS, Vec::new()),
             Self::OtherTeam => (&texts::OTHER_TEAM, Vec::new()),

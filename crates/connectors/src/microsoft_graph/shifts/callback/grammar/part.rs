@@ -9,6 +9,7 @@ use super::super::wire::{
 };
 use super::{
     Asked, Fault, Item, ItemChange, ItemKind, RequestChange, RequestKind, RequestRef, Stage, Step,
+    bounds,
 };
 
 /// One element, read.
@@ -35,6 +36,18 @@ impl Part {
         if element.address.question.is_some() {
             return Err(Fault::Operation);
         }
+        let part = Self::read_unbounded(element)?;
+        let fine = |id: &str| bounds::is_id(id).then_some(()).ok_or(Fault::Unreadable);
+        match &part {
+            Self::Nothing | Self::Preferences(_) => fine(&element.id)?,
+            Self::Request(it) => bounds::request(it)?,
+            Self::Item(it) => bounds::change(it)?,
+            Self::Reason { id } => fine(id)?,
+        }
+        Ok(part)
+    }
+
+    fn read_unbounded(element: &Element) -> Result<Self, Fault> {
         match &element.address.entity {
             EntityName::Shift => item(element, ItemKind::Shift),
             EntityName::OpenShift => item(element, ItemKind::OpenShift),

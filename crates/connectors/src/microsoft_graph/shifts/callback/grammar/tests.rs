@@ -373,3 +373,38 @@ proptest! {
         prop_assert_eq!(read(&elements.0), read(&elements.1));
     }
 }
+
+#[test]
+fn what_people_write_has_bounds() {
+    use domain::limits::{ACTIVITIES_MAX, LABEL_BYTES_MAX, NOTES_BYTES_MAX};
+
+    let reads = |change: &dyn Fn(&mut Value)| {
+        let mut draft = early();
+        change(&mut draft);
+        read(&[post_shift("SHFT_1", "u-1", draft)]).map(|_| ()).map_err(|it| it.faults)
+    };
+    let because = |fault| Err([("SHFT_1".to_owned(), fault)].into());
+    let (bad, much) = (|| because(Fault::Unreadable), || because(Fault::TooMuch));
+    let text = |bytes: usize| json!("x".repeat(bytes));
+    assert_eq!(reads(&|it| it["displayName"] = text(LABEL_BYTES_MAX)), Ok(()));
+    assert_eq!(reads(&|it| it["displayName"] = text(LABEL_BYTES_MAX + 1)), much());
+    assert_eq!(reads(&|it| it["displayName"] = json!("a\u{1b}[2Jb")), much());
+    assert_eq!(reads(&|it| it["notes"] = json!("one\r\n\ttwo")), Ok(()));
+    assert_eq!(reads(&|it| it["notes"] = text(NOTES_BYTES_MAX + 1)), much());
+    assert_eq!(reads(&|it| it["endDateTime"] = json!("2201-01-01T00:00:00Z")), bad());
+    assert_eq!(reads(&|it| it["startDateTime"] = json!("1969-01-01T00:00:00Z")), bad());
+    let activities = |count: usize| json!(vec![early(); count]);
+    assert_eq!(reads(&|it| it["activities"] = activities(ACTIVITIES_MAX)), Ok(()));
+    assert_eq!(reads(&|it| it["activities"] = activities(ACTIVITIES_MAX + 1)), much());
+}
+
+#[test]
+fn ids_that_are_no_ids_are_unreadable() {
+    for id in ["..", "a%2Fb", "a%3Fb", "a%0Ab"] {
+        let fault = read(&[delete_shift(id)]).unwrap_err().faults;
+        assert_eq!(fault.into_values().collect::<Vec<_>>(), [Fault::Unreadable], "{id}");
+    }
+    let mut asked = swap("POST", "SREQ_1", "Pending", "Recipient");
+    asked["body"]["recipientShiftId"] = json!("../SHFT_2");
+    assert!(read(&[asked]).is_err());
+}

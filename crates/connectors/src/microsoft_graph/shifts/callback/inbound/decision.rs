@@ -7,7 +7,7 @@ use domain::{CalendarKey, Directory, Refusal, UtcInterval};
 use engine::port::{Answer, Approvals, Ask, AskedQuestion, Failure, Offered, RemoteId};
 use jiff::Timestamp;
 
-use super::super::grammar::Change;
+use super::super::grammar::{Change, bounds};
 use super::super::message::Notice;
 use super::super::names::{Names, TeamNames};
 use super::super::translate::{self, NoAsk};
@@ -136,12 +136,16 @@ impl Asker {
 fn asked(question: &Question, now: Timestamp, names: &TeamNames) -> Result<AskedQuestion, NoAsk> {
     match question {
         Question::RequestableShifts { shift, request_type, start, end } => {
-            let given = RemoteId(shift.clone());
+            let given = bounds::is_id(shift).then(|| RemoteId(shift.clone()));
+            let given = given.ok_or(NoAsk::Unreadable)?;
             match request_type.to_ascii_lowercase().as_str() {
                 "swaprequest" | "swapshiftrequest" => {
                     let start = start.unwrap_or(now);
                     let ahead = start.checked_add(ELIGIBLE_AHEAD).unwrap_or(Timestamp::MAX);
-                    let within = UtcInterval::new(start, end.unwrap_or(ahead));
+                    if !bounds::is_instant(start) {
+                        return Err(NoAsk::Unreadable);
+                    }
+                    let within = UtcInterval::new(start, end.unwrap_or(ahead).min(ahead));
                     let within = within.map_err(|_| NoAsk::Unreadable)?;
                     Ok(AskedQuestion::SwapFor { given, within })
                 }
@@ -157,8 +161,9 @@ fn asked(question: &Question, now: Timestamp, names: &TeamNames) -> Result<Asked
     }
 }
 
-/// The caller is told no more than that; what failed is the operator's.
+/// The caller is told no more than that. What was said of it can name people: the log has its class.
 fn not_reachable(failure: Failure) -> NoAsk {
-    tracing::warn!(%failure, "cannot learn the names of a team");
+    let Failure { class, operation: _, status, detail: _ } = failure;
+    tracing::warn!(class = class.as_str(), status, "cannot learn the names of a team");
     NoAsk::Refused(Refusal::NotReachable)
 }

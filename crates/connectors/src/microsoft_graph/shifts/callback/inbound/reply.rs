@@ -65,6 +65,7 @@ impl Replier {
     ) -> InboundReply {
         let notice = |id: &str| match faults.get(id) {
             Some(Fault::Unreadable) => Notice::Unreadable,
+            Some(Fault::TooMuch) => Notice::TooMuch,
             Some(Fault::Entity | Fault::Operation | Fault::Together) | None => Notice::Unsupported,
         };
         replied(ids(elements).map(|id| self.refused(id, notice(id))).collect())
@@ -124,7 +125,7 @@ fn status(notice: Notice<'_>) -> (u16, &'static str) {
             | Refusal::BadLength { .. } => (403, refusal.as_str()),
         },
         Notice::Unsupported => (403, "UnsupportedOperation"),
-        Notice::Unreadable => (400, "BadRequest"),
+        Notice::Unreadable | Notice::TooMuch => (400, "BadRequest"),
         Notice::Expired => (408, "RequestExpired"),
         Notice::InProgress => (102, "RequestInProgress"),
         Notice::OtherTeam => (403, "UnknownTeam"),

@@ -450,17 +450,24 @@ async fn choices_are_answered_with_the_vendor_s_ids() {
         Offered::Employee(EmployeeId::new("alice").unwrap()),
         Offered::Employee(EmployeeId::new("somebody elsewhere").unwrap()),
     ];
-    let url = "/shifts/A/requestableShifts?requestType=SwapRequest&startTime=2026-11-01T00:00:00Z";
+    // No further ahead than is offered, whatever is asked.
+    let url = "/shifts/A/requestableShifts?requestType=SwapRequest&startTime=2026-11-01T00:00:00Z\
+        &endTime=2026-12-31T00:00:00Z";
     let elements = json!([
         { "id": "A", "method": "GET", "url": url },
         { "id": "u-2", "method": "GET",
           "url": "/users/u-2/timeOffReasons?requestType=TimeOffReason" },
         { "id": "B", "method": "GET", "url": "/shifts/B/requestableShifts?requestType=Gift" },
         { "id": "C", "method": "GET", "url": "/shifts/C" },
+        { "id": "D", "method": "GET",
+          "url": "/shifts/../requestableShifts?requestType=OfferShiftRequest" },
     ]);
     let reply = scene.calls("v1/team/team-1/read", &json!({ "requests": elements })).await;
     let refused = |id| no(id, 403, "UnsupportedOperation");
-    assert_eq!(told(&reply), [yes("A"), yes("u-2"), refused("B"), refused("C")]);
+    assert_eq!(
+        told(&reply),
+        [yes("A"), yes("u-2"), refused("B"), refused("C"), no("D", 400, "BadRequest")]
+    );
     let body: Value = serde_json::from_slice(&reply.body).unwrap();
     assert_eq!(body["responses"][0]["body"]["data"], json!(["SHFT_2", "TOR_1", "u-1"]));
     let within = UtcInterval::new(at("2026-11-01T00:00:00Z"), at("2026-12-02T00:00:00Z")).unwrap();

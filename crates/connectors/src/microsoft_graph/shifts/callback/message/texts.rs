@@ -191,6 +191,15 @@ texts! {
          cela se reproduit.",
         "No se pudo leer la solicitud. Inténtelo de nuevo y avise a su administrador si vuelve a \
          ocurrir.";
+    TOO_MUCH:
+        "A label or a note is too long or has unprintable characters, or there are too many \
+         activities. Please shorten it.",
+        "Eine Bezeichnung oder Notiz ist zu lang oder enthält nicht druckbare Zeichen, oder es \
+         sind zu viele Aktivitäten. Bitte kürzen Sie das.",
+        "Un libellé ou une note est trop long ou contient des caractères non imprimables, ou il y \
+         a trop d’activités. Veuillez raccourcir.",
+        "Una etiqueta o una nota es demasiado larga o tiene caracteres no imprimibles, o hay \
+         demasiadas actividades. Acórtelo.";
     EXPIRED:
         "The request took too long to arrive and was not carried out. Please try again.",
         "Die Anfrage kam zu spät an und wurde nicht ausgeführt. Bitte versuchen Sie es noch \
