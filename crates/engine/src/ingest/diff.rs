@@ -86,6 +86,8 @@ pub fn matching(before: Before, kind: ReadingKind) -> Matching {
             }
         }
     }
+    // Which of several that mean the same gets an id must not depend on the order of lines.
+    unmatched.sort_by_key(|(_, fingerprint, twin)| (*fingerprint, *twin));
     // First what is the same record, then what merely means the same: an export may stamp every
     // line with the time at which it was made.
     let assigned = before.index.iter().filter(|row| row.twin.is_some());
@@ -187,6 +189,9 @@ fn assign_ids(
     taken: &mut BTreeSet<EntityKey>,
     ready: &mut Vec<(SourceEntity, Option<EntityKey>)>,
 ) {
+    // The store gives them in no particular order.
+    let mut loaded: Vec<&Entity> = loaded.iter().collect();
+    loaded.sort_by_cached_key(|it| it.key());
     let twin_of = |entity: &Entity| known.get(&entity.key()).and_then(|row| row.twin);
     let earlier: Vec<Leftover> = loaded
         .iter()

@@ -23,6 +23,7 @@ pub struct Leftover {
     start: i64,
     label: String,
     twin: Fingerprint,
+    meaning: Fingerprint,
     /// Distinguishes leftovers; the caller's own index.
     pub index: usize,
 }
@@ -51,6 +52,7 @@ impl Leftover {
             start: entity.interval().map_or(0, |interval| interval.start().as_second()),
             label,
             twin,
+            meaning: entity.fingerprint(),
             index,
         }
     }
@@ -66,7 +68,7 @@ fn first_day(off: &domain::TimeOff) -> Option<Date> {
 }
 
 /// Pairs leftovers: `(index before, index now)`. Each leftover is in at most one pair; the result
-/// does not depend on the order of the input.
+/// does not depend on the order of the input, but for leftovers that are alike in everything.
 #[must_use]
 pub fn pair(before: Vec<Leftover>, now: Vec<Leftover>) -> Vec<(usize, usize)> {
     let (mut before, mut now) = (before, now);
@@ -111,25 +113,26 @@ fn pass(
     before.retain(|it| !paired.contains(&it.index));
 }
 
-/// Pairs what has the same kind, owner, label and twin with the nearest day.
+/// Pairs what has the same kind, owner, label and twin with the nearest day. Where two are as near,
+/// their places among the sorted leftovers decide; indexes would repeat the order of the input.
 fn pair_moved(
     before: &mut Vec<Leftover>,
     now: &mut Vec<Leftover>,
     pairs: &mut Vec<(usize, usize)>,
 ) {
     let mut near: Vec<(i32, usize, usize)> = Vec::new();
-    let mut by_likeness: BTreeMap<_, Vec<&Leftover>> = BTreeMap::new();
-    for it in before.iter() {
+    let mut by_likeness: BTreeMap<_, Vec<(usize, Option<Date>)>> = BTreeMap::new();
+    for (place, it) in before.iter().enumerate() {
         let like = (it.kind, it.owner.as_str(), it.label.as_str(), it.twin);
-        by_likeness.entry(like).or_default().push(it);
+        by_likeness.entry(like).or_default().push((place, it.day));
     }
-    for it in now.iter() {
+    for (place, it) in now.iter().enumerate() {
         let like = (it.kind, it.owner.as_str(), it.label.as_str(), it.twin);
-        for earlier in by_likeness.get(&like).into_iter().flatten() {
-            if let (Some(from), Some(to)) = (earlier.day, it.day) {
+        for (earlier, day) in by_likeness.get(&like).into_iter().flatten() {
+            if let (Some(from), Some(to)) = (*day, it.day) {
                 let days = (to - from).get_days().abs();
                 if days <= MOVED_DAYS_MAX {
-                    near.push((days, earlier.index, it.index));
+                    near.push((days, *earlier, place));
                 }
             }
         }
@@ -138,6 +141,7 @@ fn pair_moved(
     let (mut used_before, mut used_now) =
         (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
     for (_, earlier, later) in near {
+        let (earlier, later) = (before[earlier].index, now[later].index);
         if !used_before.contains(&earlier) && !used_now.contains(&later) {
             used_before.insert(earlier);
             used_now.insert(later);

@@ -227,3 +227,37 @@ fn what_lies_outside_the_window_is_not_missed() {
     assert_eq!(gone, ["shift/near"]);
     assert_eq!(diff.present_before, 1);
 }
+
+/// How many were changed and deleted, and which ids were kept, whatever the order of the lines.
+fn whatever_the_order(one: &[Record], two: &[Record]) -> (usize, Vec<String>) {
+    let kept = Kept::of(one, false);
+    let outcome = |two: &[Record]| {
+        let diff = kept.diff(read(two, false), Vec::new());
+        let gone: Vec<_> = diff.tombstones.iter().map(ToString::to_string).collect();
+        (diff.upserts.len(), gone)
+    };
+    let plain = outcome(two);
+    assert_eq!(plain, outcome(&reversed_or_rotated(two, 0)));
+    plain
+}
+
+fn on_day(id: &str, day: i64, remark: u8) -> Record {
+    Record { shift: shift(id, "ada", day * 24), remark }
+}
+
+#[test]
+fn a_shift_halfway_between_two_is_taken_for_the_earlier_one_in_any_order() {
+    let one = [on_day("row-0", 14, 1), on_day("row-1", 6, 1)];
+    let two = [on_day("row-2", 11, 1), on_day("row-3", 17, 1)];
+    // The 14th is as far from the 11th as from the 17th; only the 6th depends on which it takes.
+    assert_eq!(whatever_the_order(&one, &two), (2, vec!["shift/row-1".to_owned()]));
+}
+
+#[test]
+fn which_of_two_equal_shifts_is_new_does_not_depend_on_their_order() {
+    let one = [on_day("row-0", 1, 1), on_day("row-1", 4, 2)];
+    // One of these two is what row-0 was; row-1 can only have become the one with its remark.
+    let two = [on_day("row-2", 1, 2), on_day("row-3", 1, 3)];
+    let (_, gone) = whatever_the_order(&one, &two);
+    assert!(gone.len() <= 1, "{gone:?}");
+}
