@@ -21,7 +21,7 @@ fn what_shifts_refuses_because_we_do_not_answer_is_written_when_we_do() {
         site.run(&["sync"]);
     }
     assert_eq!(site.seen(), before, "nothing was taken");
-    let quarantined = "SELECT key FROM ledger WHERE trouble IS NOT NULL";
+    let quarantined = "SELECT id FROM ledger WHERE trouble IS NOT NULL";
     assert!(site.ask_store(quarantined).is_empty());
     site.serve();
     site.sync(&[]);
