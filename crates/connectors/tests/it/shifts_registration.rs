@@ -70,12 +70,13 @@ fn registering_again_changes_the_same_integration() {
     let status = run(scene.registration.register(URL)).unwrap();
     assert_eq!(status.url.as_deref(), Some(URL));
     assert!(status.active);
-    assert_eq!(status.entities.len(), 8, "what cannot be asked for is refused politely");
+    assert_eq!(status.entities.len(), 9, "what cannot be asked for is refused politely");
     scene.stage.server.read(|state| {
         let it = state.integrations.values().next().unwrap();
         assert_eq!(it.display_name, "Rotabridge ward-shifts");
         assert_eq!(it.secret, CALLBACK_SECRET);
-        assert_eq!(it.supported.len(), 8);
+        assert_eq!(it.supported.len(), 9);
+        assert!(it.supported.contains("TimeOffReason"));
         let asked: Vec<&str> = it.eligibility.iter().map(String::as_str).collect();
         assert_eq!(asked, ["SwapRequest", "TimeOffReason"]);
     });
@@ -88,11 +89,26 @@ fn registering_again_changes_the_same_integration() {
 #[test]
 fn what_v1_does_not_take_is_written_through_beta() {
     let scene = Scene::new();
-    let refused = What::refusal(400, "BadRequest");
+    // The text is the guide's, in the place of the code.
+    let refused = What::refusal(400, "Requested value 'TimeOffReason' was not found");
     let fault = Fault::on("POST").at("/v1.0/teamwork/").then(refused);
     scene.stage.server.set_faults([fault]);
     assert!(run(scene.registration.register(URL)).unwrap().id.is_some());
     assert_eq!(scene.stage.asked("POST", "/beta/teamwork/workforceIntegrations"), 1);
+    let requests = scene.stage.server.requests();
+    let ours = requests.iter().filter(|it| it.target.contains("/teamwork/"));
+    assert!(ours.clone().count() > 0);
+    assert!(ours.into_iter().all(|it| !it.passthrough), "nothing follows from it");
+}
+
+#[test]
+fn a_registration_that_could_not_call_us_is_not_tried_through_beta() {
+    let scene = Scene::new();
+    let refused = What::refusal(400, "WorkforceIntegrationError");
+    scene.stage.server.set_faults([Fault::on("POST").at("/teamwork/").then(refused)]);
+    let failure = run(scene.registration.register(URL)).unwrap_err();
+    assert_eq!(failure.class, FailureClass::Refused);
+    assert_eq!(scene.stage.asked("POST", "/teamwork/workforceIntegrations"), 1);
 }
 
 #[test]

@@ -43,6 +43,7 @@ fn a_mirror_is_registered_enabled_shown_and_disabled() {
         "Shift",
         "SwapRequest",
         "TimeOff",
+        "TimeOffReason",
         "TimeOffRequest",
         "UserShiftPreferences",
     ];

@@ -124,7 +124,9 @@ impl Caller {
     /// As [`Self::read`]; `Unknown` when it may have been applied.
     pub async fn write(&self, ask: Ask) -> Result<GraphAnswer, Failure> {
         let mut ask = self.dressed(ask.header(PREFER, ECHO));
-        if let Some(secrets) = &self.secrets {
+        // Nothing outside a schedule leads to a callback.
+        let schedule = |path: &str| !path.starts_with("/teamwork/");
+        if let Some(secrets) = self.secrets.as_ref().filter(|_| schedule(&ask.path)) {
             let text = secrets.known().current.passthrough().expose_secret().to_owned();
             if let Ok(mut value) = HeaderValue::from_str(&text) {
                 value.set_sensitive(true);

@@ -81,8 +81,9 @@ impl ShiftsRegistration {
     /// What is written of it, but for the secret.
     #[must_use]
     pub fn body(&self, callback_url: &str) -> Value {
-        // All of it: what cannot be asked for must be told to us to be refused.
-        let names = CommandKind::ALL.map(entity_name);
+        // All of it: what cannot be asked for must be told to us to be refused. Nobody can ask for
+        // other reasons for time off.
+        let names = [&CommandKind::ALL.map(entity_name)[..], &["TimeOffReason"]].concat();
         let asked: Vec<&str> = self.two_way.iter().filter_map(|it| eligibility_name(*it)).collect();
         let asked = if asked.is_empty() { "None".to_owned() } else { asked.join(",") };
         json!({
@@ -133,8 +134,9 @@ impl ShiftsRegistration {
             let ask = Ask::new(method.clone(), version, path, operation).about(About::Directory);
             match self.caller.write(ask.json(body)).await {
                 Ok(_) => return Ok(()),
-                // What was wrong for v1.0 is worth telling; that beta refuses it too, is not.
-                Err(failure) if failure.status == Some(400) => {
+                // What was wrong for v1.0 is worth telling; that beta refuses it too, is not. That
+                // we could not be reached, or anything else, is no better there.
+                Err(failure) if knows_less(&failure) => {
                     refusal.get_or_insert(failure);
                 }
                 Err(failure) => return Err(failure),
@@ -237,6 +239,14 @@ impl Registration for ShiftsRegistration {
         self.secrets.promote_next().map_err(|error| unreadable(&operation, &error))?;
         self.status_of(Some(&ours)).await
     }
+}
+
+/// Whether Graph said 400 of a name that this interface does not know: of a member of an
+/// enumeration (`shifts.md` §1.1: "Requested value '…' was not found"), or of a property (OData).
+fn knows_less(failure: &Failure) -> bool {
+    let told = failure.detail.to_ascii_lowercase();
+    let unknown = ["was not found", "does not exist on type", "invalid property"];
+    failure.status == Some(400) && unknown.iter().any(|it| told.contains(it))
 }
 
 fn unreadable(operation: &str, error: &ConnectionError) -> Failure {
