@@ -26,9 +26,12 @@ const CONNECTION_WAIT: Duration = Duration::from_secs(30);
 const SQLITE_READERS_MAX: u32 = 2;
 /// Connections of one replica to PostgreSQL; its default allows 100 in all.
 const POSTGRES_CONNECTIONS_MAX: u32 = 5;
-/// Compiling takes longer than any statement here runs. And every statement is made for an index:
-/// a connection keeps the plan it made, so that one made while a table was nearly empty would walk
-/// over all of it when it has grown.
+/// What every connection to PostgreSQL is told first.
+/// - `jit`: compiling takes longer than any statement here runs.
+/// - `enable_seqscan`: a connection keeps the plans it made, so that one made while a table was
+///   nearly empty walks over all of it when it has grown, until the next `ANALYZE`. Every statement
+///   here is made for an index (`crate::plans` sees to that for SQLite), and `off` makes no walk
+///   impossible, only dearer than any index: where there is none, the answer is the same.
 const POSTGRES_SETTINGS: &str = "SET jit = off; SET enable_seqscan = off";
 /// Page cache of one SQLite connection, in KiB (negative, as the pragma wants it): SQLite's own
 /// default. Twice as much was not faster at 25,000 shifts.
@@ -161,6 +164,15 @@ fn sqlite_pool(connections: u32) -> SqlitePoolOptions {
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                // What was asked before it is done now, and so is the rollback of what was dropped.
+                connection.ping().await?;
+                // SQLite undoes a transaction by itself when, for one, the disk is full. Then the
+                // driver's rollback fails, and the driver takes the connection for busy for ever.
+                Ok(!connection.is_in_transaction())
+            })
+        })
 }
 
 async fn prepare_sqlite(pool: &SqlitePool) -> Result<(), Fault> {
@@ -193,7 +205,7 @@ fn make_private(path: &Path) {
 #[cfg(test)]
 mod tests {
     use domain::{EntityId, EntityKey, EntityKind, Fingerprinter, RosterName};
-    use engine::port::IdentityHint;
+    use engine::port::{IdentityHint, ReportRow};
 
     use super::*;
 
@@ -232,6 +244,26 @@ mod tests {
         assert_eq!(add_hints(&backend, 1).await.unwrap(), 1);
         let error = add_hints(&backend, 9999).await.unwrap_err().to_string();
         assert_eq!(error, "store cannot add identity hints: the disk is full");
+        assert_eq!(add_hints(&backend, 2).await.unwrap(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_stays_full_is_said_each_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let backend = backend(&folder, |options| options.pragma("max_page_count", "64")).await;
+        // A statement of one row: SQLite undoes the transaction by itself when it fails.
+        let report = |body: String| ReportRow {
+            subject: "mirror/ward".into(),
+            at: jiff::Timestamp::UNIX_EPOCH,
+            body,
+        };
+        for _ in 0..3 {
+            let large = report("x".repeat(1 << 20));
+            let error = crate::report::put_report(&backend, &large).await.unwrap_err();
+            let error = error.during("keep a report").to_string();
+            assert_eq!(error, "store cannot keep a report: the disk is full");
+        }
+        crate::report::put_report(&backend, &report("small".into())).await.unwrap();
         assert_eq!(add_hints(&backend, 2).await.unwrap(), 2);
     }
 
