@@ -87,6 +87,39 @@ fn registering_again_changes_the_same_integration() {
 }
 
 #[test]
+fn a_namesake_is_somebody_elses() {
+    let scene = Scene::new();
+    run(scene.registration.register(URL)).unwrap();
+    // The same name and a like address, and first in the list.
+    let theirs = scene.stage.server.update(|state| {
+        let mut theirs = state.integrations.pop_first().unwrap().1;
+        theirs.id = "A_theirs".into();
+        theirs.url = URL.replace("rota.", "theirs.");
+        state.integrations.insert(theirs.id.clone(), theirs.clone());
+        theirs
+    });
+    let before = run(scene.registration.status()).unwrap();
+    assert_eq!(before.id, None);
+    assert!(run(scene.registration.switch(true)).is_err());
+    assert!(run(scene.registration.rotate_secret()).is_err());
+    let ours = run(scene.registration.register(URL)).unwrap();
+    assert_eq!(ours.url.as_deref(), Some(URL));
+    assert_eq!(scene.on_disk("wfi.registration"), ours.id);
+    run(scene.registration.rotate_secret()).unwrap();
+    let there = scene.stage.server.read(|state| state.integrations.clone());
+    assert_eq!((there.len(), &there["A_theirs"]), (2, &theirs));
+}
+
+#[test]
+fn an_id_that_was_not_kept_is_found_by_the_address() {
+    let scene = Scene::new();
+    let id = run(scene.registration.register(URL)).unwrap().id;
+    std::fs::remove_file(scene.file("wfi.registration")).unwrap();
+    assert_eq!(run(scene.registration.register(URL)).unwrap().id, id);
+    assert_eq!(run(scene.registration.status()).unwrap().id, id);
+}
+
+#[test]
 fn what_v1_does_not_take_is_written_through_beta() {
     let scene = Scene::new();
     // The text is the guide's, in the place of the code.
@@ -210,7 +243,10 @@ fn a_folder_that_cannot_be_written_is_said_to_be_needed() {
     // Stands in the way also of those who may write everywhere.
     std::fs::create_dir(scene.file("wfi.next")).unwrap();
     let failure = run(scene.registration.rotate_secret()).unwrap_err().to_string();
-    assert!(failure.contains("cannot be written, which a rotation needs"), "{failure}");
+    assert!(
+        failure.contains("cannot be written, which a registration and a rotation need"),
+        "{failure}"
+    );
     assert!(failure.contains("mounted read-only"), "{failure}");
     assert_eq!(scene.secret_there(), CALLBACK_SECRET, "Graph was told nothing");
 }

@@ -1,7 +1,8 @@
 //! Having Shifts call us: the workforce integration of a mirror.
 //!
-//! Ours is the one under our address, or, after that changed, the one of our name whose address
-//! ends like ours. A team's schedule calls one integration at most (`shifts.md` §1.2): somebody
+//! Ours is the one under our address, or, after that changed, the one whose id we kept in a file
+//! beside the secret when we registered; a name is nobody's proof. A crash before the id is kept
+//! is mended by registering again: the address finds it. A team's schedule calls one integration at most (`shifts.md` §1.2): somebody
 //! else's is told of, and never replaced. Names of entities are written in one text, each with its
 //! first letter upper-case, or Graph refuses them (§1.1).
 
@@ -98,25 +99,33 @@ impl ShiftsRegistration {
         self.caller.list(Ask::get(PATH, operation).about(About::Directory)).await
     }
 
-    /// Ours among them.
+    /// Ours among them: by our address, where it is known, or else by the id that was kept.
     fn ours<'a>(&self, all: &'a [Integration], url: Option<&str>) -> Option<&'a Integration> {
         let bare = |text: &str| text.trim_end_matches('/').to_ascii_lowercase();
-        let tail = format!("/callbacks/{}", self.mirror).to_ascii_lowercase();
         let here = |it: &&Integration| {
             let its = it.url.as_deref().map(bare);
             its.is_some() && its == url.map(bare)
         };
-        let moved = |it: &&Integration| {
-            let named = it.display_name.as_deref() == Some(self.display_name.as_str());
-            named && it.url.as_deref().is_some_and(|url| bare(url).ends_with(&tail))
-        };
-        all.iter().find(here).or_else(|| all.iter().find(moved))
+        let kept = self.secrets.registration();
+        let kept = || all.iter().find(|it| kept.as_ref() == Some(&it.id));
+        all.iter().find(here).or_else(kept)
+    }
+
+    /// Says of those that are called as ours would be, and are not.
+    fn tell_of_namesakes(&self, all: &[Integration]) {
+        let ours = |it: &Integration| it.display_name.as_deref() == Some(&self.display_name);
+        for theirs in all.iter().filter(|it| ours(it)) {
+            tracing::warn!(
+                id = theirs.id,
+                "an integration of our name calls another address: it is somebody else's, and stays"
+            );
+        }
     }
 
     async fn registered(&self, operation: &str) -> Result<Integration, Failure> {
         let all = self.all().await?;
         self.ours(&all, None).cloned().ok_or_else(|| {
-            let detail = "this mirror is not registered; `shifts register` does that";
+            let detail = "this mirror is not registered from here; `shifts register` does that";
             refused(operation, detail)
         })
     }
@@ -143,6 +152,18 @@ impl ShiftsRegistration {
             }
         }
         Err(refusal.unwrap_or_else(|| refused(operation, "no interface takes it")))
+    }
+
+    /// The same, and no word of the secret where Graph says the body again.
+    async fn write_secret(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+        operation: &str,
+    ) -> Result<(), Failure> {
+        let written = self.write(method, path, body, operation).await;
+        written.map_err(|failure| redacted(failure, &body["encryption"]["secret"]))
     }
 
     async fn status_of(&self, ours: Option<&Integration>) -> Result<RegistrationStatus, Failure> {
@@ -187,12 +208,20 @@ impl Registration for ShiftsRegistration {
         match self.ours(&all, Some(callback_url)) {
             Some(ours) => {
                 let path = format!("{PATH}/{}", segment(&ours.id));
-                self.write(Method::PATCH, &path, &body, &operation).await?;
+                self.write_secret(Method::PATCH, &path, &body, &operation).await?;
             }
-            None => self.write(Method::POST, PATH, &body, &operation).await?,
+            None => {
+                self.tell_of_namesakes(&all);
+                self.write_secret(Method::POST, PATH, &body, &operation).await?;
+            }
         }
         let all = self.all().await?;
-        self.status_of(self.ours(&all, Some(callback_url))).await
+        let ours = self.ours(&all, Some(callback_url));
+        if let Some(ours) = ours {
+            let kept = self.secrets.keep_registration(&ours.id);
+            kept.map_err(|error| unreadable(&operation, &error))?;
+        }
+        self.status_of(ours).await
     }
 
     async fn switch(&self, on: bool) -> Result<RegistrationStatus, Failure> {
@@ -227,7 +256,7 @@ impl Registration for ShiftsRegistration {
             "encryption": { "protocol": "sharedSecret", "secret": next.expose_secret() },
         });
         let path = format!("{PATH}/{}", segment(&ours.id));
-        match self.write(Method::PATCH, &path, &body, &operation).await {
+        match self.write_secret(Method::PATCH, &path, &body, &operation).await {
             Ok(()) => {}
             // It may be the registered one now: it stays, and both are good until it is clear.
             Err(failure) if failure.class == FailureClass::Unknown => return Err(failure),
@@ -249,6 +278,30 @@ fn knows_less(failure: &Failure) -> bool {
     failure.status == Some(400) && unknown.iter().any(|it| told.contains(it))
 }
 
+/// The failure without the secret, also as JSON spells it.
+fn redacted(failure: Failure, secret: &Value) -> Failure {
+    let Some(text) = secret.as_str().filter(|it| !it.is_empty()) else { return failure };
+    let spelled = secret.to_string();
+    let detail = failure.detail.replace(text, "[redacted]");
+    let detail = detail.replace(spelled.trim_matches('"'), "[redacted]");
+    Failure { detail, ..failure }
+}
+
 fn unreadable(operation: &str, error: &ConnectionError) -> Failure {
     refused(operation, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secret_that_graph_says_again_is_redacted() {
+        let failure = |detail: &str| refused("register", detail);
+        let secret = json!("a\\\"b");
+        let told = redacted(failure("`a\\\"b` and {\"secret\":\"a\\\\\\\"b\"} are wrong"), &secret);
+        assert_eq!(told.detail, "`[redacted]` and {\"secret\":\"[redacted]\"} are wrong");
+        assert_eq!(redacted(failure("wrong"), &json!("")).detail, "wrong");
+        assert_eq!(redacted(failure("null"), &Value::Null).detail, "null");
+    }
 }

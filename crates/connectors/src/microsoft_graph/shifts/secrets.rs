@@ -153,14 +153,36 @@ impl Secrets {
         let _ = fs::remove_file(self.beside(".next"));
     }
 
+    /// The vendor's id of what was registered with this secret, where it was kept.
+    #[must_use]
+    pub fn registration(&self) -> Option<String> {
+        let id = fs::read_to_string(self.beside(".registration")).ok()?;
+        let id = id.trim();
+        (!id.is_empty()).then(|| id.to_owned())
+    }
+
+    /// Keeps it, as a file `<file>.registration`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep_registration(&self, id: &str) -> Result<(), ConnectionError> {
+        // Nothing is written where nothing changes: the folder may be read-only.
+        if self.registration().as_deref() == Some(id) {
+            return Ok(());
+        }
+        let path = self.beside(".registration");
+        write_private(&path, id.as_bytes(), self.clock.now())
+            .map_err(|error| self.unwritable(&path, &error))
+    }
+
     fn beside(&self, suffix: &str) -> PathBuf {
         beside(&self.base, &self.file, suffix)
     }
 
     fn unwritable(&self, path: &Path, error: &std::io::Error) -> ConnectionError {
         let detail = format!(
-            "cannot be written, which a rotation needs: {error}; the folder must be writable, so \
-             a secret that is mounted read-only is rotated where it comes from"
+            "cannot be written, which a registration and a rotation need: {error}; the folder must \
+             be writable, so a secret that is mounted read-only is rotated where it comes from"
         );
         ConnectionError::File { key: KEY, path: path.display().to_string(), detail }
     }
