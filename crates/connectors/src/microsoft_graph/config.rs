@@ -181,6 +181,21 @@ impl MicrosoftGraphConfig {
         })
     }
 
+    /// Shifts is not in Graph's national clouds (Learn, "schedule resource type", availability).
+    fn check_global_cloud(&self) -> Result<(), ConnectionError> {
+        let url = checked_url("graph_url", &self.graph_url)?;
+        let host = url.host_str().unwrap_or_default();
+        let [(global, _), national @ ..] = CLOUDS;
+        if !national.iter().any(|(it, _)| *it == host) {
+            return Ok(());
+        }
+        let message = format!(
+            "`{host}` found, which is a national cloud; Shifts is in the global cloud only, \
+             `{global}`"
+        );
+        Err(wrong("graph_url", message))
+    }
+
     fn checked_credential(&self) -> Result<CredentialFiles, ConnectionError> {
         let one = "expected one of them";
         match (&self.client_secret_file, &self.certificate_file, &self.private_key_file) {
@@ -291,9 +306,10 @@ impl ConnectionConfig for MicrosoftGraphConfig {
         config: &dyn MirrorConfig,
     ) -> Result<MirrorParts, ConnectionError> {
         // Each kind of mirror takes the shared connection, if `config` is its own.
-        let connection = self.connection(context)?;
         let config: &dyn Any = config;
         if let Some(config) = config.downcast_ref::<ShiftsMirrorConfig>() {
+            self.check_global_cloud()?;
+            let connection = self.connection(context)?;
             return shifts::mirror(&connection, context, mirror, config);
         }
         let role = "the target of a mirror of another kind";

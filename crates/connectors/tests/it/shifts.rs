@@ -391,6 +391,19 @@ fn doctor_tells_what_is_well_who_is_no_member_and_what_is_granted_too_much() {
 }
 
 #[test]
+fn a_mirror_over_a_national_cloud_is_refused_because_shifts_is_not_there() {
+    let stage = Stage::new(|_| {});
+    let teams = r#"teams = [{ group = "*", team_id = "t" }]"#;
+    let hosts = ["graph.microsoft.us", "dod-graph.microsoft.us", "microsoftgraph.chinacloudapi.cn"];
+    for host in hosts {
+        let refused = stage.mirror_at(&format!("https://{host}"), teams, &[]).err().unwrap();
+        let start = format!("`graph_url`: `{host}` found, which is a national cloud; Shifts is in");
+        assert!(refused.to_string().starts_with(&start), "{refused}");
+    }
+    assert!(stage.mirror_at("https://graph.microsoft.com", teams, &[]).is_ok());
+}
+
+#[test]
 fn a_secret_of_another_length_or_none_where_people_ask_is_told_with_its_key() {
     let stage = Stage::new(|_| {});
     let teams = r#"teams = [{ group = "*", team_id = "t" }]"#;
