@@ -182,6 +182,12 @@ pub trait Store: FeedStore + ApprovalStore {
     /// also renewed to `renew_until`. Writes of calendars that fail this change nothing and are
     /// named in the receipt; the others are carried out all the same. Audit entries of a fenced
     /// calendar are dropped with it.
+    ///
+    /// A put is skipped, and the stored row stays as it is, where the stored intent is
+    /// [`IntentState::Sent`] with a `not_before` later than the put's `changed_at`: that is what a
+    /// vendor was granted, and may have been committed between a drain's reading and this commit.
+    /// The receipt does not name it; the next cycle reads the row that stayed. Removals are not
+    /// held back, nor is anything in [`ApprovalStore::commit_approvals`].
     async fn commit_ledger(
         &self,
         mirror: &MirrorName,

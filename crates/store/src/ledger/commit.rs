@@ -48,7 +48,7 @@ async fn carry_out(
         audit.iter().filter(|it| !fenced.contains(&it.calendar)).collect();
 
     enter_mirror(session, mirror).await?;
-    put_rows(session, mirror, &puts).await?;
+    put_rows(session, mirror, &puts, Over::WhatMayBeSettled).await?;
     remove_rows(session, mirror, &removals).await?;
     put_calendars(session, mirror, &calendars).await?;
     if let Some(cursor) = cursor {
@@ -70,7 +70,7 @@ pub(crate) async fn write_unfenced(
     }
     let (puts, removals) = last_writes(writes, &mut |_: &CalendarKey| true);
     enter_mirror(session, mirror).await?;
-    put_rows(session, mirror, &puts).await?;
+    put_rows(session, mirror, &puts, Over::Anything).await?;
     remove_rows(session, mirror, &removals).await
 }
 
@@ -140,13 +140,21 @@ async fn enter_mirror(session: &mut Session, mirror: &MirrorName) -> Result<(), 
     Ok(())
 }
 
-async fn put_rows(
-    session: &mut Session,
-    mirror: &MirrorName,
-    puts: &[&LedgerRow],
-) -> Result<(), Fault> {
-    const PUT: Sql = over_rows!(
-        "INSERT INTO ledger (mirror, kind, id, calendar, unsettled, intent_state, \
+/// Which stored rows a put may replace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Over {
+    /// All.
+    Anything,
+    /// All but those that wait for what a vendor was granted.
+    WhatMayBeSettled,
+}
+
+/// Puts rows. Where `$3` is not 0, a stored one stays as long as it waits: `$waits_until` is null
+/// where it waits for nobody.
+macro_rules! put_rows {
+    ($waits_until:literal) => {
+        over_rows!(
+            "INSERT INTO ledger (mirror, kind, id, calendar, unsettled, intent_state, \
          quarantined_at, employee, ends_at, changed_at, generation, remote, intent, trouble, \
          remote_id, intended_id) \
          SELECT $2, given.value ->> 0, given.value ->> 1, given.value ->> 2, \
@@ -155,18 +163,46 @@ async fn put_rows(
          CAST(given.value ->> 7 AS BIGINT), CAST(given.value ->> 8 AS BIGINT), \
          CAST(given.value ->> 9 AS BIGINT), given.value ->> 10, given.value ->> 11, \
          given.value ->> 12, given.value ->> 13, given.value ->> 14 FROM",
-        "WHERE true ON CONFLICT (mirror, kind, id, calendar) DO UPDATE SET \
+            concat!(
+                "WHERE true ON CONFLICT (mirror, kind, id, calendar) DO UPDATE SET \
          unsettled = excluded.unsettled, intent_state = excluded.intent_state, \
          quarantined_at = excluded.quarantined_at, employee = excluded.employee, \
          ends_at = excluded.ends_at, changed_at = excluded.changed_at, \
          generation = excluded.generation, remote = excluded.remote, intent = excluded.intent, \
          trouble = excluded.trouble, remote_id = excluded.remote_id, \
-         intended_id = excluded.intended_id"
-    );
+         intended_id = excluded.intended_id \
+         WHERE $3 = 0 OR coalesce(",
+                $waits_until,
+                " <= excluded.changed_at, true)"
+            )
+        )
+    };
+}
+
+async fn put_rows(
+    session: &mut Session,
+    mirror: &MirrorName,
+    puts: &[&LedgerRow],
+    over: Over,
+) -> Result<(), Fault> {
+    // PostgreSQL's JSON functions refuse the escaped NUL that an id in the same text may hold. The
+    // time is the last field, and a text that looks like it would end in a quotation mark.
+    const PUT: Sql = Sql {
+        sqlite: put_rows!(
+            "CASE WHEN ledger.intent_state = 'sent' THEN ledger.intent ->> 'not_before_ms' END"
+        )
+        .sqlite,
+        postgres: put_rows!(
+            "CASE WHEN ledger.intent_state = 'sent' THEN CAST(substring(ledger.intent FROM \
+             '\"not_before_ms\":(-?[0-9]+)[}]$') AS BIGINT) END"
+        )
+        .postgres,
+    };
+    let guarded = Arg::Int(i64::from(over == Over::WhatMayBeSettled));
     for puts in puts.chunks(super::WRITE_ROWS) {
         let rows: Vec<_> = puts.iter().map(|row| encode_row(row)).collect::<Result<_, _>>()?;
         let rows = packed::rows(&rows)?;
-        let args = [Arg::Text(&rows), Arg::Text(mirror.as_str())];
+        let args = [Arg::Text(&rows), Arg::Text(mirror.as_str()), guarded];
         session.run(PUT, &args).await?;
     }
     Ok(())

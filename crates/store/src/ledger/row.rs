@@ -53,6 +53,7 @@ struct IntentText {
     remote_id: Option<RemoteId>,
     state: IntentState,
     attempts: u32,
+    /// The last field: a statement in `super::commit` looks for it at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     not_before_ms: Option<i64>,
 }

@@ -56,6 +56,15 @@ impl Mirror {
         self.all_rows().filter(wanted).cloned().collect()
     }
 
+    /// Whether a write is a put over a row that waits for its vendor at the put's own time.
+    fn must_wait(&self, write: &LedgerWrite) -> bool {
+        let LedgerWrite::Put(row) = write else { return false };
+        let stored = self.rows.get(&row.key).and_then(|rows| rows.get(&row.calendar));
+        let intent = stored.and_then(|stored| stored.intent.as_ref());
+        let sent = intent.filter(|intent| intent.state == IntentState::Sent);
+        sent.and_then(|intent| intent.not_before).is_some_and(|until| until > row.changed_at)
+    }
+
     pub fn items_after(&self, instant: Timestamp) -> u64 {
         let counts = |row: &&LedgerRow| {
             row.remote.is_some() && row.ends_at.is_none_or(|ends_at| ends_at > instant)
@@ -107,15 +116,16 @@ impl Ledgers {
             .filter(|calendar| !ours.contains(calendar))
             .collect();
         let kept = self.mirrors.entry(mirror.clone()).or_default();
-        for write in writes {
-            let calendar = match &write {
-                LedgerWrite::Put(row) => &row.calendar,
-                LedgerWrite::Remove { calendar, .. } => calendar,
+        let mut seen = BTreeSet::new();
+        for write in writes.into_iter().rev() {
+            let (calendar, key) = match &write {
+                LedgerWrite::Put(row) => (&row.calendar, &row.key),
+                LedgerWrite::Remove { calendar, key } => (calendar, key),
             };
-            if ours.contains(calendar) {
-                kept.carry_out(write);
-            } else {
+            if !ours.contains(calendar) {
                 fenced.insert(calendar.clone());
+            } else if seen.insert((calendar.clone(), key.clone())) && !kept.must_wait(&write) {
+                kept.carry_out(write);
             }
         }
         for state in calendars {

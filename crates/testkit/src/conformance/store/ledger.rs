@@ -18,6 +18,7 @@ use crate::builders::{
 promises![
     a_row_reads_back_as_it_was_written,
     the_last_write_to_a_row_counts,
+    a_row_that_waits_for_its_vendor_stays_until_then,
     the_rows_of_a_calendar_are_ordered_by_key,
     a_stale_epoch_changes_nothing_and_the_others_commit,
     writes_without_a_fence_are_fenced,
@@ -139,7 +140,7 @@ async fn the_last_write_to_a_row_counts(Handles { one, two }: Handles) {
     let ada = calendar("ada");
     hold(&*one, &[&ada], "me").await;
     let first = full_row(&ada);
-    let second = ledger_row(first.key.clone(), &ada);
+    let second = LedgerRow { changed_at: hour(5), ..ledger_row(first.key.clone(), &ada) };
     let put = |row: &LedgerRow| LedgerWrite::Put(row.clone());
     let remove = |key: &EntityKey| LedgerWrite::Remove { calendar: ada.clone(), key: key.clone() };
     let read = async || two.ledger_of_calendar(&mirror(), &ada).await.unwrap();
@@ -155,6 +156,47 @@ async fn the_last_write_to_a_row_counts(Handles { one, two }: Handles) {
     let writes = vec![put(&second), put(&first), remove(&first.key)];
     commit(&*one, commit_to(&ada, writes)).await;
     assert_eq!(read().await, []);
+}
+
+async fn a_row_that_waits_for_its_vendor_stays_until_then(Handles { one, two }: Handles) {
+    let ada = calendar("ada");
+    hold(&*one, &[&ada], "me").await;
+    let row = |id: &str, at: i64, intent: Option<Intent>| LedgerRow {
+        intent,
+        changed_at: hour(at),
+        ..ledger_row(shift_key(id), &ada)
+    };
+    let waits = |state, until: i64| {
+        // Where an item is must not be taken for the time that is waited for.
+        let remote_id = Some(RemoteId("\u{0}\"not_before_ms\":1}".into()));
+        Some(Intent { not_before: Some(hour(until)), remote_id, ..intent(state) })
+    };
+    let put = async |rows: Vec<LedgerRow>| {
+        let writes = rows.into_iter().map(LedgerWrite::Put).collect();
+        assert_eq!(commit(&*one, commit_to(&ada, writes)).await, []);
+        two.ledger_of_calendar(&mirror(), &ada).await.unwrap()
+    };
+    let granted = row("granted", 3, waits(IntentState::Sent, 6));
+    let planned = row("planned", 3, waits(IntentState::Planned, 6));
+    let sent = row("sent", 3, Some(intent(IntentState::Sent)));
+    let before = vec![granted.clone(), planned, sent];
+    assert_eq!(put(before.clone()).await, before);
+
+    // A drain that read the row before the grant does not know of it, whatever its clock says now.
+    for (at, sending) in [(2, None), (4, Some(intent(IntentState::Sent))), (5, None)] {
+        let stale = ["granted", "planned", "sent"].map(|id| row(id, at, sending.clone()));
+        let [_, planned, sent] = stale.clone();
+        assert_eq!(put(stale.to_vec()).await, [granted.clone(), planned, sent]);
+    }
+    // It still waits when the same commit takes it away and puts it again.
+    let key = shift_key("granted");
+    let remove = LedgerWrite::Remove { calendar: ada.clone(), key: key.clone() };
+    let again = vec![remove, LedgerWrite::Put(row("granted", 5, None))];
+    commit(&*one, commit_to(&ada, again)).await;
+    assert_eq!(two.ledger_of(&mirror(), &[key]).await.unwrap(), [granted]);
+    // When its time has come, it is settled.
+    let settled = row("granted", 6, None);
+    assert_eq!(put(vec![settled.clone()]).await[0], settled);
 }
 
 async fn the_rows_of_a_calendar_are_ordered_by_key(Handles { one, .. }: Handles) {
