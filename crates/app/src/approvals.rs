@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use domain::{CalendarKey, CommandKind, Directory, Refusal};
-use engine::port::{Answer, Approvals, Ask, AskedQuestion, Offered};
+use engine::port::{Answer, Approvals, Ask, AskWhat, AskedQuestion, Offered};
 use engine::run::approval::Desk;
 use engine::run::approve_due::approve_due;
 use tokio::sync::Notify;
@@ -20,6 +21,8 @@ pub struct Telling {
     pub desk: Desk,
     /// Who is told.
     pub changed: Arc<Notify>,
+    /// Where deletions that were granted are counted.
+    pub granted_deletions: Arc<AtomicU64>,
 }
 
 #[async_trait]
@@ -34,10 +37,14 @@ impl Approvals for Telling {
 
     async fn decide(&self, ask: Ask) -> Answer {
         let kind = ask.what.kind();
+        let deletes = matches!(ask.what, AskWhat::Delete { .. });
         let answer = self.desk.decide(ask).await;
         event::answered(kind, &answer);
         match &answer {
-            Answer::Granted { .. } => self.changed.notify_one(),
+            Answer::Granted { .. } => {
+                self.granted_deletions.fetch_add(u64::from(deletes), Ordering::Relaxed);
+                self.changed.notify_one();
+            }
             Answer::Refused(_) => {}
         }
         answer

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use connectors::{ConnectionContext, ConnectionError, MirrorParts, Registration, employees_file};
 use domain::{ConnectionName, Employee, MirrorName, RosterName, SyncWindow};
@@ -60,6 +61,9 @@ pub struct RosterWorks {
     pub decider: Arc<dyn Decider>,
     /// Told when something that people asked for was granted.
     pub changed: Arc<Notify>,
+    /// Deletions that were granted and that no cycle has carried into all mirrors yet: the guard
+    /// must not take them for an accident.
+    pub granted_deletions: Arc<AtomicU64>,
 }
 
 /// One mirror and its target.
@@ -240,7 +244,11 @@ impl Works {
             };
             let (name, kinds) = (mirror.spec.name.clone(), &section.two_way);
             let desk = Desk::new(equipment, name.clone(), roster.name.clone(), kinds);
-            let approvals = Arc::new(Telling { desk, changed: Arc::clone(&roster.changed) });
+            let approvals = Arc::new(Telling {
+                desk,
+                changed: Arc::clone(&roster.changed),
+                granted_deletions: Arc::clone(&roster.granted_deletions),
+            });
             let inbound = Arc::clone(inbound);
             routes.insert(name, CallbackRoute { inbound, approvals });
         }
@@ -310,10 +318,11 @@ fn roster(
         Ok::<_, Failure>((source, decider))
     };
     let (name, changed) = (section.name.clone(), Arc::<Notify>::default());
+    let granted_deletions = Arc::default();
     if let Some(connection) = &section.source {
         let (source, decider) = source(connection)?;
         let decider = decider.unwrap_or_else(|| Arc::new(NobodyDecides));
-        return Ok(RosterWorks { name, source, decider, changed });
+        return Ok(RosterWorks { name, source, decider, changed, granted_deletions });
     }
     let starts_from = section.starts_from.as_ref().map(source).transpose()?;
     let source = Arc::new(OwnRecordSource {
@@ -324,7 +333,7 @@ fn roster(
     });
     let zone = TimeZone::get(&section.time_zone).map_err(Failure::because)?;
     let decider = Arc::new(OwnRecord { rules: section.rules.clone(), zone });
-    Ok(RosterWorks { name, source, decider, changed })
+    Ok(RosterWorks { name, source, decider, changed, granted_deletions })
 }
 
 fn mirror(

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use clap::Args;
@@ -40,6 +41,8 @@ pub struct Arguments {}
 const GRACE: Duration = Duration::from_secs(20);
 /// First wait after a round that did not succeed; doubled each time, up to the poll interval.
 const RETRY_FIRST: Duration = Duration::from_secs(15);
+/// How long to wait before looking again at what could not be looked at yet.
+const SETTLE_AGAIN: Duration = Duration::from_secs(60);
 /// How long grants are gathered before the mirrors follow them.
 const GRANTS_GATHERED: Duration = Duration::from_secs(1);
 /// Share of a wait by which it is shorter or longer by chance, so that many do not poll at once.
@@ -169,6 +172,9 @@ async fn keep(
             }
             let following = follow_grants(works, roster, state, output);
             let Some(()) = unless_stopped(following, stopping).await else { return };
+            if settle_at.is_none() && is_in_doubt(works, roster).await {
+                settle_at = Some(after(SETTLE_AGAIN));
+            }
         }
     }
 }
@@ -204,7 +210,24 @@ async fn follow_grants(works: &Works, roster: &RosterWorks, state: &ServerState,
         state.feeds().roster_changed(&roster.name, seq);
     }
     let mirrors: Vec<&MirrorWorks> = works.mirrors_of(&roster.name).collect();
-    runs::cycles(works, &mirrors, |_| CycleOptions::default(), output).await;
+    let granted = roster.granted_deletions.load(Ordering::Relaxed);
+    let allow_deletions = Some(granted).filter(|it| *it > 0);
+    let options = |_: &MirrorWorks| CycleOptions { allow_deletions, ..CycleOptions::default() };
+    let runs = runs::cycles(works, &mirrors, options, output).await;
+    if runs.iter().all(|run| run.outcome() == Outcome::Done) {
+        roster.granted_deletions.fetch_sub(granted, Ordering::Relaxed);
+    }
+}
+
+/// Whether it is not known of anything yet whether a vendor did what was granted.
+async fn is_in_doubt(works: &Works, roster: &RosterWorks) -> bool {
+    for mirror in works.mirrors_of(&roster.name) {
+        let counts = works.store.mirror_counts(&mirror.spec.name).await;
+        if counts.is_ok_and(|counts| counts.in_doubt > 0) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Grants requests that need no manager, as they come due.
@@ -237,7 +260,9 @@ async fn round(
     }
     let mirrors: Vec<&MirrorWorks> = works.mirrors_of(&roster.name).collect();
     let due = read_back_due(works, &roster.name).await;
+    let granted = roster.granted_deletions.load(Ordering::Relaxed);
     let options = |mirror: &MirrorWorks| CycleOptions {
+        allow_deletions: Some(granted).filter(|it| *it > 0),
         read_back: due.get(mirror.spec.name.as_str()).copied().unwrap_or(false),
         ..CycleOptions::default()
     };

@@ -1,11 +1,11 @@
 //! What is answered to a repetition of something granted. Pure.
 
-use domain::{Entity, RequestStep};
+use domain::{Entity, Refusal, RequestStep};
 
 use super::land::{Outcome, Terms, not_before, places};
 use super::request_rows::given_up;
 use super::world::World;
-use crate::port::{Ask, AskWhat, Grant, IntentState, LedgerRow, LedgerWrite, RequestRow};
+use crate::port::{Answer, Ask, AskWhat, Grant, IntentState, LedgerRow, LedgerWrite, RequestRow};
 
 /// The answer to a repetition: the same as before, with everything that is still
 /// in doubt put to the places that the repetition names, and to its deadline. `None` when it is no
@@ -31,6 +31,12 @@ pub fn replay(world: &World, ask: &Ask, grant: &Grant, terms: Terms<'_>) -> Opti
             | AskWhat::SetAvailability { .. } => false,
         };
         return there.then(|| Outcome::just(grant.answer.clone()));
+    }
+    let rows = grant.touched.iter().filter_map(|(key, _)| world.row(&ask.calendar, key));
+    if rows.into_iter().any(is_being_written) {
+        // The vendor gave up, we are doing it now, and whether it is done nobody knows yet: to
+        // agree as well would make it twice.
+        return Some(Outcome::just(Answer::Refused(Refusal::NotReachable)));
     }
     let mut outcome = Outcome::just(grant.answer.clone());
     let mut renewed = grant.clone();
@@ -84,6 +90,12 @@ pub fn replay(world: &World, ask: &Ask, grant: &Grant, terms: Terms<'_>) -> Opti
     Some(outcome)
 }
 
+/// Whether the vendor may be doing, or have done, what was granted.
 fn in_doubt(row: &LedgerRow) -> bool {
-    row.intent.as_ref().is_some_and(|it| it.state == IntentState::Sent)
+    row.intent.as_ref().is_some_and(|it| it.state == IntentState::Sent && it.not_before.is_some())
+}
+
+/// Whether a write of our own may be under way.
+pub(crate) fn is_being_written(row: &LedgerRow) -> bool {
+    row.intent.as_ref().is_some_and(|it| it.state == IntentState::Sent && it.not_before.is_none())
 }

@@ -52,6 +52,8 @@ pub fn translate(world: &World, ask: &Ask) -> Result<Translated, Refusal> {
         AskWhat::Edit { at, item } => names.edit(at, item)?,
         AskWhat::Delete { at, kind } => match names.there(at, *kind) {
             Some(row) => names.delete(row, at)?,
+            // It may be what we are making this very moment: then there is something left to do.
+            None if world.makes_something(&ask.calendar) => return Err(Refusal::Outdated),
             None => return Ok(Translated::Nothing),
         },
         AskWhat::Assign { open_shift, at: _, item } => {
@@ -253,9 +255,11 @@ impl<'a> Names<'a> {
         let ends_at = live.entity.interval().map(|it| it.end());
         let other_end = row.ends_at.is_some() && row.ends_at != ends_at;
         let other_employee = row.employee.as_ref() != live.entity.employee();
-        let in_doubt = row.intent.as_ref().is_some_and(|it| it.state == IntentState::Sent);
+        let sent = row.intent.as_ref().filter(|it| it.state == IntentState::Sent);
+        // What the vendor is doing, it knows; what we are writing, it does not show yet.
+        let in_doubt = sent.is_some_and(|it| it.not_before.is_some());
         let behind = match (&live.entity, &row.remote) {
-            (Entity::OpenShift(_), _) | (_, None) => false,
+            (_, None) => false,
             (entity, Some(remote)) => {
                 let shown = ScheduleItem::of(entity, &self.world.directory);
                 let as_shown = shown.is_some_and(|it| it.fingerprint() == remote.intended);

@@ -33,6 +33,7 @@ pub struct World {
     grants: BTreeMap<Fingerprint, Grant>,
     loaded: BTreeMap<EmployeeId, Vec<UtcInterval>>,
     loaded_everybody: Option<UtcInterval>,
+    making: BTreeSet<CalendarKey>,
 }
 
 impl World {
@@ -40,6 +41,17 @@ impl World {
     #[must_use]
     pub fn new(directory: Arc<Directory>) -> Self {
         Self { directory, ..Self::default() }
+    }
+
+    /// Says in which calendars we are making items whose places nobody knows yet.
+    pub fn add_making(&mut self, calendars: impl IntoIterator<Item = CalendarKey>) {
+        self.making.extend(calendars);
+    }
+
+    /// Whether we are making an item in this calendar whose place nobody knows yet.
+    #[must_use]
+    pub fn makes_something(&self, calendar: &CalendarKey) -> bool {
+        self.making.contains(calendar)
     }
 
     /// Adds live entities; those known already stay as they are.

@@ -24,8 +24,8 @@ use domain::limits::{ASK_ATTEMPTS_MAX, ASKS_PER_COMMIT_MAX, DIRECTORY_RECHECK, G
 use domain::{
     CalendarKey, CommandKind, Directory, Eligible, EntityKind, MirrorName, Refusal, RosterName,
 };
-use futures_util::lock::Mutex as AsyncMutex;
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Mutex as AsyncMutex;
 
 use super::approval_facts::Gatherer;
 use crate::approve::key::key_of;
@@ -60,6 +60,8 @@ pub struct Desk {
     kinds: BTreeSet<CommandKind>,
     head: Mutex<Option<Head>>,
     waiting: Mutex<VecDeque<Waiting>>,
+    /// Fair: whoever was answered by another's commit leaves before those who came meanwhile lead,
+    /// or each newcomer would lead alone, ahead of all who wait.
     leading: AsyncMutex<()>,
 }
 
@@ -163,6 +165,7 @@ impl Desk {
                 }
                 Err(Unfinished::Store(error)) => {
                     *lock(&self.head) = None;
+                    self.take_what_was_kept(&open).await;
                     self.give_up(&open, Some(&error));
                 }
             }
@@ -179,7 +182,24 @@ impl Desk {
             Some(error) => tracing::warn!(mirror, asks, %error, "asks cannot be decided"),
         }
         for waiting in open {
-            *lock(&waiting.answer) = Some(Answer::Refused(Refusal::NotReachable));
+            lock(&waiting.answer).get_or_insert(Answer::Refused(Refusal::NotReachable));
+        }
+    }
+
+    /// After a commit of which nobody knows whether it was carried out: those whose grant is there
+    /// were granted. What asks repeat from before is decided when they come again.
+    async fn take_what_was_kept(&self, open: &[&Waiting]) {
+        let says_it_all =
+            |it: &&&Waiting| !matches!(it.ask.what, AskWhat::Request { request: None, .. });
+        let keyed: Vec<(_, &Waiting)> =
+            open.iter().filter(says_it_all).map(|it| (key_of(&it.ask, None), *it)).collect();
+        let keys: Vec<_> = keyed.iter().map(|(key, _)| *key).collect();
+        let Ok(grants) = self.equipment.store.grants(&self.mirror, &keys).await else { return };
+        for (key, waiting) in keyed {
+            let kept = grants.iter().find(|it| it.key == key && it.at >= waiting.came_at);
+            if let Some(grant) = kept {
+                *lock(&waiting.answer) = Some(grant.answer.clone());
+            }
         }
     }
 
@@ -290,7 +310,9 @@ impl Desk {
     async fn head(&self, now: Timestamp) -> Result<(Head, bool), StoreError> {
         let known = lock(&self.head).clone();
         let recheck = SignedDuration::try_from(DIRECTORY_RECHECK).unwrap_or(SignedDuration::ZERO);
+        // A clock that was set back makes nothing younger.
         if let Some(head) = &known
+            && now >= head.checked_at
             && now.duration_since(head.checked_at) < recheck
         {
             return Ok((head.clone(), false));

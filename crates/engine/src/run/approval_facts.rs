@@ -9,12 +9,17 @@ use domain::{
 };
 
 use crate::approve::key::key_of;
+use crate::approve::replay::is_being_written;
 use crate::approve::translate::{Translated, named, named_by, remote_ids, translate};
 use crate::approve::world::World;
 use crate::port::{
-    Ask, AskWhat, AskedQuestion, AskedRequest, Decider, FactsNeeded, Grant, LedgerRow, RemoteId,
-    Store, StoreError,
+    Ask, AskWhat, AskedQuestion, AskedRequest, ChangeSeq, Decider, FactsNeeded, Grant, LedgerRow,
+    RemoteId, Scope, Store, StoreError,
 };
+use jiff::Timestamp;
+
+/// Unsettled rows that are looked at: more than a chunk of every team that is written at once.
+const UNSETTLED: usize = 10_000;
 
 /// Gathers for one mirror of one roster.
 pub(super) struct Gatherer<'a> {
@@ -48,6 +53,7 @@ impl Gatherer<'_> {
             let at: Vec<RemoteId> = at.into_iter().collect();
             world.add_rows(self.store.ledger_at(self.mirror, None, &at).await?);
         }
+        self.add_making(&mut world, asks).await?;
         let mut others: BTreeSet<EntityKey> = asks.iter().filter_map(|ask| person(ask)).collect();
         others.extend(grants.iter().flat_map(|it| it.touched.iter().map(|(key, _)| key.clone())));
         let mut entities: BTreeSet<EntityKey> = world.keys_with_rows().cloned().collect();
@@ -71,6 +77,37 @@ impl Gatherer<'_> {
         }
         self.add_needed(&mut world, needed).await?;
         Ok(world)
+    }
+
+    /// Where something is asked about that the ledger does not know: whether we are making items
+    /// there whose places are not known yet.
+    async fn add_making(&self, world: &mut World, asks: &[&Ask]) -> Result<(), StoreError> {
+        let unknown = |ask: &&&Ask| match &ask.what {
+            AskWhat::Delete { at, kind: _ } => world.row_at(&ask.calendar, at).is_none(),
+            AskWhat::Create { .. }
+            | AskWhat::Edit { .. }
+            | AskWhat::Assign { .. }
+            | AskWhat::Request { .. }
+            | AskWhat::SetAvailability { .. } => false,
+        };
+        if !asks.iter().any(|ask| unknown(&ask)) {
+            return Ok(());
+        }
+        // Nothing changed after the last place, and nothing enters an empty window: what is left
+        // are rows with an intent.
+        let never = Timestamp::MAX;
+        let scope = Scope::Changed {
+            since: ChangeSeq(i64::MAX),
+            entered_from: never,
+            entered_until: never,
+        };
+        let kinds = &EntityKind::ALL;
+        let unsettled =
+            self.store.subjects(self.mirror, self.roster, kinds, &scope, None, UNSETTLED);
+        let rows = unsettled.await?.into_iter().flat_map(|subject| subject.ledger);
+        let making = rows.filter(|row| is_being_written(row) && row.remote.is_none());
+        world.add_making(making.map(|row| row.calendar));
+        Ok(())
     }
 
     /// The shift that a question is about.

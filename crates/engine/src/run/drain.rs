@@ -30,6 +30,7 @@ mod record;
 mod send;
 
 use look::Look;
+use record::waits_for_vendor;
 
 /// Intents in the first chunk; grows while chunks are quick.
 const CHUNK_FIRST: usize = 64;
@@ -289,7 +290,11 @@ impl<'a> Drain<'a> {
                 Action::Adopt(_) | Action::Forget | Action::DropIntent => {
                     self.record(step, row);
                 }
-                Action::Hold(hold) => self.hold(step, hold),
+                Action::Hold(hold) => {
+                    let elsewhere = subject.ledger.iter().filter(|row| !here(row));
+                    let now = self.cycling.clock.now();
+                    self.hold(step, hold, { elsewhere }.any(|row| waits_for_vendor(row, now)));
+                }
                 Action::Create(because)
                 | Action::Update { because, .. }
                 | Action::Delete { because, .. } => {

@@ -239,7 +239,8 @@ fn complete_employee(employee: &mut Employee, known: &Employee) {
     if !qualifications.is_empty() {
         employee.qualifications = qualifications;
     }
-    employee.availability = availability.or(employee.availability.take());
+    // What people said of themselves is newer than the file that they began with.
+    employee.availability = employee.availability.take().or(availability);
 }
 
 impl Prepared {

@@ -147,7 +147,9 @@ impl Reader<'_> {
             .collect();
         let mut observation = Observation { token: listing.next, ..Observation::default() };
         let (mut probes, mut items) = (Vec::new(), Vec::new());
+        let mut listed = Vec::new();
         for entry in listing.entries {
+            listed.push(entry.remote_id.clone());
             let row = known.get(&entry.remote_id);
             let as_known = row.is_some_and(|row| {
                 let etag = row.remote.as_ref().and_then(|remote| remote.etag.as_ref());
@@ -165,6 +167,21 @@ impl Reader<'_> {
                     shows: None,
                 }),
             }
+        }
+        if self.target.capabilities().identity == ItemIdentity::NaturalKey {
+            // What is made anew gets another id there, so nothing would stop a second one: that an
+            // item is gone is believed only when it is not found where it was.
+            let listed: BTreeSet<&RemoteId> = listed.iter().collect();
+            let gone = ledger.iter().filter_map(|row| {
+                let remote = row.remote.as_ref().filter(|it| !listed.contains(&it.id))?;
+                Some(Probe {
+                    key: Some(row.key.clone()),
+                    generation: row.generation,
+                    remote_id: Some(remote.id.clone()),
+                    shows: None,
+                })
+            });
+            probes.extend(gone);
         }
         for sighting in self.look(&probes).await? {
             match sighting {

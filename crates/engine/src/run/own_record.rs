@@ -48,6 +48,9 @@ impl Source for OwnRecordSource {
         if let Some(source) = self.starts_from.as_ref().filter(|_| seq.0 == 0) {
             let window = SyncWindow::around(self.clock.now(), FILLED, FILLED);
             let reading = source.read(&window, None).await?;
+            if !has_a_schedule(&reading.kind) {
+                return Err(nothing_there());
+            }
             return Ok(Reading { next: None, kind: added(reading.kind), ..reading });
         }
         let employees = self.store.employees(&self.roster).await.map_err(not_read)?;
@@ -59,6 +62,28 @@ impl Source for OwnRecordSource {
         let kind = ReadingKind::Changes { upserts: upserts.collect(), removed: vec![] };
         Ok(Reading { kind, next: None, notes: vec![], skipped: vec![] })
     }
+}
+
+/// Whether anything is planned in it. A roster is filled once, so what fills it must be there.
+fn has_a_schedule(kind: &ReadingKind) -> bool {
+    let lies_in_time = |it: &SourceEntity| match &it.entity {
+        Entity::OpenShift(_) | Entity::Shift(_) | Entity::TimeOff(_) => true,
+        Entity::Employee(_) | Entity::ScheduleGroup(_) | Entity::TimeOffReason(_) => false,
+    };
+    match kind {
+        ReadingKind::Full { entities, .. } => entities.iter().any(lies_in_time),
+        ReadingKind::Changes { upserts, .. } => upserts.iter().any(lies_in_time),
+        ReadingKind::Unchanged => false,
+    }
+}
+
+fn nothing_there() -> SourceError {
+    SourceError::Failed(Failure {
+        class: FailureClass::Unavailable,
+        operation: "fill the roster from `starts_from`".into(),
+        status: None,
+        detail: "no shift, open shift or time off is there yet; it is tried again".into(),
+    })
 }
 
 /// What fills a roster only adds to it.

@@ -1,5 +1,7 @@
 //! What a step means for the ledger, before anything is sent.
 
+use jiff::Timestamp;
+
 use super::publish::old_place;
 use super::send::Sending;
 use super::{Drain, Planned};
@@ -90,8 +92,11 @@ impl Drain<'_> {
         self.pending.writes.push(write);
     }
 
-    pub(super) fn hold(&mut self, step: &Step, hold: &Hold) {
+    /// Leaves something for later: for this cycle, or, where a vendor must have done its part
+    /// elsewhere first, for another one.
+    pub(super) fn hold(&mut self, step: &Step, hold: &Hold, waits_elsewhere: bool) {
         match hold {
+            Hold::MovesFirst if waits_elsewhere => self.report.held += 1,
             Hold::MovesFirst => self.report.again.push(step.key.clone()),
             Hold::Quarantined => self.report.quarantined += 1,
             Hold::NotBefore(_) | Hold::Unmapped(_) => self.report.held += 1,
@@ -190,4 +195,11 @@ fn is_untold(row: Option<&LedgerRow>, item: &RemoteItem) -> bool {
         Some(intent) => intent.not_before.is_none(),
         None => row.remote.as_ref().is_none_or(|remote| remote.id != item.remote_id),
     }
+}
+
+/// Whether a vendor may still be doing what is to be done there.
+pub(super) fn waits_for_vendor(row: &LedgerRow, now: Timestamp) -> bool {
+    row.intent.as_ref().is_some_and(|intent| {
+        intent.state == IntentState::Sent && intent.not_before.is_some_and(|it| it > now)
+    })
 }

@@ -8,5 +8,6 @@ mod eligible;
 mod office;
 mod pages;
 mod properties;
+mod races;
 mod rules;
 mod rules_of_absences;
