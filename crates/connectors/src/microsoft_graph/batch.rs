@@ -58,6 +58,10 @@ impl Graph {
         let ask =
             Ask::new(Method::POST, version, "/$batch", operation).json(&BatchRequest { requests });
         let ask = if writes { ask } else { ask.only_reads() };
+        let ask = match asks {
+            [first, ..] => ask.spends_like(first, asks.len()),
+            [] => ask,
+        };
         let answer = self.send(&ask).await?.json::<BatchResponse>()?;
         Ok(answer.responses.into_iter().map(|it| (it.id.clone(), it)).collect())
     }

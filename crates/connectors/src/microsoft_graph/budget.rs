@@ -193,6 +193,24 @@ impl Budgets {
         path: &str,
         count: usize,
     ) -> Result<Turn<'_>, TooLong> {
+        self.turn_of(method, path, count, true).await
+    }
+
+    /// The same for who still has a place, and sends a second time.
+    ///
+    /// # Errors
+    /// As [`Self::turn`].
+    pub async fn again(&self, method: &Method, path: &str, count: usize) -> Result<(), TooLong> {
+        self.turn_of(method, path, count, false).await.map(drop)
+    }
+
+    async fn turn_of(
+        &self,
+        method: &Method,
+        path: &str,
+        count: usize,
+        needs_place: bool,
+    ) -> Result<Turn<'_>, TooLong> {
         let (kind, team) = (kind_of(method, path), team_of(path));
         let domains: Vec<Domain> = team.into_iter().chain([kind]).collect();
         let deadline = after(self.clock.now(), WAIT_MAX);
@@ -204,6 +222,7 @@ impl Budgets {
                 self.wait_for(domain, count, deadline).await?;
             }
             let place = match self.under_way.try_acquire() {
+                _ if !needs_place => None,
                 Ok(place) => Some(place),
                 Err(_) => {
                     drop(queues);

@@ -1,7 +1,8 @@
 //! One authenticated exchange with Graph; the only decision is whether to ask again after a 401.
 //!
 //! Nothing is followed, nothing is repeated but that: a request that Graph refused for its token
-//! was not acted on. Waiting for a token, and asking again with a new one, has the time of one
+//! was not acted on. It may have been counted, so asking again spends of the budgets, too. Waiting
+//! for a token, and asking again with a new one, has the time of one
 //! request altogether, which is shorter than a lease (`domain::limits::REQUEST_TIMEOUT`).
 
 use std::fmt;
@@ -17,6 +18,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use super::budget::{Budgets, TooLong};
 use super::classify::{About, Asked, class_of, class_of_error, scope_of};
 use super::sign_in::{SignIn, random_id};
 use super::wire::{Told, short};
@@ -51,9 +53,13 @@ impl Version {
     }
 }
 
-/// One id as a segment of a path.
+/// Where dots do not stand for themselves, either.
+const DOTS: &AsciiSet = &SEGMENT.add(b'.');
+
+/// One id as a segment of a path. One of only dots would climb (RFC 3986 §5.2.4).
 pub fn segment(id: &str) -> impl fmt::Display + '_ {
-    utf8_percent_encode(id, SEGMENT)
+    let climbs = id.bytes().all(|it| it == b'.');
+    utf8_percent_encode(id, if climbs { DOTS } else { SEGMENT })
 }
 
 /// One request.
@@ -66,6 +72,8 @@ pub struct Ask {
     pub(super) body: Result<Option<Bytes>, String>,
     about: About,
     only_reads: bool,
+    /// What it spends, if that is not what it looks like: a request of which path, how often.
+    spends: Option<(Method, String, usize)>,
     operation: String,
 }
 
@@ -92,6 +100,7 @@ impl Ask {
             body: Ok(None),
             about,
             only_reads: false,
+            spends: None,
             operation: operation.into(),
         }
     }
@@ -113,6 +122,13 @@ impl Ask {
     #[must_use]
     pub(super) fn only_reads(mut self) -> Self {
         self.only_reads = true;
+        self
+    }
+
+    /// Says that it spends as much as so many requests like another one.
+    #[must_use]
+    pub(super) fn spends_like(mut self, ask: &Self, count: usize) -> Self {
+        self.spends = Some((ask.method.clone(), ask.path.clone(), count));
         self
     }
 
@@ -246,6 +262,7 @@ pub struct Graph {
     http: HttpClient,
     pub(super) url: Url,
     sign_in: Arc<SignIn>,
+    budgets: Arc<Budgets>,
     pub(super) clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -256,11 +273,11 @@ impl Graph {
     pub(super) fn new(
         http: HttpClient,
         url: Url,
-        sign_in: Arc<SignIn>,
+        (sign_in, budgets): (Arc<SignIn>, Arc<Budgets>),
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        Self { http, url, sign_in, clock, entropy }
+        Self { http, url, sign_in, budgets, clock, entropy }
     }
 
     /// Requests sent since it was made, those for tokens included.
@@ -301,6 +318,7 @@ impl Graph {
             match answer.status {
                 StatusCode::UNAUTHORIZED if may_ask_again && self.sign_in.refused(&token) => {
                     may_ask_again = false;
+                    self.turn_again(ask).await?;
                 }
                 StatusCode::FORBIDDEN => {
                     self.sign_in.forbidden(&token);
@@ -309,6 +327,17 @@ impl Graph {
                 _ => return Ok(answer),
             }
         }
+    }
+
+    async fn turn_again(&self, ask: &Ask) -> Result<(), GraphFailure> {
+        let turn = match &ask.spends {
+            Some((method, path, count)) => self.budgets.again(method, path, *count).await,
+            None => self.budgets.again(&ask.method, &ask.path, 1).await,
+        };
+        turn.map_err(|TooLong { wait, scope }| {
+            let class = FailureClass::Throttled { retry_after: Some(wait), scope };
+            ask.failure(class, "the token was refused, and the budget to ask again is spent")
+        })
     }
 
     fn request(
@@ -356,5 +385,17 @@ fn detail(answer: &Answer, told: &Told) -> String {
     match request {
         Some(id) => format!("{text} (request {})", short(id)),
         None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::segment;
+
+    #[test]
+    fn an_id_of_only_dots_does_not_climb() {
+        for (id, expected) in [("..", "%2E%2E"), (".", "%2E"), ("a..b", "a..b"), ("..a", "..a")] {
+            assert_eq!(segment(id).to_string(), expected);
+        }
     }
 }

@@ -39,7 +39,7 @@ pub struct Connection {
     name: ConnectionName,
     tenant_id: String,
     quotas: Vec<QuotaDeclaration>,
-    budgets: Budgets,
+    budgets: Arc<Budgets>,
     graph: Graph,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -85,13 +85,14 @@ impl Connection {
         sign_in.credential()?;
         let http = client("graph_url", &settings.graph_url, settings.concurrency)?;
         let url = settings.graph_url.clone();
-        let graph =
-            Graph::new(http, url, Arc::new(sign_in), Arc::clone(&clock), Arc::clone(&entropy));
         let quotas = quotas(settings);
+        let budgets = Arc::new(Budgets::new(Arc::clone(&clock), &quotas));
+        let sign_in = (Arc::new(sign_in), Arc::clone(&budgets));
+        let graph = Graph::new(http, url, sign_in, Arc::clone(&clock), Arc::clone(&entropy));
         Ok(Arc::new(Self {
             name: context.name.clone(),
             tenant_id: settings.tenant_id.clone(),
-            budgets: Budgets::new(Arc::clone(&clock), &quotas),
+            budgets,
             quotas,
             graph,
             clock,

@@ -113,6 +113,33 @@ fn one_team_that_is_refused_is_that_team_and_two_at_once_are_all() {
     assert_eq!(turn("/teams/c/schedule").unwrap_err().scope, QuotaScope::Connection);
 }
 
+#[test]
+fn who_waits_for_a_place_keeps_no_window_and_gives_up_in_time() {
+    let (clock, budgets) = budgets(30, 1);
+    let budgets = Budgets { under_way: Semaphore::new(1), ..budgets };
+    let turn = |path| budgets.turn(&Method::GET, path, 1);
+    let first = now(turn("/teams/a/schedule")).unwrap();
+    let refused = now(turn("/teams/b/schedule")).unwrap_err();
+    assert_eq!(refused.scope, QuotaScope::Connection);
+    assert_eq!(clock.now(), after(Timestamp::UNIX_EPOCH, WAIT_MAX));
+    for domain in [Domain::Reads, Domain::Team("b".into())] {
+        assert!(budgets.queue(&domain).try_lock().is_ok());
+    }
+    drop(first);
+    let before = clock.now();
+    drop(now(turn("/teams/b/schedule")).unwrap());
+    assert_eq!(clock.now(), before, "what was refused has spent nothing");
+}
+
+#[test]
+fn who_waits_in_a_queue_gives_up_in_time() {
+    let (clock, budgets) = budgets(30, 4);
+    let _ahead = budgets.queue(&Domain::Reads).try_lock_owned().unwrap();
+    let refused = now(budgets.turn(&Method::GET, "/teams/a/schedule", 1)).unwrap_err();
+    assert_eq!(refused, TooLong { wait: COUNTS_FOR, scope: QuotaScope::Connection });
+    assert_eq!(clock.now(), after(Timestamp::UNIX_EPOCH, WAIT_MAX));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
