@@ -261,8 +261,9 @@ fn coming_shift(index: usize) -> Result<domain::Shift, Trouble> {
     Ok(shift)
 }
 
+/// The machine's clock.
 #[derive(Debug)]
-struct RealClock;
+pub struct RealClock;
 
 #[async_trait]
 impl Clock for RealClock {

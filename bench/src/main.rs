@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use report::{Report, Row, Trouble};
 
 mod caldav;
+mod callbacks;
 mod child;
 mod envelope;
 mod feed;
@@ -49,7 +50,7 @@ struct Bench {
     run: fn(&Setting) -> Result<Report, Trouble>,
 }
 
-const BENCHES: [Bench; 10] = [
+const BENCHES: [Bench; 11] = [
     Bench {
         name: "ical_write",
         about: "iCalendar written, beside calcard writing the same calendar.",
@@ -91,6 +92,12 @@ const BENCHES: [Bench; 10] = [
         about: "A tenant's first sync with Shifts in virtual time, beside what its budgets allow.",
         by_hand: false,
         run: shifts::run,
+    },
+    Bench {
+        name: "callbacks",
+        about: "Callbacks of Shifts opened, decided, made durable and answered, on one processor.",
+        by_hand: false,
+        run: callbacks::run,
     },
     Bench {
         name: "radicale",
@@ -140,6 +147,7 @@ fn be_child(arguments: &[String]) -> Result<(), Trouble> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["plan"] => plan::be_the_child(),
+        ["callbacks", place] => callbacks::be_the_child(place),
         ["shifts"] => shifts::be_the_child(),
         ["stub", ref calendars @ ..] => stub::be_the_child(calendars),
         ["feed-server", place] => feed::be_the_child(place),

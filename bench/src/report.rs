@@ -153,6 +153,18 @@ impl Row {
         }
     }
 
+    /// Ours alone, with what it must be at least.
+    pub fn at_least(what: impl Into<String>, unit: Unit, ours: &Runs, goal: f64) -> Self {
+        Self {
+            what: what.into(),
+            ours: unit.show_runs(ours),
+            other: "–".into(),
+            ratio: format!("{:.2} of it", ours.median() / goal),
+            goal: format!("≥ {}", unit.show(goal)),
+            met: Some(ours.median() >= goal),
+        }
+    }
+
     /// A figure without a goal.
     pub fn seen(
         what: impl Into<String>,
