@@ -14,5 +14,6 @@ mod roster_file_time;
 mod shifts;
 mod shifts_callback;
 mod shifts_payloads;
+mod shifts_read;
 mod shifts_registration;
 mod shifts_write;

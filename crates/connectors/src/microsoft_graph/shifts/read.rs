@@ -18,7 +18,7 @@ use serde_json::Value;
 use super::call::Caller;
 use super::config::Teams;
 use super::map;
-use super::people::Index;
+use super::people::{Index, Meaning};
 use super::preferences;
 use super::team::{TeamBook, schedule_path};
 use super::wire::{Collection, Planned, utc};
@@ -118,12 +118,9 @@ impl Reader {
             let items = raw.iter();
             items.filter_map(|(kind, it)| map::remote_item(*kind, it, index)).collect()
         };
-        let items = read(&index);
-        if items.iter().all(|it| it.fingerprint.is_some()) {
-            return Ok((items, index));
-        }
+        let unknown = raw.iter().flat_map(|(_, it)| unknown(it, &index)).collect();
         // Somebody may have joined, or a group may have been made, a moment ago.
-        let index = self.book.index_again(team).await?;
+        let index = self.book.index_for(team, unknown).await?.unwrap_or(index);
         Ok((read(&index), index))
     }
 
@@ -248,6 +245,17 @@ impl Reader {
         }
         Ok(items)
     }
+}
+
+/// The ids of people, groups and reasons that an item names and that mean nothing.
+fn unknown(planned: &Planned, index: &Index) -> Vec<String> {
+    let Some(side) = map::side(planned) else { return Vec::new() };
+    let user = planned.user_id.as_ref().filter(|it| index.employee(it).is_none());
+    let group = planned.scheduling_group_id.as_ref();
+    let group = group.filter(|it| index.group(Some(it)) == Meaning::Unknown);
+    let reason = side.time_off_reason_id.as_ref();
+    let reason = reason.filter(|it| index.reason(Some(it)) == Meaning::Unknown);
+    [user, group, reason].into_iter().flatten().cloned().collect()
 }
 
 /// What a probe looks for by its natural key.

@@ -23,6 +23,10 @@ use crate::microsoft_graph::client::{Ask, segment};
 const GOOD_FOR: Duration = Duration::from_secs(15 * 60);
 /// How long something that is unknown stays so without another look.
 const UNKNOWN_FOR: Duration = Duration::from_secs(60);
+/// How long an id that was looked for and not found is not looked for again.
+const LOOKED_FOR: SignedDuration = SignedDuration::from_hours(1);
+/// Ids of a team that are remembered as looked for; when there are more, all are forgotten.
+const LOOKED_FOR_MAX: usize = 10_000;
 /// Members on a page (`shifts.md` §1.6).
 const MEMBERS_PER_PAGE: usize = 999;
 
@@ -34,6 +38,8 @@ pub struct TeamBook {
     who: Mutex<Who>,
     known: Mutex<BTreeMap<CalendarKey, Known>>,
     queues: Mutex<BTreeMap<CalendarKey, Arc<Queue<()>>>>,
+    /// Ids that mean nothing of the roster's, and when they were looked for.
+    looked_for: Mutex<BTreeMap<CalendarKey, BTreeMap<String, Timestamp>>>,
     /// Whose preferences were written since the process started.
     available: Mutex<BTreeSet<String>>,
 }
@@ -64,6 +70,7 @@ impl TeamBook {
             who: Mutex::default(),
             known: Mutex::default(),
             queues: Mutex::default(),
+            looked_for: Mutex::default(),
             available: Mutex::default(),
         }
     }
@@ -112,6 +119,41 @@ impl TeamBook {
             return Ok(index);
         }
         self.learn(team).await
+    }
+
+    /// The same, after these ids were met that mean nothing; `None` when all of them were looked
+    /// for not long ago.
+    ///
+    /// # Errors
+    /// As [`Self::index`].
+    pub async fn index_for(
+        &self,
+        team: &CalendarKey,
+        unknown: BTreeSet<String>,
+    ) -> Result<Option<Arc<Index>>, Failure> {
+        let asked_at = self.now();
+        let told = |ids: &BTreeMap<String, Timestamp>, id: &String| {
+            ids.get(id).is_some_and(|it| asked_at.duration_since(*it) < LOOKED_FOR)
+        };
+        let all_told = match lock(&self.looked_for).get(team) {
+            Some(ids) => unknown.iter().all(|it| told(ids, it)),
+            None => unknown.is_empty(),
+        };
+        if all_told {
+            return Ok(None);
+        }
+        let index = self.index_again(team).await?;
+        let learned_at = lock(&self.known).get(team).map(|it| it.learned_at);
+        // What was learned before they were met does not tell of them.
+        if learned_at.is_some_and(|it| it >= asked_at) {
+            let mut looked_for = lock(&self.looked_for);
+            let ids = looked_for.entry(team.clone()).or_default();
+            if ids.len() + unknown.len() > LOOKED_FOR_MAX {
+                ids.clear();
+            }
+            ids.extend(unknown.into_iter().take(LOOKED_FOR_MAX).map(|it| (it, asked_at)));
+        }
+        Ok(Some(index))
     }
 
     /// Waits until nobody else changes what is known of a team.
