@@ -22,7 +22,7 @@ use async_trait::async_trait;
 use connectors::microsoft_graph::shifts::callback::envelope::{
     CallbackSecret, CallbackSecrets, SecretSource,
 };
-use connectors::microsoft_graph::shifts::callback::inbound::ShiftsInbound;
+use connectors::microsoft_graph::shifts::callback::inbound::{Replies, ShiftsInbound};
 use connectors::microsoft_graph::shifts::callback::names::{Names, TeamNames};
 use domain::{
     CalendarKey, CommandKind, Directory, Employee, EmployeeId, Entity, MirrorName, RosterName,
@@ -305,6 +305,8 @@ async fn route(store: &Arc<dyn Store>) -> Result<CallbackRoute, Trouble> {
         secrets: Arc::new(Fixed(secrets)),
         names: Arc::new(Known(names)),
         clock: Arc::new(RealClock),
+        replies: Default::default(),
+        replies: Replies::default(),
     });
     Ok(CallbackRoute { inbound, approvals: Arc::new(desk) })
 }
