@@ -305,7 +305,6 @@ async fn route(store: &Arc<dyn Store>) -> Result<CallbackRoute, Trouble> {
         secrets: Arc::new(Fixed(secrets)),
         names: Arc::new(Known(names)),
         clock: Arc::new(RealClock),
-        replies: Default::default(),
         replies: Replies::default(),
     });
     Ok(CallbackRoute { inbound, approvals: Arc::new(desk) })
