@@ -19,7 +19,8 @@
 //! Beside the usual files: `connection.rs` is what mirrors work over; `sign_in.rs` keeps the
 //! token, `token.rs` says when it is good, `credential.rs` proves who we are, `aadsts.rs` explains
 //! Entra's refusals; `page.rs` and `batch.rs` read many things; `permissions.rs` and `check.rs` are
-//! what `doctor` says; `budget.rs` spends the vendor's budgets. `shifts` is a kind of mirror.
+//! what `doctor` says; `budget` (`budget.rs` and its tests) spends the vendor's budgets.
+//! `shifts` is a kind of mirror.
 //!
 //! No `map.rs`: only mirrors map. No `provider.rs`: each kind of mirror implements the port.
 

@@ -134,7 +134,8 @@ pub fn land(
     };
     let requests = requests(world, ask, terms);
     let (key, at) = (terms.key, terms.now);
-    let grant = Some(Grant { key, at, answer: answer.clone(), touched, landed });
+    let expires_at = ask.expires_at;
+    let grant = Some(Grant { key, at, expires_at, answer: answer.clone(), touched, landed });
     Outcome { answer, upserts, tombstones, ledger, requests, grant }
 }
 

@@ -19,18 +19,12 @@ pub fn replay(world: &World, ask: &Ask, grant: &Grant, terms: Terms<'_>) -> Opti
         None => removes,
     });
     if !stands {
-        // Made, and changed since: it is there all the same.
-        let there = match &ask.what {
-            AskWhat::Create { at, item: _ } => {
-                grant.landed.iter().any(|(key, landed)| landed == at && world.live(key).is_some())
-            }
-            AskWhat::Edit { .. }
-            | AskWhat::Delete { .. }
-            | AskWhat::Assign { .. }
-            | AskWhat::Request { .. }
-            | AskWhat::SetAvailability { .. } => false,
-        };
+        let there = is_there_changed(world, ask, grant);
         return there.then(|| Outcome::just(grant.answer.clone()));
+    }
+    if ask.expires_at.is_some() && ask.expires_at < grant.expires_at {
+        // An attempt that the vendor gave up before the one that we answered last.
+        return Some(Outcome::just(grant.answer.clone()));
     }
     let rows = grant.touched.iter().filter_map(|(key, _)| world.row(&ask.calendar, key));
     if rows.into_iter().any(is_being_written) {
@@ -39,7 +33,7 @@ pub fn replay(world: &World, ask: &Ask, grant: &Grant, terms: Terms<'_>) -> Opti
         return Some(Outcome::just(Answer::Refused(Refusal::NotReachable)));
     }
     let mut outcome = Outcome::just(grant.answer.clone());
-    let mut renewed = grant.clone();
+    let mut renewed = Grant { expires_at: ask.expires_at.max(grant.expires_at), ..grant.clone() };
     if let AskWhat::Request { at, step, .. } = &ask.what
         && *step != RequestStep::Approved
     {
@@ -88,6 +82,20 @@ pub fn replay(world: &World, ask: &Ask, grant: &Grant, terms: Terms<'_>) -> Opti
     }
     outcome.grant = (renewed != *grant).then_some(renewed);
     Some(outcome)
+}
+
+/// Whether what was made is there all the same, and was changed since.
+fn is_there_changed(world: &World, ask: &Ask, grant: &Grant) -> bool {
+    match &ask.what {
+        AskWhat::Create { at, item: _ } => {
+            grant.landed.iter().any(|(key, landed)| landed == at && world.live(key).is_some())
+        }
+        AskWhat::Edit { .. }
+        | AskWhat::Delete { .. }
+        | AskWhat::Assign { .. }
+        | AskWhat::Request { .. }
+        | AskWhat::SetAvailability { .. } => false,
+    }
 }
 
 /// Whether the vendor may be doing, or have done, what was granted.

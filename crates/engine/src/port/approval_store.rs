@@ -130,6 +130,10 @@ pub struct Grant {
     pub key: Fingerprint,
     /// When it was granted.
     pub at: Timestamp,
+    /// When the vendor stopped waiting for the answer to its last attempt: what arrives late of an
+    /// earlier attempt moves nothing.
+    #[serde(default)]
+    pub expires_at: Option<Timestamp>,
     /// What was answered.
     pub answer: Answer,
     /// The entities that it made, changed or deleted, with the version that it left them at (for

@@ -2,9 +2,9 @@
 //!
 //! Ours is the one under our address, or, after that changed, the one whose id we kept in a file
 //! beside the secret when we registered; a name is nobody's proof. A crash before the id is kept
-//! is mended by registering again: the address finds it. A team's schedule calls one integration at most (`shifts.md` §1.2): somebody
-//! else's is told of, and never replaced. Names of entities are written in one text, each with its
-//! first letter upper-case, or Graph refuses them (§1.1).
+//! is mended by registering again: the address finds it. A team's schedule calls one integration
+//! at most (`shifts.md` §1.2): somebody else's is told of, and never replaced. Names of entities
+//! are written in one text, each with its first letter upper-case, or Graph refuses them (§1.1).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -46,6 +46,7 @@ pub(super) fn grant(ask: &str, at: i64) -> Grant {
     Grant {
         key: print(ask),
         at: hour(at),
+        expires_at: None,
         answer: Answer::Granted { version: format!("v-{ask}") },
         touched: vec![(shift_key(ask), 1)],
         landed: vec![(shift_key(ask), RemoteId(format!("SHFT_{ask}")))],

@@ -1,7 +1,7 @@
 //! What people may write and what ids may look like, before it reaches the roster.
 //!
-//! The body is authentic, but what is in it was typed by somebody, and its ids become parts of paths
-//! and lines of the ledger. What goes beyond is refused, and people are told what to shorten.
+//! The body is authentic, but what is in it was typed by somebody, and its ids become parts of
+//! paths and lines of the ledger. What goes beyond is refused, and people are told what to shorten.
 
 use domain::UtcInterval;
 use domain::limits::{ACTIVITIES_MAX, ID_BYTES_MAX, LABEL_BYTES_MAX, NOTES_BYTES_MAX};

@@ -161,7 +161,8 @@ fn asked(question: &Question, now: Timestamp, names: &TeamNames) -> Result<Asked
     }
 }
 
-/// The caller is told no more than that. What was said of it can name people: the log has its class.
+/// The caller is told no more than that. What was said of it can name people: the log has its
+/// class.
 fn not_reachable(failure: Failure) -> NoAsk {
     let Failure { class, operation: _, status, detail: _ } = failure;
     tracing::warn!(class = class.as_str(), status, "cannot learn the names of a team");
