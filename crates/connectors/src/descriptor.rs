@@ -211,6 +211,11 @@ pub trait MirrorConfig: fmt::Debug + Send + Sync + std::any::Any {
         None
     }
 
+    /// The calendars that it names one by one, such as teams: no other mirror may have them too.
+    fn calendars(&self) -> Vec<String> {
+        vec![]
+    }
+
     /// Whether what is found in a calendar and is not ours is removed, rather than told of.
     fn removes_others(&self) -> bool {
         false

@@ -134,6 +134,7 @@ async fn use_approvals(store: &dyn Store) -> Result<(), StoreError> {
     let grant = Grant {
         key: print,
         at: NOW,
+        expires_at: None,
         answer: Answer::Granted { version: "1".into() },
         touched: Vec::new(),
         landed: Vec::new(),

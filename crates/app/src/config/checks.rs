@@ -60,6 +60,21 @@ pub fn names(
     }
 }
 
+/// Checks that no calendar belongs to two mirrors: each would put right what the other wrote.
+pub fn calendars(mirrors: &[MirrorSection], faults: &mut Faults) {
+    let mut owners: BTreeMap<String, &MirrorSection> = BTreeMap::new();
+    for mirror in mirrors {
+        for calendar in mirror.config.calendars() {
+            let owner = *owners.entry(calendar.to_ascii_lowercase()).or_insert(mirror);
+            if !std::ptr::eq(owner, mirror) {
+                let message = format!("`{calendar}` is in mirror `{}` already", owner.name);
+                let hint = "two mirrors of one team would undo each other's work".to_owned();
+                faults.add(mirror.spans.of("teams"), message, Some(hint));
+            }
+        }
+    }
+}
+
 /// Checks that whoever is asked in a two-way mirror can decide.
 pub fn decides(
     connections: &[ConnectionSection],

@@ -299,6 +299,16 @@ impl Written {
             }
         }
         let defaults = "leave the key out";
+        let shown_as_it_is = !descriptor.asks.is_empty();
+        let changed = [
+            ("privacy", self.privacy != PrivacyTier::Full),
+            ("title", self.title != title()),
+            ("activities", !self.activities.is_empty()),
+        ];
+        for (key, _) in changed.into_iter().filter(|(_, changed)| shown_as_it_is && *changed) {
+            let message = format!("a `{kind}` mirror shows the schedule as it is");
+            wrong.push((key, message, defaults.to_owned()));
+        }
         if self.conflict_policy != ConflictPolicy::Report {
             let message = format!("a `{kind}` mirror knows no other policy than `report`");
             let hint = "what we did not write is never touched there";

@@ -130,6 +130,7 @@ impl Config {
         let store = StoreSection::read(tables.store.take(), &mut faults);
         let feeds = FeedsSection::read(tables.feeds.take(), &mut faults);
         checks::names(&connections, &rosters, &mirrors, &tables.names, &mut faults);
+        checks::calendars(&mirrors, &mut faults);
         checks::decides(&connections, &rosters, &mirrors, &mut faults);
         match (server, store, feeds) {
             (Some(server), Some(store), Some(feeds)) if faults.is_empty() => {

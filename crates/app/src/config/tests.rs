@@ -144,3 +144,30 @@ fn a_slip_of_the_finger_names_the_key_that_was_meant() {
     check("deleted_share", &["deletions_free", "deleted_share_max"], Some("deleted_share_max"));
     check("zzz", &["password_file", "url"], None);
 }
+
+#[test]
+fn a_team_belongs_to_one_mirror_that_shows_it_as_it_is_and_somebody_who_decides() {
+    let graph = r#"
+[[connection]]
+name = "m365"
+kind = "microsoft_graph"
+tenant_id = "72f988bf-86f1-41af-91ab-2d7cd011db47"
+client_id = "c"
+client_secret_file = "s"
+"#;
+    let mirror = |name: &str, team: &str, more: &str| {
+        format!(
+            "\n[[mirror]]\nname = \"{name}\"\nroster = \"ward\"\nconnection = \"m365\"\n\
+             kind = \"shifts\"\nteams = [{{ group = \"*\", team_id = \"{team}\" }}]\n{more}\n"
+        )
+    };
+    let told = |mirrors: &str| parse(&format!("{CONNECTIONS}{graph}{mirrors}")).unwrap_err();
+    let twice = mirror("one", "t-1", "") + &mirror("two", "T-1", "");
+    assert_eq!(told(&twice), ["`T-1` is in mirror `one` already"]);
+    let told_of = |more| told(&mirror("one", "t-1", more));
+    let shown = "`privacy`: a `shifts` mirror shows the schedule as it is";
+    assert_eq!(told_of("privacy = \"busy\""), [shown]);
+    let nobody = told_of("direction = \"two_way\"\ncallback_secret_file = \"w\"");
+    assert!(nobody[0].starts_with("nobody would decide: roster `ward`"), "{nobody:?}");
+    assert!(parse(&format!("{CONNECTIONS}{graph}{}", mirror("one", "t-1", ""))).is_ok());
+}

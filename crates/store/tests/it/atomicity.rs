@@ -32,6 +32,7 @@ fn decisions() -> ApprovalCommit {
         grants: vec![Grant {
             key: Fingerprinter::new("test").finish(),
             at: hour(1),
+            expires_at: None,
             answer: Answer::Granted { version: "1".into() },
             touched: Vec::new(),
             landed: Vec::new(),

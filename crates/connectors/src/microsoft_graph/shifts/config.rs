@@ -322,6 +322,11 @@ impl MirrorConfig for ShiftsMirrorConfig {
         self.checked_first_future().ok()
     }
 
+    fn calendars(&self) -> Vec<String> {
+        let teams: BTreeSet<&String> = self.teams.iter().map(|it| &it.team_id).collect();
+        teams.into_iter().cloned().collect()
+    }
+
     fn removes_others(&self) -> bool {
         match self.existing {
             Existing::Report => false,

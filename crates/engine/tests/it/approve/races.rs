@@ -1,5 +1,7 @@
 //! Races between a drain and what people ask for meanwhile: each was a double, a loss or a write
 //! out of turn once.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use async_trait::async_trait;
 use domain::policy::DeletionGuard;
 use domain::{CalendarKey, Directory, Employee, Entity, EntityKey, EntityKind, ScheduleItem};
