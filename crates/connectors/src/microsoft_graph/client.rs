@@ -304,6 +304,15 @@ impl Graph {
         Ok(GraphAnswer::new(ask, answer))
     }
 
+    /// Waits until there is a token to send `ask` with.
+    ///
+    /// # Errors
+    /// When none can be had.
+    pub async fn signed_in(&self, ask: &Ask) -> Result<(), GraphFailure> {
+        let token = self.sign_in.token(self.http.deadline()).await;
+        Ok(token.map(drop).map_err(|error| error.failure(&ask.operation))?)
+    }
+
     async fn exchange(&self, ask: &Ask) -> Result<Answer, GraphFailure> {
         let deadline = self.http.deadline();
         let mut may_ask_again = true;

@@ -129,7 +129,7 @@ fn a_token_is_renewed_ahead_of_its_end_while_it_is_used() {
         knock(&connection).await.unwrap();
         assert_eq!(stage.server.counts().tokens, 1);
         stage.minutes_pass(2);
-        let all = join_all((0..20).map(|_| knock(&connection))).await;
+        let all = join_all((0..4).map(|_| knock(&connection))).await;
         assert!(all.iter().all(Result::is_ok));
         until("the renewal", || stage.server.counts().tokens == 2).await;
         knock(&connection).await.unwrap();
@@ -188,7 +188,8 @@ fn a_revoked_token_is_dropped_once_by_everybody_who_meets_it() {
         knock(&connection).await.unwrap();
         stage.minutes_pass(5);
         stage.server.revoke_tokens();
-        let all = join_all((0..50).map(|_| knock(&connection))).await;
+        // No more than may be sent in a second: asking again takes a turn, and the clock stands.
+        let all = join_all((0..4).map(|_| knock(&connection))).await;
         assert!(all.iter().all(Result::is_ok), "{all:?}");
     });
     assert_eq!(stage.server.counts().tokens, 2);

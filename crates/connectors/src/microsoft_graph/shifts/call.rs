@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use engine::port::{Failure, FailureClass};
+use http::HeaderValue;
 use http::header::{HeaderName, IF_MATCH};
-use http::{HeaderValue, Method};
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 
 use super::callback::envelope::SecretSource as _;
 use super::secrets::Secrets;
-use crate::microsoft_graph::budget::TooLong;
+use crate::microsoft_graph::budget::{TooLong, Turn};
 use crate::microsoft_graph::client::{Ask, GraphAnswer, GraphFailure, Version};
 use crate::microsoft_graph::connection::Connection;
 
@@ -80,9 +80,7 @@ impl Caller {
         let mut pages = self.connection.graph().pages::<T>(ask.clone());
         let mut all = Vec::new();
         while let Some(path) = pages.next_path().map(str::to_owned) {
-            let budgets = self.connection.budgets();
-            let turn = budgets.turn(&Method::GET, &path, 1).await;
-            let turn = turn.map_err(|error| too_long(&ask, error))?;
+            let turn = self.turn(&ask, &path, 1).await?;
             self.sent.fetch_add(1, Ordering::Relaxed);
             let page = pages.next().await;
             drop(turn);
@@ -102,8 +100,7 @@ impl Caller {
                 continue;
             }
             let chunk: Vec<Ask> = chunk.iter().map(|it| self.dressed(it.clone())).collect();
-            let turn = self.connection.budgets().turn(&first.method, &first.path, chunk.len());
-            match turn.await {
+            match self.turn(first, &first.path, chunk.len()).await {
                 Ok(_turn) => {
                     self.sent.fetch_add(1, Ordering::Relaxed);
                     let answers = self.connection.graph().batch(Version::V1, &chunk).await;
@@ -112,7 +109,7 @@ impl Caller {
                         pairs.map(|(ask, it)| it.map_err(|error| self.throttled(ask, error))),
                     );
                 }
-                Err(error) => outcomes.extend(chunk.iter().map(|ask| Err(too_long(ask, error)))),
+                Err(failure) => outcomes.extend(chunk.iter().map(|_| Err(failure.clone()))),
             }
         }
         outcomes
@@ -145,12 +142,19 @@ impl Caller {
     }
 
     async fn send(&self, ask: &Ask) -> Result<GraphAnswer, Failure> {
-        let budgets = self.connection.budgets();
-        let _turn =
-            budgets.turn(&ask.method, &ask.path, 1).await.map_err(|error| too_long(ask, error))?;
+        let _turn = self.turn(ask, &ask.path, 1).await?;
         self.sent.fetch_add(1, Ordering::Relaxed);
         let sent = self.connection.graph().send(ask).await;
         sent.map_err(|error| self.throttled(ask, error))
+    }
+
+    /// The right to send `count` requests like this one now, with a token in hand. What waited for
+    /// a token after its turn would be sent later than its budget knows, and so too close to what
+    /// comes next.
+    async fn turn(&self, ask: &Ask, path: &str, count: usize) -> Result<Turn<'_>, Failure> {
+        self.connection.graph().signed_in(ask).await?;
+        let turn = self.connection.budgets().turn(&ask.method, path, count).await;
+        turn.map_err(|error| too_long(ask, error))
     }
 
     /// Takes note of a throttling, so that others do not run into it.
