@@ -310,7 +310,7 @@ impl Graph {
     /// When none can be had.
     pub async fn signed_in(&self, ask: &Ask) -> Result<(), GraphFailure> {
         let token = self.sign_in.token(self.http.deadline()).await;
-        token.map(drop).map_err(|error| error.failure(&ask.operation).into())
+        token.map(drop).map_err(|error| error.failure(&ask.operation))
     }
 
     async fn exchange(&self, ask: &Ask) -> Result<Answer, GraphFailure> {
