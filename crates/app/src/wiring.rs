@@ -351,7 +351,7 @@ fn mirror(
             section.config.as_ref(),
         )
         .map_err(|error| wrong(&format!("connection `{}`", connection.name), &error))?;
-    let MirrorParts { target, inbound, approver, registration } = parts;
+    let MirrorParts { target, inbound, approver, registration, foreign: _ } = parts;
     let gate = gates.entry(connection.name.clone()).or_insert_with(|| {
         let (clock, entropy) = (Arc::clone(&outside.clock), Arc::clone(&outside.entropy));
         Arc::new(Gate::new(clock, entropy, target.capabilities()))

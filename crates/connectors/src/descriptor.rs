@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{CommandKind, ConnectionName, MirrorName};
-use engine::port::{Approver, Clock, Decider, Entropy, Failure, Inbound, Source, Target};
+use engine::port::{
+    Approver, Clock, Decider, Entropy, Failure, ForeignEvents, Hooks, Inbound, Source, Target,
+};
 use serde::Serialize;
 
 /// One provider, as data.
@@ -93,13 +95,15 @@ pub struct MirrorParts {
     pub approver: Option<Arc<dyn Approver>>,
     /// What has us called by the vendor.
     pub registration: Option<Arc<dyn Registration>>,
+    /// The way to what is in the same people's calendars and not ours.
+    pub foreign: Option<Arc<dyn ForeignEvents>>,
 }
 
 impl MirrorParts {
     /// A mirror that is only pushed to.
     #[must_use]
     pub fn push_only(target: Arc<dyn Target>) -> Self {
-        Self { target, inbound: None, approver: None, registration: None }
+        Self { target, inbound: None, approver: None, registration: None, foreign: None }
     }
 }
 
@@ -181,6 +185,13 @@ pub trait ConnectionConfig: fmt::Debug + Send + Sync {
         &self,
         context: &ConnectionContext,
     ) -> Result<Option<Arc<dyn Decider>>, ConnectionError>;
+
+    /// Makes what takes the vendor's hints, where it gives any.
+    ///
+    /// # Errors
+    /// When a secret or file cannot be read.
+    fn hooks(&self, context: &ConnectionContext)
+    -> Result<Option<Arc<dyn Hooks>>, ConnectionError>;
 
     /// Makes a mirror; `config` was parsed by one of [`Descriptor::mirrors`].
     ///

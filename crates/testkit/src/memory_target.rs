@@ -288,7 +288,16 @@ fn seen(id: &RemoteId, kept: &KeptItem, habits: &Habits) -> RemoteItem {
         origin: kept.origin.clone().filter(|_| !habits.schedule),
         fingerprint: kept.fingerprint(),
         natural_key: kept.content.as_ref().and_then(Content::natural_key),
+        span: kept.content.as_ref().and_then(span),
         ends_at: kept.content.as_ref().and_then(ends_at),
+    }
+}
+
+/// When an event is.
+fn span(content: &Content) -> Option<EventSpan> {
+    match content {
+        Content::Event(event) => Some(event.span),
+        Content::Schedule(_) => None,
     }
 }
 

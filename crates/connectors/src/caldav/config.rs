@@ -8,7 +8,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::limits::REQUEST_TIMEOUT;
-use engine::port::{Decider, Source};
+use engine::port::{Decider, Hooks, Source};
 use http::HeaderValue;
 use jiff::SignedDuration;
 use schemars::JsonSchema;
@@ -207,6 +207,10 @@ impl ConnectionConfig for CaldavConfig {
     }
 
     fn decider(&self, _: &ConnectionContext) -> Result<Option<Arc<dyn Decider>>, ConnectionError> {
+        Ok(None)
+    }
+
+    fn hooks(&self, _: &ConnectionContext) -> Result<Option<Arc<dyn Hooks>>, ConnectionError> {
         Ok(None)
     }
 

@@ -280,14 +280,16 @@ pub(super) fn remote_item(
             entity: Fingerprint::from_bytes([0; 16]),
         })
     });
-    let ends = events.iter().filter_map(|event| event.event.as_ref().ok());
-    let ends_at = ends.map(|event| event.span.is_over_at()).max();
+    let readable = || events.iter().filter_map(|event| event.event.as_ref().ok());
+    let ends_at = readable().map(|event| event.span.is_over_at()).max();
+    let span = if events.len() == 1 { readable().map(|event| event.span).next() } else { None };
     RemoteItem {
         remote_id,
         etag,
         origin,
         fingerprint: fingerprint(&events),
         natural_key: None,
+        span,
         ends_at,
     }
 }

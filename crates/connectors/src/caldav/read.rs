@@ -399,6 +399,7 @@ fn unreadable(remote_id: RemoteId) -> RemoteItem {
         origin: None,
         fingerprint: None,
         natural_key: None,
+        span: None,
         ends_at: None,
     }
 }

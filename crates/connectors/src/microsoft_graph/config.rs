@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use engine::port::{Decider, Source};
+use engine::port::{Decider, Hooks, Source};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use url::{Host, Url};
@@ -296,6 +296,10 @@ impl ConnectionConfig for MicrosoftGraphConfig {
     }
 
     fn decider(&self, _: &ConnectionContext) -> Result<Option<Arc<dyn Decider>>, ConnectionError> {
+        Ok(None)
+    }
+
+    fn hooks(&self, _: &ConnectionContext) -> Result<Option<Arc<dyn Hooks>>, ConnectionError> {
         Ok(None)
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::time::{FoldPolicy, GapPolicy, LocalTimePolicy};
-use engine::port::{Decider, Source};
+use engine::port::{Decider, Hooks, Source};
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
@@ -229,6 +229,10 @@ impl ConnectionConfig for RosterFileConfig {
     }
 
     fn decider(&self, _: &ConnectionContext) -> Result<Option<Arc<dyn Decider>>, ConnectionError> {
+        Ok(None)
+    }
+
+    fn hooks(&self, _: &ConnectionContext) -> Result<Option<Arc<dyn Hooks>>, ConnectionError> {
         Ok(None)
     }
 

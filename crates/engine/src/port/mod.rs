@@ -7,6 +7,8 @@
 //! - An **item** is one remote object in a calendar that shows one entity of the roster.
 //! - What people ask for in a mirror arrives at an [`Inbound`], and goes through [`Approvals`] to
 //!   a [`Decider`]: the system of record.
+//! - What is in people's calendars beside our items is reached through [`ForeignEvents`].
+//! - [`Hooks`] take vendors' hints that something changed.
 //! - The [`Store`] keeps roster, ledger, leases, feeds and audit; it decides nothing.
 //! - [`Clock`] and [`Entropy`] are the only time and chance there are.
 //!
@@ -19,6 +21,8 @@ mod decider;
 mod entropy;
 mod failure;
 mod feed;
+mod foreign;
+mod hooks;
 mod roster;
 mod source;
 mod store;
@@ -34,6 +38,11 @@ pub use decider::{Decider, Facts, FactsNeeded, RosterChange, Verdict};
 pub use entropy::Entropy;
 pub use failure::{Failure, FailureClass};
 pub use feed::{FeedId, FeedKey, FeedLink, FeedStore};
+pub use foreign::{
+    ForeignChange, ForeignEvent, ForeignEvents, ForeignRole, ForeignShowAs, KeptEvent,
+    MeetingContext, Response,
+};
+pub use hooks::{HookCall, HookMessage, Hooks, Notice, NoticeKind, Proof, Subscription, Topic};
 pub use roster::{
     ChangeSeq, Identity, IdentityHint, IngestCommit, IngestReceipt, RosterEntry, RosterIndexRow,
     SourceRef, SourceState, Upsert,

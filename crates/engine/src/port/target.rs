@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    CalendarEvent, CalendarKey, Directory, Employee, Entity, EntityKey, EntityKind, Fingerprint,
-    OriginTag, ScheduleItem, UtcInterval,
+    CalendarEvent, CalendarKey, Directory, Employee, Entity, EntityKey, EntityKind, EventSpan,
+    Fingerprint, OriginTag, ScheduleItem, UtcInterval,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -360,6 +360,9 @@ pub struct RemoteItem {
     /// What tells it from others where nothing marks it; `None` when it cannot be expressed in
     /// our terms, or where items carry an origin tag.
     pub natural_key: Option<Fingerprint>,
+    /// When it is, where it is an event of a calendar and can be expressed in our terms: a person
+    /// may have moved it.
+    pub span: Option<EventSpan>,
     /// When it is over, where that is known: what is over is history, and is left alone.
     pub ends_at: Option<Timestamp>,
 }

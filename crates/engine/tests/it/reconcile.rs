@@ -56,6 +56,7 @@ fn seen(content: &str) -> Seen {
         origin: None,
         fingerprint: Some(print(content)),
         natural_key: None,
+        span: None,
         ends_at: None,
     })
 }

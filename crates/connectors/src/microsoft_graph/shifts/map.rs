@@ -166,6 +166,7 @@ pub fn remote_item(collection: Collection, planned: &Planned, index: &Index) -> 
         origin: None,
         fingerprint,
         natural_key,
+        span: None,
         ends_at: side.end_date_time,
     })
 }

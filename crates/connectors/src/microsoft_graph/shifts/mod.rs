@@ -127,7 +127,7 @@ pub fn mirror(
     let approver = config.approver.clone().map(|user| {
         Arc::new(ShiftsApprover { caller: Arc::clone(&caller), user }) as Arc<dyn Approver>
     });
-    Ok(MirrorParts { target, inbound, approver, registration })
+    Ok(MirrorParts { target, inbound, approver, registration, foreign: None })
 }
 
 fn inbound(

@@ -83,6 +83,7 @@ pub fn read(
         origin: None,
         fingerprint: item.as_ref().map(domain::ScheduleItem::fingerprint),
         natural_key: item.as_ref().map(domain::ScheduleItem::natural_key),
+        span: None,
         ends_at: None,
     }))
 }
