@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use domain::{
-    CalendarEvent, Employee, EmployeeId, Entity, EventSpan, ScheduleGroup, ScheduleGroupId, Shift,
-    ShiftId, ShowAs, UtcInterval, Visibility,
+    CalendarEvent, Employee, EmployeeId, Entity, EventExtras, EventSpan, ScheduleGroup,
+    ScheduleGroupId, Shift, ShiftId, ShowAs, UtcInterval, Visibility,
 };
 use engine::port::{ChangeSeq, RosterEntry, SourceRef};
 use jiff::tz::TimeZone;
@@ -48,6 +48,7 @@ pub fn events(count: usize) -> Result<Vec<CalendarEvent>, Trouble> {
             span: EventSpan::Timed(interval(index % 20_000)?),
             show_as: if index.is_multiple_of(10) { ShowAs::Free } else { ShowAs::Busy },
             visibility: Visibility::Default,
+            extras: EventExtras::default(),
         })
     };
     (0..count).map(event).collect()

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::policy::PrivacyTier;
 use domain::{
-    CalendarEvent, CalendarKey, EntityId, EntityKey, EntityKind, EventSpan, MirrorName, ShowAs,
-    UtcInterval, Visibility,
+    CalendarEvent, CalendarKey, EntityId, EntityKey, EntityKind, EventExtras, EventSpan,
+    MirrorName, ShowAs, UtcInterval, Visibility,
 };
 use engine::port::Content;
 use jiff::tz::TimeZone;
@@ -183,6 +183,7 @@ impl Oracle<'_> {
             span: EventSpan::Timed(interval),
             show_as: ShowAs::Busy,
             visibility: Visibility::Default,
+            extras: EventExtras::default(),
         }
     }
 
@@ -204,6 +205,7 @@ impl Oracle<'_> {
             span,
             show_as,
             visibility: Visibility::Default,
+            extras: EventExtras::default(),
         }
     }
 

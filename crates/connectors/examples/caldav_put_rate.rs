@@ -21,8 +21,8 @@ use connectors::transport::{HttpClient, HttpOptions, tls_config};
 use connectors::{ConnectionContext, MirrorContext, registry};
 use domain::limits::REQUEST_TIMEOUT;
 use domain::{
-    CalendarEvent, CalendarKey, ConnectionName, EntityId, EntityKey, EntityKind, EventSpan,
-    MirrorName, OriginTag, ShowAs, UtcInterval, Visibility,
+    CalendarEvent, CalendarKey, ConnectionName, EntityId, EntityKey, EntityKind, EventExtras,
+    EventSpan, MirrorName, OriginTag, ShowAs, UtcInterval, Visibility,
 };
 use engine::port::{Clock, Content, Item, Revision, Target};
 use http::{Method, Request};
@@ -186,6 +186,7 @@ fn item(number: u64) -> Result<Item, Failed> {
         span: EventSpan::Timed(UtcInterval::new(start, start + SignedDuration::from_hours(8))?),
         show_as: ShowAs::Busy,
         visibility: Visibility::Default,
+        extras: EventExtras::default(),
     });
     Ok(Item {
         origin: OriginTag {

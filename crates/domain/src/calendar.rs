@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use crate::{Fingerprint, Fingerprinter, UtcInterval};
+use crate::{EventExtras, Fingerprint, Fingerprinter, UtcInterval};
 
 /// One event of a calendar.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub struct CalendarEvent {
     pub show_as: ShowAs,
     /// Who may read the details.
     pub visibility: Visibility,
+    /// What it shows only where the operator asked for it.
+    #[serde(default, skip_serializing_if = "EventExtras::is_empty")]
+    pub extras: EventExtras,
 }
 
 /// When an event is.
@@ -70,6 +73,16 @@ pub enum ShowAs {
     Free,
     /// Taken, and the person is absent.
     OutOfOffice,
+    /// Perhaps taken.
+    Tentative,
+    /// Taken, by work at another place than usual. Vendors without a word for it show it as taken.
+    WorkingElsewhere,
+}
+
+impl ShowAs {
+    /// Every one.
+    pub const ALL: [Self; 5] =
+        [Self::Busy, Self::Free, Self::OutOfOffice, Self::Tentative, Self::WorkingElsewhere];
 }
 
 /// Who may read the details of an event in a shared calendar.
@@ -89,7 +102,8 @@ impl CalendarEvent {
     /// rewrite both.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
-        let Self { summary, description, location, categories, span, show_as, visibility } = self;
+        let Self { summary, description, location, categories, span, show_as, visibility, extras } =
+            self;
         let mut print = Fingerprinter::new("calendar_event/1");
         print.text(&comparable(summary));
         for text in [description, location] {
@@ -106,6 +120,7 @@ impl CalendarEvent {
             EventSpan::AllDay { first, end } => print.number(2).day(*first).day(*end),
         };
         print.number(*show_as as i64).number(*visibility as i64);
+        extras.fingerprint(&mut print);
         print.finish()
     }
 }
@@ -116,7 +131,8 @@ impl CalendarEvent {
     /// and a text of which nothing would be seen is absent. What is written comes back equal.
     #[must_use]
     pub fn plain(self) -> Self {
-        let Self { summary, description, location, categories, span, show_as, visibility } = self;
+        let Self { summary, description, location, categories, span, show_as, visibility, extras } =
+            self;
         let mut categories: Vec<String> =
             categories.into_iter().filter_map(|text| plain_text(&text)).collect();
         categories.sort_unstable();
@@ -132,6 +148,7 @@ impl CalendarEvent {
             },
             show_as,
             visibility,
+            extras: extras.plain(),
         }
     }
 }
@@ -171,7 +188,47 @@ mod tests {
             ),
             show_as: ShowAs::Busy,
             visibility: Visibility::Default,
+            extras: EventExtras::default(),
         }
+    }
+
+    /// What ledgers hold, computed with Python's `hashlib`: another fingerprint here means that
+    /// every item of every mirror is written again.
+    #[test]
+    fn an_event_without_extras_keeps_the_fingerprint_it_always_had() {
+        let mut event = event(Some("09:00–09:15 Break (unpaid)"));
+        event.location = Some("Straße 1".into());
+        event.categories = vec!["Late".into(), "ward".into()];
+        assert_eq!(event.fingerprint().to_string(), "042d60def729546e25d4f91e763701b2");
+        event.span = EventSpan::AllDay {
+            first: jiff::civil::date(2026, 12, 24),
+            end: jiff::civil::date(2026, 12, 27),
+        };
+        event.show_as = ShowAs::OutOfOffice;
+        event.visibility = Visibility::Private;
+        assert_eq!(event.fingerprint().to_string(), "35e142b702751ddbf6ced4914044facb");
+    }
+
+    #[test]
+    fn every_extra_changes_the_fingerprint() {
+        let ada = |name| crate::Contact::new("ada@example.com", name).unwrap();
+        let extras = |change: &dyn Fn(&mut EventExtras)| {
+            let mut event = event(None);
+            change(&mut event.extras);
+            event.fingerprint()
+        };
+        let prints = [
+            extras(&|_| {}),
+            extras(&|it| it.colour = Some(crate::Colour::Red)),
+            extras(&|it| it.colour = Some(crate::Colour::Teal)),
+            extras(&|it| it.reminder_minutes = Some(0)),
+            extras(&|it| it.reminder_minutes = Some(15)),
+            extras(&|it| it.organizer = Some(ada(None))),
+            extras(&|it| it.attendees = vec![ada(None)]),
+            extras(&|it| it.attendees = vec![ada(Some("Ada"))]),
+        ];
+        let distinct: std::collections::BTreeSet<_> = prints.iter().collect();
+        assert_eq!(distinct.len(), prints.len());
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod calendar;
 pub mod command;
 pub mod directory;
 pub mod entity;
+pub mod extras;
 pub mod fingerprint;
 pub mod id;
 pub mod limits;
@@ -32,6 +33,7 @@ pub use command::{
 };
 pub use directory::Directory;
 pub use entity::{Entity, EntityKey, EntityKind};
+pub use extras::{Colour, Contact, EventExtras};
 pub use fingerprint::{Fingerprint, Fingerprinter};
 pub use id::{
     CalendarKey, ConnectionName, EmployeeId, EntityId, MirrorName, OpenShiftId, RosterName,

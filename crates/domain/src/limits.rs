@@ -18,6 +18,8 @@ pub const NOTES_BYTES_MAX: usize = 32 * 1024;
 pub const ACTIVITIES_MAX: usize = 200;
 /// Longest shift: longer ones are a mistake in the source more often than work.
 pub const SHIFT_DURATION_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Minutes before an event that a reminder may ring: what Google takes, four weeks.
+pub const REMINDER_MINUTES_MAX: u32 = 40_320;
 /// Days in one absence; longer ones are split by every system of record that we know.
 pub const TIME_OFF_DAYS_MAX: i64 = 1100;
 

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use domain::policy::PrivacyTier;
 use domain::{
-    Activity, CalendarEvent, Entity, EventSpan, Fingerprint, Fingerprinter, Shift, ShowAs, TimeOff,
-    TimeOffSpan, Visibility,
+    Activity, CalendarEvent, Entity, EventExtras, EventSpan, Fingerprint, Fingerprinter, Shift,
+    ShowAs, TimeOff, TimeOffSpan, Visibility,
 };
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -137,6 +137,7 @@ impl MappingProfile {
             span: EventSpan::Timed(shift.interval),
             show_as: profile.and_then(|it| it.show_as).unwrap_or(ShowAs::Busy),
             visibility: Visibility::Default,
+            extras: EventExtras::default(),
         }
     }
 
@@ -166,6 +167,7 @@ impl MappingProfile {
             span,
             show_as,
             visibility: Visibility::Default,
+            extras: EventExtras::default(),
         }
     }
 

@@ -9,8 +9,8 @@
 //! server; neither calcard nor its time library is visible from outside.
 //!
 //! What is deliberately out: asynchronous code, files, clocks, recurrence expansion (a schedule
-//! is written occurrence by occurrence), scheduling messages (`METHOD`, `ORGANIZER`, `ATTENDEE`)
-//! and alarms.
+//! is written occurrence by occurrence), and scheduling messages: no `METHOD`, and people and
+//! alarms only where the mapping asks for them.
 
 pub mod identity;
 pub mod lint;

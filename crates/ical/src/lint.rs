@@ -77,7 +77,8 @@ pub enum Rule {
         /// The property that is repeated.
         property: String,
     },
-    /// Makes servers send mail (RFC 6638), is forbidden in storage (RFC 4791 §4.1), or rings.
+    /// Makes servers send mail (RFC 6638), is forbidden in storage (RFC 4791 §4.1), or rings
+    /// although nobody asked for it.
     #[error("{name} must not be there")]
     Forbidden {
         /// The property or component.
@@ -245,14 +246,18 @@ impl Walk {
     }
 
     fn begin(&mut self, line: usize, name: &str) {
+        let mut asked_for = false;
         let parent = self.open.last_mut().map(|parent| {
             parent.children += 1;
+            asked_for = parent.has("X-ROTABRIDGE-SETS");
             parent.name.as_str()
         });
         match (parent, name) {
             (None, "VCALENDAR") => self.calendars += 1,
             (Some("VCALENDAR"), "VEVENT" | "VTIMEZONE") => {}
             (Some("VTIMEZONE"), "STANDARD" | "DAYLIGHT") => {}
+            // One that rings, and nobody asked for it.
+            (Some("VEVENT"), "VALARM") if asked_for => {}
             (_, "VALARM") => self.found(line, Rule::Forbidden { name: name.to_owned() }),
             _ => self.found(line, Rule::Nesting { line: format!("BEGIN:{name}") }),
         }

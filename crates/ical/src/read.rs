@@ -3,20 +3,22 @@
 //! Servers rewrite what they store: they fold anew, reorder, add `VTIMEZONE`, turn `Z` into a
 //! `TZID`, drop extension properties. So only the meaning is read: an event that we wrote gives
 //! [`crate::representable`] of what was written, however it was rewritten on the way. One thing
-//! has no standard property: `ShowAs::OutOfOffice` comes back as `Busy` from a server that drops
-//! `X-MICROSOFT-CDO-BUSYSTATUS`.
+//! has no standard property: `ShowAs::OutOfOffice` and `ShowAs::WorkingElsewhere` come back as
+//! `Busy` from a server that drops `X-MICROSOFT-CDO-BUSYSTATUS`. Colour, reminder and people count
+//! only as far as our own mark names them: what a person added is theirs.
 //!
 //! Reading never panics and never takes an object that was cut short for a whole one. It does not
 //! expand recurrence: a recurring event shows its first occurrence and says that it recurs.
 
 use calcard::icalendar::{
-    ICalendarClassification, ICalendarComponent, ICalendarComponentType, ICalendarEntry,
-    ICalendarProperty, ICalendarStatus, ICalendarTransparency, ICalendarValue,
+    ICalendar, ICalendarClassification, ICalendarComponent, ICalendarComponentType, ICalendarEntry,
+    ICalendarParameterName, ICalendarProperty, ICalendarStatus, ICalendarTransparency,
+    ICalendarValue,
 };
 use calcard::{Entry, Parser};
-use domain::{CalendarEvent, OriginTag, ShowAs, Visibility};
+use domain::{CalendarEvent, Colour, Contact, EventExtras, OriginTag, ShowAs, Visibility};
 
-use crate::schedule::{ORIGIN_PROPERTY, representable};
+use crate::schedule::{EXTRAS_PROPERTY, ORIGIN_PROPERTY, representable};
 use crate::unfold::{unfold, unshield};
 use crate::zone::Zones;
 
@@ -132,7 +134,7 @@ pub fn read_object(bytes: &[u8]) -> Result<Vec<ReadEvent>, ReadError> {
                     component.component_type == ICalendarComponentType::VEvent
                 };
                 let components = object.components.iter().filter(is_event);
-                events.extend(components.map(|component| read_event(component, &zones)));
+                events.extend(components.map(|it| read_event(&object, it, &zones)));
             }
             Entry::Eof if found => return Ok(events),
             Entry::Eof => return Err(ReadError::NotCalendar),
@@ -142,7 +144,11 @@ pub fn read_object(bytes: &[u8]) -> Result<Vec<ReadEvent>, ReadError> {
     }
 }
 
-fn read_event<'o>(component: &'o ICalendarComponent, zones: &Zones<'o>) -> ReadEvent {
+fn read_event<'o>(
+    object: &'o ICalendar,
+    component: &'o ICalendarComponent,
+    zones: &Zones<'o>,
+) -> ReadEvent {
     let first = |name| component.property(&name);
     let status = first(ICalendarProperty::Status).and_then(value);
     ReadEvent {
@@ -152,13 +158,14 @@ fn read_event<'o>(component: &'o ICalendarComponent, zones: &Zones<'o>) -> ReadE
             _ => None,
         },
         origin: extension(component, ORIGIN_PROPERTY).and_then(|text| text.trim().parse().ok()),
-        event: read_content(component, zones),
+        event: read_content(object, component, zones),
         recurring: component.is_recurrent_or_override(),
         cancelled: matches!(status, Some(ICalendarValue::Status(ICalendarStatus::Cancelled))),
     }
 }
 
 fn read_content<'o>(
+    object: &'o ICalendar,
     component: &'o ICalendarComponent,
     zones: &Zones<'o>,
 ) -> Result<CalendarEvent, Unreadable> {
@@ -174,8 +181,51 @@ fn read_content<'o>(
         span: span::read_span(component, zones)?,
         show_as: show_as(component),
         visibility: visibility(component),
+        extras: extension(component, EXTRAS_PROPERTY)
+            .map(|mark| extras(object, component, &mark))
+            .unwrap_or_default(),
     };
     Ok(representable(&event))
+}
+
+/// What our own mark says that we set.
+fn extras(object: &ICalendar, component: &ICalendarComponent, mark: &str) -> EventExtras {
+    let color = text(component, &ICalendarProperty::Color);
+    let people = component.properties(&ICalendarProperty::Attendee);
+    let mut extras = EventExtras {
+        colour: color.and_then(Colour::from_css),
+        reminder_minutes: reminder(object, component),
+        organizer: component.property(&ICalendarProperty::Organizer).and_then(contact),
+        attendees: people.filter_map(contact).collect(),
+    };
+    extras.keep(mark);
+    extras
+}
+
+fn contact(entry: &ICalendarEntry) -> Option<Contact> {
+    let name = entry.parameter(&ICalendarParameterName::Cn).and_then(|name| name.as_text());
+    let address = entry.calendar_address()?;
+    // Calcard knows the scheme in lower case only; Exchange writes `MAILTO:`.
+    let email = match address.get(..7) {
+        Some(scheme) if scheme.eq_ignore_ascii_case("mailto:") => &address[7..],
+        Some(_) | None => address,
+    };
+    Contact::new(email, name).ok()
+}
+
+/// The first alarm that rings before the start, in whole minutes.
+fn reminder(object: &ICalendar, component: &ICalendarComponent) -> Option<u32> {
+    let alarms = component.component_ids.iter().filter_map(|id| object.component_by_id(*id));
+    let alarms = alarms.filter(|it| it.component_type == ICalendarComponentType::VAlarm);
+    alarms
+        .filter_map(|alarm| match alarm.property(&ICalendarProperty::Trigger).and_then(value)? {
+            ICalendarValue::Duration(duration) => {
+                let seconds = duration.as_seconds().checked_neg()?;
+                (seconds % 60 == 0).then(|| u32::try_from(seconds / 60).ok())?
+            }
+            _ => None,
+        })
+        .next()
 }
 
 /// `TRANSP` is what every client keeps up to date; the extension refines it, and speaks alone
@@ -187,9 +237,19 @@ fn show_as(component: &ICalendarComponent) -> ShowAs {
     };
     let status = extension(component, "X-MICROSOFT-CDO-BUSYSTATUS").unwrap_or_default();
     let says = |word: &str| status.trim().eq_ignore_ascii_case(word);
+    let is_tentative = matches!(
+        component.property(&ICalendarProperty::Status).and_then(value),
+        Some(ICalendarValue::Status(ICalendarStatus::Tentative))
+    );
     match transparency {
         Some(ICalendarTransparency::Transparent) => ShowAs::Free,
         Some(ICalendarTransparency::Opaque) | None if says("OOF") => ShowAs::OutOfOffice,
+        Some(ICalendarTransparency::Opaque) | None if says("WORKINGELSEWHERE") => {
+            ShowAs::WorkingElsewhere
+        }
+        Some(ICalendarTransparency::Opaque) | None if says("TENTATIVE") || is_tentative => {
+            ShowAs::Tentative
+        }
         None if says("FREE") => ShowAs::Free,
         Some(ICalendarTransparency::Opaque) | None => ShowAs::Busy,
     }

@@ -2,16 +2,17 @@
 //!
 //! The rules that satisfy all servers and clients we know of (RFC 5545, RFC 7986; what differs
 //! between them is in the lint's documentation): always `UID`, `DTSTAMP`, `DTSTART`, `DTEND` and
-//! `SUMMARY`; instants in UTC with `Z` and no `TZID`; never `METHOD`, `ORGANIZER`, `ATTENDEE` or
-//! `VALARM`, so that no server sends mail for it and nothing rings. `DTSTAMP` is the time of the
-//! last revision, not of the answer: with `METHOD` absent that is its meaning (§3.8.7.2), and it
-//! makes the bytes stable, so that an ETag over them works.
+//! `SUMMARY`; instants in UTC with `Z` and no `TZID`; never `METHOD`; `COLOR`, `VALARM`,
+//! `ORGANIZER` and `ATTENDEE` only where the mapping asks for them, and people always with
+//! `SCHEDULE-AGENT=NONE` (RFC 6638 §7.1), so that no server sends mail for it. `DTSTAMP` is the
+//! time of the last revision, not of the answer: with `METHOD` absent that is its meaning
+//! (§3.8.7.2), and it makes the bytes stable, so that an ETag over them works.
 //!
 //! The way back is [`crate::read`].
 
 use std::time::Duration;
 
-use domain::{CalendarEvent, EventSpan, OriginTag, ShowAs, UtcInterval, Visibility};
+use domain::{CalendarEvent, EventExtras, EventSpan, OriginTag, ShowAs, UtcInterval, Visibility};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::Offset;
@@ -21,6 +22,9 @@ use crate::write::{Emitter, Stamp};
 
 /// The property that carries the origin tag.
 pub const ORIGIN_PROPERTY: &str = "X-ROTABRIDGE-ORIGIN";
+
+/// The property that names which extras we set: others are somebody else's.
+pub const EXTRAS_PROPERTY: &str = "X-ROTABRIDGE-SETS";
 
 /// What stands in for a title that is empty; Bedework answers 500 without a `SUMMARY`.
 pub const SUMMARY_FALLBACK: &str = "(untitled)";
@@ -87,8 +91,16 @@ pub fn write_event(
     style: UtcStyle,
 ) {
     let EventHeader { uid, revised_at, sequence, origin } = *header;
-    let CalendarEvent { summary, description, location, categories, span, show_as, visibility } =
-        event;
+    let CalendarEvent {
+        summary,
+        description,
+        location,
+        categories,
+        span,
+        show_as,
+        visibility,
+        extras,
+    } = event;
     let mut emitter = Emitter::new(out);
     let revised = stamp(revised_at);
     emitter.lines("BEGIN:VEVENT\r\n");
@@ -111,6 +123,10 @@ pub fn write_event(
         ShowAs::Busy => "TRANSP:OPAQUE\r\nX-MICROSOFT-CDO-BUSYSTATUS:BUSY\r\n",
         ShowAs::Free => "TRANSP:TRANSPARENT\r\nX-MICROSOFT-CDO-BUSYSTATUS:FREE\r\n",
         ShowAs::OutOfOffice => "TRANSP:OPAQUE\r\nX-MICROSOFT-CDO-BUSYSTATUS:OOF\r\n",
+        ShowAs::Tentative => "TRANSP:OPAQUE\r\nX-MICROSOFT-CDO-BUSYSTATUS:TENTATIVE\r\n",
+        ShowAs::WorkingElsewhere => {
+            "TRANSP:OPAQUE\r\nX-MICROSOFT-CDO-BUSYSTATUS:WORKINGELSEWHERE\r\n"
+        }
     });
     emitter.lines(match visibility {
         Visibility::Default => "",
@@ -119,7 +135,40 @@ pub fn write_event(
     if let Some(origin) = origin {
         emitter.text("X-ROTABRIDGE-ORIGIN:", &origin.to_string());
     }
-    emitter.lines("STATUS:CONFIRMED\r\nEND:VEVENT\r\n");
+    emitter.lines(match show_as {
+        ShowAs::Tentative => "STATUS:TENTATIVE\r\n",
+        ShowAs::Busy | ShowAs::Free | ShowAs::OutOfOffice | ShowAs::WorkingElsewhere => {
+            "STATUS:CONFIRMED\r\n"
+        }
+    });
+    if !extras.is_empty() {
+        write_extras(&mut emitter, summary, extras);
+    }
+    emitter.lines("END:VEVENT\r\n");
+}
+
+/// What was asked for, and the mark that says so. The alarm comes last: components stand behind
+/// the properties of what they are in (RFC 5545 §3.6.1).
+fn write_extras(emitter: &mut Emitter<'_>, summary: &str, extras: &EventExtras) {
+    let EventExtras { colour, reminder_minutes, organizer, attendees } = extras;
+    emitter.text("X-ROTABRIDGE-SETS:", &extras.set());
+    if let Some(colour) = colour {
+        emitter.text("COLOR:", colour.css());
+    }
+    if let Some(organizer) = organizer {
+        let (name, email) = (organizer.name(), organizer.email());
+        emitter.person("ORGANIZER;SCHEDULE-AGENT=NONE", name, email);
+    }
+    for attendee in attendees {
+        let (name, email) = (attendee.name(), attendee.email());
+        emitter.person("ATTENDEE;PARTSTAT=ACCEPTED;SCHEDULE-AGENT=NONE", name, email);
+    }
+    if let Some(minutes) = reminder_minutes {
+        emitter.lines("BEGIN:VALARM\r\nACTION:DISPLAY\r\n");
+        emitter.text("DESCRIPTION:", if is_blank(summary) { SUMMARY_FALLBACK } else { summary });
+        emitter.duration("TRIGGER:-", u64::from(*minutes) * 60);
+        emitter.lines("END:VALARM\r\n");
+    }
 }
 
 fn write_span(emitter: &mut Emitter<'_>, span: &EventSpan, style: UtcStyle) {
@@ -192,8 +241,16 @@ pub fn write_feed<'e>(
 /// times their fractions of a second, empty texts are absent, labels are sorted. Idempotent.
 #[must_use]
 pub fn representable(event: &CalendarEvent) -> CalendarEvent {
-    let CalendarEvent { summary, description, location, categories, span, show_as, visibility } =
-        event;
+    let CalendarEvent {
+        summary,
+        description,
+        location,
+        categories,
+        span,
+        show_as,
+        visibility,
+        extras,
+    } = event;
     let text = |text: &String| (!is_blank(text)).then(|| plain(text).into_owned());
     let mut categories: Vec<_> = categories.iter().filter_map(text).collect();
     categories.sort_unstable();
@@ -215,6 +272,20 @@ pub fn representable(event: &CalendarEvent) -> CalendarEvent {
         span,
         show_as: *show_as,
         visibility: *visibility,
+        extras: representable_extras(extras),
+    }
+}
+
+fn representable_extras(extras: &EventExtras) -> EventExtras {
+    let EventExtras { colour, reminder_minutes, organizer, attendees } = extras;
+    let mut attendees = attendees.clone();
+    attendees.sort_unstable();
+    attendees.dedup();
+    EventExtras {
+        colour: *colour,
+        reminder_minutes: *reminder_minutes,
+        organizer: organizer.clone(),
+        attendees,
     }
 }
 

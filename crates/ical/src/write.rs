@@ -66,6 +66,20 @@ impl<'a> Emitter<'a> {
         line.end();
     }
 
+    /// Appends one property whose value is a person's address. Names and addresses hold nothing
+    /// that would have to be escaped between quotes ([`domain::Contact`]).
+    pub fn person(&mut self, name: &'static str, called: Option<&str>, email: &str) {
+        let mut line = FoldedLine::begin(self.out, name);
+        if let Some(called) = called {
+            line.run(";CN=\"");
+            line.run(called);
+            line.run("\"");
+        }
+        line.run(":mailto:");
+        line.run(email);
+        line.end();
+    }
+
     /// Appends one property whose value is an instant.
     pub fn stamp(&mut self, name: &'static str, stamp: &Stamp) {
         self.out.extend_from_slice(name.as_bytes());

@@ -50,9 +50,9 @@ const VENDORS: [&str; 10] = [
 /// Where the words of VENDORS are out of place in code; a comment may cite its source.
 const VENDORLESS: [&str; 3] = ["crates/domain/src/", "crates/engine/src/", "crates/store/src/"];
 
-/// Words that are right as they stand: the name of an HTTP header, and the columns of the employees
-/// file that hold people's ids elsewhere.
-const NAMES: [&str; 3] = ["user agent ", "google id ", "m365 id "];
+/// Words that are right as they stand: the name of an HTTP header and of an iCalendar parameter,
+/// and the columns of the employees file that hold people's ids elsewhere.
+const NAMES: [&str; 4] = ["user agent ", "schedule agent ", "google id ", "m365 id "];
 
 pub fn check(tree: &Tree) -> Vec<Finding> {
     let providers = providers::folders(tree);

@@ -175,11 +175,17 @@ enum ShowAsWord {
     Busy,
     Free,
     OutOfOffice,
+    Tentative,
+    WorkingElsewhere,
 }
 
 // Should the domain get another word, this stops compiling where the schema must learn it.
 const _: fn(ShowAs) = |it| match it {
-    ShowAs::Busy | ShowAs::Free | ShowAs::OutOfOffice => {}
+    ShowAs::Busy
+    | ShowAs::Free
+    | ShowAs::OutOfOffice
+    | ShowAs::Tentative
+    | ShowAs::WorkingElsewhere => {}
 };
 
 pub(super) const SHARED_KEYS: [&str; 15] = [

@@ -8,7 +8,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use domain::limits::RESPONSE_BYTES_MAX;
-use domain::{CalendarEvent, CalendarKey, EventSpan, OriginTag, ShowAs, Visibility};
+use domain::{CalendarEvent, CalendarKey, EventExtras, EventSpan, OriginTag, ShowAs, Visibility};
 use engine::port::{
     Content, Failure, FailureClass, Item, Opened, Probe, QuotaScope, Revision, Sighting, Target,
     Written,
@@ -27,6 +27,7 @@ pub fn item(id: &str, summary: &str) -> Item {
         span: EventSpan::Timed(hours(8, 16)),
         show_as: ShowAs::Busy,
         visibility: Visibility::Default,
+        extras: EventExtras::default(),
     });
     Item {
         origin: OriginTag {

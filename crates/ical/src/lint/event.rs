@@ -3,20 +3,23 @@
 use super::{Finding, Moment, Property, Rule};
 
 /// Properties whose value is a text that we write.
-const TEXTS: [&str; 8] = [
+const TEXTS: [&str; 10] = [
     "CATEGORIES",
+    "COLOR",
     "DESCRIPTION",
     "LOCATION",
     "NAME",
     "SUMMARY",
     "UID",
     "X-ROTABRIDGE-ORIGIN",
+    "X-ROTABRIDGE-SETS",
     "X-WR-CALNAME",
 ];
 
 const CALENDAR_NEEDS: [&str; 2] = ["PRODID", "VERSION"];
 const EVENT_NEEDS: [&str; 5] = ["UID", "DTSTAMP", "DTSTART", "DTEND", "SUMMARY"];
 const ZONE_NEEDS: [&str; 1] = ["TZID"];
+const ALARM_NEEDS: [&str; 3] = ["ACTION", "DESCRIPTION", "TRIGGER"];
 const OBSERVANCE_NEEDS: [&str; 3] = ["DTSTART", "TZOFFSETFROM", "TZOFFSETTO"];
 
 /// A component that is open.
@@ -35,6 +38,10 @@ impl Component {
         Self { name, line, children: 0, seen: Vec::new(), start: None, end: None }
     }
 
+    pub(super) fn has(&self, property: &str) -> bool {
+        self.seen.iter().any(|seen| seen == property)
+    }
+
     pub(super) fn property(
         &mut self,
         line: usize,
@@ -43,11 +50,13 @@ impl Component {
     ) {
         let name = property.name;
         let mut found = |rule| findings.push(Finding { line, rule });
-        if self.seen.iter().any(|seen| seen == name) {
+        if name != "ATTENDEE" && self.seen.iter().any(|seen| seen == name) {
             found(Rule::Repeated { property: name.to_owned() });
         }
         self.seen.push(name.to_owned());
-        if matches!(name, "METHOD" | "ORGANIZER" | "ATTENDEE") {
+        let sends_mail = matches!(name, "ORGANIZER" | "ATTENDEE")
+            && !property.parameters.split(';').any(|it| it == "SCHEDULE-AGENT=NONE");
+        if name == "METHOD" || sends_mail {
             found(Rule::Forbidden { name: name.to_owned() });
         }
         if TEXTS.contains(&name) && !is_escaped(property.value, name == "CATEGORIES") {
@@ -79,6 +88,7 @@ impl Component {
             "VCALENDAR" => ("VCALENDAR", CALENDAR_NEEDS.as_slice()),
             "VEVENT" => ("VEVENT", EVENT_NEEDS.as_slice()),
             "VTIMEZONE" => ("VTIMEZONE", ZONE_NEEDS.as_slice()),
+            "VALARM" => ("VALARM", ALARM_NEEDS.as_slice()),
             "STANDARD" | "DAYLIGHT" => ("the observance", OBSERVANCE_NEEDS.as_slice()),
             _ => return,
         };

@@ -73,7 +73,12 @@ fn an_end_that_is_not_after_the_start_is_noticed() {
 
 #[test]
 fn each_rule_about_components_is_noticed() {
-    check("UID:1", &["UID:1", "BEGIN:VALARM", "END:VALARM"], &["line 6: VALARM must not be there"]);
+    let alarm = ["BEGIN:VALARM", "ACTION:DISPLAY", "DESCRIPTION:x", "TRIGGER:-PT5M", "END:VALARM"];
+    let rings = |mark: &[&'static str]| [&["UID:1"], mark, &alarm].concat();
+    check("UID:1", &rings(&[]), &["line 6: VALARM must not be there"]);
+    check("UID:1", &rings(&["X-ROTABRIDGE-SETS:reminder"]), &[]);
+    let asked = ["UID:1", "X-ROTABRIDGE-SETS:people", "ATTENDEE;SCHEDULE-AGENT=NONE:mailto:a@b.c"];
+    check("UID:1", &asked, &[]);
     check(
         "END:VEVENT",
         &[],

@@ -120,11 +120,16 @@ fn rewrite(bytes: &[u8], event: &CalendarEvent, width: usize, zone: usize, seed:
     let zone = TimeZone::get(names[zone % names.len()].as_str()).unwrap();
     let mut lines: Vec<String> = text
         .split_terminator("\r\n")
-        .filter(|line| event.show_as == ShowAs::OutOfOffice || !line.starts_with("X-"))
+        .filter(|line| {
+            let needs = [ShowAs::OutOfOffice, ShowAs::WorkingElsewhere].contains(&event.show_as);
+            needs || line.starts_with("X-ROTABRIDGE-SETS") || !line.starts_with("X-")
+        })
         .map(|line| in_zone(line, &zone).unwrap_or_else(|| line.to_owned()))
         .map(|line| lower_case_name(&line, seed))
         .collect();
     let end = lines.len() - 2;
+    // An alarm stays behind the properties.
+    let end = lines.iter().position(|line| line.to_uppercase() == "BEGIN:VALARM").unwrap_or(end);
     let inner = &mut lines[4..end];
     let rotation = seed as usize % inner.len();
     inner.rotate_left(rotation);
@@ -389,5 +394,7 @@ fn transparency_is_refined_by_the_extension_and_never_contradicted() {
     assert_eq!(show_as(&["TRANSP:OPAQUE", status("OOF")]), ShowAs::OutOfOffice);
     assert_eq!(show_as(&[status("FREE")]), ShowAs::Free);
     assert_eq!(show_as(&["TRANSP:OPAQUE", status("FREE")]), ShowAs::Busy);
-    assert_eq!(show_as(&[status("TENTATIVE")]), ShowAs::Busy);
+    assert_eq!(show_as(&[status("TENTATIVE")]), ShowAs::Tentative);
+    assert_eq!(show_as(&["TRANSP:OPAQUE", "STATUS:TENTATIVE"]), ShowAs::Tentative);
+    assert_eq!(show_as(&["TRANSP:TRANSPARENT", status("TENTATIVE")]), ShowAs::Free);
 }

@@ -1,8 +1,8 @@
 //! Events to write: chosen ones with nasty texts, and a strategy for all others.
 
 use domain::{
-    CalendarEvent, EntityId, EntityKey, EntityKind, EventSpan, Fingerprinter, MirrorName,
-    OriginTag, ShowAs, UtcInterval, Visibility,
+    CalendarEvent, Colour, Contact, EntityId, EntityKey, EntityKind, EventExtras, EventSpan,
+    Fingerprinter, MirrorName, OriginTag, ShowAs, UtcInterval, Visibility,
 };
 use jiff::Timestamp;
 use jiff::civil::date;
@@ -25,6 +25,7 @@ pub fn event(summary: &str, span: EventSpan) -> CalendarEvent {
         span,
         show_as: ShowAs::Busy,
         visibility: Visibility::Default,
+        extras: EventExtras::default(),
     }
 }
 
@@ -50,6 +51,14 @@ pub fn nasty_events() -> Vec<CalendarEvent> {
     events[4].description = Some("\\n is not a line break, this is:\n\\\\ \\, \\;".into());
     events[5].show_as = ShowAs::OutOfOffice;
     events[5].description = Some("one\u{2028}two\u{85}three\u{b}\u{1c}four".into());
+    events[7].show_as = ShowAs::Tentative;
+    events[3].show_as = ShowAs::WorkingElsewhere;
+    events[4].extras = EventExtras {
+        colour: Some(Colour::Grey),
+        reminder_minutes: Some(90),
+        organizer: Contact::new("rota@example.com", Some("Rota; \\ office, \"north\"")).ok(),
+        attendees: vec![Contact::new("ada+shift@example.com", Some(&"Ä".repeat(80))).unwrap()],
+    };
     events[6].description = Some("END:VEVENT\nEND:VCALENDAR".into());
     events
 }
@@ -109,18 +118,44 @@ pub fn any_span() -> impl Strategy<Value = EventSpan> {
 
 /// Any event, also such that iCalendar cannot hold as they are.
 pub fn any_event() -> impl Strategy<Value = CalendarEvent> {
-    let show_as = prop::sample::select(vec![ShowAs::Busy, ShowAs::Free, ShowAs::OutOfOffice]);
+    let show_as = prop::sample::select(ShowAs::ALL.to_vec());
     let visibility = prop::sample::select(vec![Visibility::Default, Visibility::Private]);
     let texts = (any_text(), prop::option::of(any_text()), prop::option::of(any_text()));
-    (texts, prop::collection::vec(any_text(), 0..4), any_span(), show_as, visibility).prop_map(
-        |((summary, description, location), categories, span, show_as, visibility)| CalendarEvent {
-            summary,
-            description,
-            location,
-            categories,
-            span,
-            show_as,
-            visibility,
+    let labels = prop::collection::vec(any_text(), 0..4);
+    (texts, labels, any_span(), show_as, visibility, any_extras()).prop_map(
+        |((summary, description, location), categories, span, show_as, visibility, extras)| {
+            CalendarEvent {
+                summary,
+                description,
+                location,
+                categories,
+                span,
+                show_as,
+                visibility,
+                extras,
+            }
         },
     )
+}
+
+fn any_extras() -> impl Strategy<Value = EventExtras> {
+    let contact = || {
+        ("[a-zA-Z0-9.+_'=%~-]{1,20}@[a-z0-9.-]{1,20}", prop::option::of(any_text()))
+            .prop_filter_map("an address", |(email, name)| {
+                Contact::new(&email, name.as_deref()).ok()
+            })
+    };
+    let some = (
+        prop::option::of(prop::sample::select(Colour::ALL.to_vec())),
+        prop::option::of(0u32..50_000),
+        prop::option::of(contact()),
+        prop::collection::vec(contact(), 0..3),
+    )
+        .prop_map(|(colour, reminder_minutes, organizer, attendees)| EventExtras {
+            colour,
+            reminder_minutes,
+            organizer,
+            attendees,
+        });
+    prop_oneof![2 => Just(EventExtras::default()), 1 => some]
 }

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::{
-    CalendarEvent, CalendarKey, EntityKey, EventSpan, MirrorName, OriginTag, ShowAs, Visibility,
+    CalendarEvent, CalendarKey, EntityKey, EventExtras, EventSpan, MirrorName, OriginTag, ShowAs,
+    Visibility,
 };
 use engine::port::{
     Content, ContentForm, DeltaToken, ETag, Failure, FailureClass, FindingLevel, Item, Listing,
@@ -162,6 +163,7 @@ fn work(summary: &str, start: i64) -> CalendarEvent {
         span: EventSpan::Timed(hours(start, start + 8)),
         show_as: ShowAs::Busy,
         visibility: Visibility::Default,
+        extras: EventExtras::default(),
     }
 }
 
