@@ -117,9 +117,9 @@ pub fn run(setting: &Setting) -> Result<Report, Trouble> {
     rows.push(Row::seen("one durable write of 4 KiB, median", Unit::Seconds, &sync, None));
     let note = format!(
         "{CALLS} callbacks each; {} bytes sealed. The server on processor {SERVER_CPU}, its \
-         callers wherever there is room. Callers share commits (group commit). The processor's time \
-         is the process's own, system calls included: what the rate would be if nothing else ran and \
-         the disk took no time.",
+         callers wherever there is room. Callers share commits (group commit). The processor's \
+         time is the process's own, system calls included: what the rate would be if nothing \
+         else ran and the disk took no time.",
         Call::number(0)?.body.len(),
     );
     Ok(Report { rows, notes: vec![note] })
@@ -217,8 +217,8 @@ fn check(status: u16, body: &[u8]) -> Result<(), Trouble> {
     Err(Trouble::failed(format!("a callback was answered {status} with `{text}`")))
 }
 
-/// The process that is measured: prints its address, then answers `FIRST CALLERS` with seconds: those
-/// that passed, and those of the processor.
+/// The process that is measured: prints its address, then answers `FIRST CALLERS` with the seconds
+/// that passed and those of the processor.
 pub fn be_the_child(place: &str) -> Result<(), Trouble> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {

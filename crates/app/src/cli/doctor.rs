@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use connectors::{ConnectionContext, ConnectionError};
+use domain::ConnectionName;
 use engine::plan::guard::GuardRefusal;
-use engine::port::{FieldFault, Finding, FindingLevel};
+use engine::port::{FieldFault, Finding, FindingLevel, Target};
 use secrecy::ExposeSecret;
 
 use super::Session;
 use super::feed::links_of_the_gone;
 use super::plan::survey;
-use crate::config::Config;
+use super::shifts::callback_url;
+use crate::config::{Config, ConnectionSection};
 use crate::failure::{Exit, Failure, guard_message};
 use crate::output::Output;
 use crate::wiring::{Opening, Works};
@@ -32,13 +35,22 @@ pub struct Arguments {
 pub async fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let config = session.config()?;
     let mut findings = vec![store_finding(&config).await];
-    findings.extend(connection_findings(&config, session).await);
-    let sound = findings.iter().all(|it| it.level != FindingLevel::Error);
-    if sound {
-        let works = Works::build(config, session.outside(), Opening::Look).await?;
-        findings.extend(mapping_findings(&works).await);
-        findings.extend(feed_findings(&works).await);
-    }
+    let sources = source_findings(&config, session).await;
+    let mut so_far = findings.iter().chain(sources.values().flatten());
+    let sound = so_far.all(|it| it.level != FindingLevel::Error);
+    let works = Works::build(session.config()?, session.outside(), Opening::Look).await.ok();
+    // Before the mirrors are looked at, because it tells them who there is.
+    let mapped = match works.as_ref().filter(|_| sound) {
+        Some(works) => {
+            let mut mapped = mapping_findings(works).await;
+            mapped.extend(registration_findings(works).await);
+            mapped.extend(feed_findings(works).await);
+            mapped
+        }
+        None => vec![],
+    };
+    findings.extend(connection_findings(&config, session, works.as_ref(), sources).await);
+    findings.extend(mapped);
     let worst = findings.iter().map(|it| it.level).max().unwrap_or(FindingLevel::Good);
     if arguments.json {
         session.output.json(&serde_json::json!({ "worst": worst, "findings": findings }))?;
@@ -99,44 +111,80 @@ fn missing_folder(config: &Config) -> Option<Finding> {
     Some(Finding { hint: Some(hint), ..finding(FindingLevel::Error, "store", message) })
 }
 
-async fn connection_findings(config: &Config, session: &Session) -> Vec<Finding> {
+fn context(
+    connection: &ConnectionSection,
+    config: &Config,
+    session: &Session,
+) -> ConnectionContext {
+    ConnectionContext {
+        name: connection.name.clone(),
+        base: config.base.clone(),
+        clock: session.outside().clock,
+        entropy: session.outside().entropy,
+    }
+}
+
+fn broken(connection: &ConnectionSection, error: &ConnectionError) -> Finding {
+    let hint = "paths are relative to the folder of the configuration".to_owned();
+    let subject = format!("connection {}", connection.name);
+    Finding { hint: Some(hint), ..finding(FindingLevel::Error, subject, error.to_string()) }
+}
+
+/// What is said of connections that rosters are read from.
+async fn source_findings(
+    config: &Config,
+    session: &Session,
+) -> BTreeMap<ConnectionName, Vec<Finding>> {
+    let mut findings = BTreeMap::new();
+    let names = config.rosters.iter().flat_map(|it| [&it.source, &it.starts_from]).flatten();
+    for connection in names.filter_map(|name| config.connection(name)) {
+        if findings.contains_key(&connection.name) {
+            continue;
+        }
+        let found = match connection.config.source(&context(connection, config, session)) {
+            Ok(source) => source.check().await,
+            Err(error) => vec![broken(connection, &error)],
+        };
+        findings.insert(connection.name.clone(), found);
+    }
+    findings
+}
+
+/// What is said of all connections: of `sources` what was found already, then of the mirrors over
+/// each. Those of `works` know who there is.
+async fn connection_findings(
+    config: &Config,
+    session: &Session,
+    works: Option<&Works>,
+    mut sources: BTreeMap<ConnectionName, Vec<Finding>>,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     for connection in &config.connections {
-        let subject = format!("connection {}", connection.name);
-        let context = ConnectionContext {
-            name: connection.name.clone(),
-            base: config.base.clone(),
-            clock: session.outside().clock,
-            entropy: session.outside().entropy,
-        };
-        let broken = |error: &ConnectionError| {
-            let hint = "paths are relative to the folder of the configuration".to_owned();
-            let message = error.to_string();
-            Finding { hint: Some(hint), ..finding(FindingLevel::Error, subject.clone(), message) }
-        };
-        let is_source = config.rosters.iter().any(|it| {
-            [&it.source, &it.starts_from].into_iter().flatten().any(|it| *it == connection.name)
-        });
-        if is_source {
-            match connection.config.source(&context) {
-                Ok(source) => findings.extend(source.check().await),
-                Err(error) => findings.push(broken(&error)),
-            }
-        }
+        let source = sources.remove(&connection.name);
         let mirrors = config.mirrors.iter().filter(|it| it.connection == connection.name);
         // All are built before the first is looked at: what they need of the connection together
         // decides what is granted too much.
-        let built: Vec<_> = mirrors
-            .map(|it| connection.config.mirror(&context, &it.context(config), it.config.as_ref()))
+        let built: Vec<Result<Arc<dyn Target>, ConnectionError>> = mirrors
+            .map(|it| match works.and_then(|works| works.mirror(it.name.as_str()).ok()) {
+                Some(mirror) => Ok(Arc::clone(&mirror.target)),
+                None => {
+                    let context = context(connection, config, session);
+                    let parts = it.context(config);
+                    let parts = connection.config.mirror(&context, &parts, it.config.as_ref());
+                    parts.map(|parts| parts.target)
+                }
+            })
             .collect();
-        if !is_source && built.is_empty() {
+        if source.is_none() && built.is_empty() {
+            let subject = format!("connection {}", connection.name);
             let message = "is used by no roster and no mirror";
-            findings.push(finding(FindingLevel::Warning, subject.clone(), message));
+            findings.push(finding(FindingLevel::Warning, subject, message));
         }
-        for mirror in &built {
-            match mirror {
-                Ok(parts) => findings.extend(parts.target.check().await),
-                Err(error) => findings.push(broken(error)),
+        findings.extend(source.into_iter().flatten());
+        for target in &built {
+            match target {
+                Ok(target) => findings.extend(target.check().await),
+                Err(error) => findings.push(broken(connection, error)),
             }
         }
     }
@@ -186,6 +234,45 @@ async fn mapping_findings(works: &Works) -> Vec<Finding> {
                     findings.push(finding(FindingLevel::Error, subject, failure.error.to_string()))
                 }
             }
+        }
+    }
+    findings
+}
+
+/// Whether vendors can call about the mirrors that they are to call about.
+async fn registration_findings(works: &Works) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for mirror in &works.mirrors {
+        let Some(registration) = &mirror.registration else { continue };
+        let subject = format!("mirror {}", mirror.spec.name);
+        let mut warn = |message: String, hint: String| {
+            let found = finding(FindingLevel::Warning, subject.clone(), message);
+            findings.push(Finding { hint: Some(hint), ..found });
+        };
+        let expected = match callback_url(works, mirror) {
+            Ok(url) => url,
+            Err(failure) => {
+                let message = format!("nobody can call about it: {}", failure.error);
+                warn(message, failure.hint.unwrap_or_default());
+                continue;
+            }
+        };
+        // What cannot be asked now was said of the connection.
+        let Ok(status) = registration.status().await else { continue };
+        if let Some(url) = status.url.as_ref().filter(|url| **url != expected) {
+            let message = format!("is registered to be called at `{url}`, expected `{expected}`");
+            warn(message, "run `shifts register` again, or mend `[server] public_url`".into());
+        }
+        for calendar in &status.calendars {
+            let Some(other) = &calendar.calls_other else { continue };
+            let message = format!(
+                "the schedule of team `{}` calls another integration, `{other}`, which decides \
+                 there about people's changes",
+                calendar.calendar,
+            );
+            let hint = "at most one can be called: its owner can release the schedule; then run \
+                        `shifts enable`";
+            warn(message, hint.into());
         }
     }
     findings

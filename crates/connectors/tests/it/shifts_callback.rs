@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use connectors::microsoft_graph::shifts::callback::envelope::{
     CallbackSecret, CallbackSecrets, SecretSource,
 };
-use connectors::microsoft_graph::shifts::callback::inbound::{Replies, ShiftsInbound};
+use connectors::microsoft_graph::shifts::callback::inbound::{Replies, ShiftsInbound, TurnedAway};
 use connectors::microsoft_graph::shifts::callback::names::{Names, TeamNames};
 use domain::{
     CalendarKey, CommandKind, Directory, EmployeeId, Refusal, ScheduleGroupId, ScheduleItem,
@@ -277,6 +277,7 @@ impl Ward {
             names: Arc::new(Known(Arc::new(names))),
             clock: Arc::new(ManualClock::new(now())) as Arc<dyn Clock>,
             replies: Replies::default(),
+            turned_away: TurnedAway::default(),
         });
         let (offers, asked) = (Mutex::default(), Mutex::default());
         let record = Arc::new(Record { kinds, refuses, offers, asked });

@@ -4,6 +4,7 @@
 //! worked out here from its rows. Requests are counted by Graph, so "no write" is its word and not
 //! the product's.
 
+mod doctor;
 mod eligibility;
 mod flows;
 mod handover;

@@ -12,7 +12,7 @@ use super::config::Teams;
 use super::people::{Addresses, Facts, Index};
 use super::provision::read_schedule;
 use super::team::{TeamBook, read_members};
-use super::wire::Schedule;
+use super::wire::{Member, Schedule};
 
 /// What `doctor` asks.
 pub struct Checker {
@@ -28,6 +28,8 @@ pub struct Checker {
     pub time_zone: String,
     /// Whether people may ask for anything.
     pub asks: bool,
+    /// In whose name requests are approved by themselves: an object id.
+    pub approver: Option<String>,
 }
 
 impl Checker {
@@ -57,6 +59,12 @@ impl Checker {
             Ok(members) => members,
             Err(failure) => return say(FindingLevel::Error, told(&failure), team_hint(&failure)),
         };
+        if let Some(approver) = self.approver.as_deref().filter(|it| !owns(&members, it)) {
+            let message = format!("`approver` `{approver}` is not one of its owners");
+            let hint = "requests that need no manager are approved in their name: make them an \
+                        owner of the team, or name one who is";
+            say(FindingLevel::Warning, message, Some(hint));
+        }
         match read_schedule(&self.caller, team).await {
             Ok(Some(schedule)) => self.check_schedule(&schedule, zone, &mut say),
             Ok(None) => {
@@ -86,7 +94,10 @@ impl Checker {
         let some: Vec<&str> = missing.iter().take(SOME).copied().collect();
         let more = if missing.len() > SOME { " and others" } else { "" };
         let names = some.join("`, `");
-        let message = format!("{} employees are not members of it: `{names}`{more}", missing.len());
+        let message = match missing.len() {
+            1 => format!("1 employee is not a member of it: `{names}`"),
+            count => format!("{count} employees are not members of it: `{names}`{more}"),
+        };
         let hint = "add them to the team, or correct `email` or `m365_id` in the roster";
         say(FindingLevel::Warning, message, Some(hint));
     }
@@ -129,6 +140,14 @@ impl Checker {
             say(FindingLevel::Warning, message.into(), Some(hint));
         }
     }
+}
+
+/// Whether somebody owns the team.
+fn owns(members: &[Member], user: &str) -> bool {
+    members.iter().any(|it| {
+        let same = it.user_id.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(user));
+        same && it.roles.iter().any(|role| role == "owner")
+    })
 }
 
 /// How many ids are named one by one.

@@ -41,7 +41,7 @@ use serde::Deserialize;
 use self::approver::ShiftsApprover;
 use self::call::Caller;
 use self::callback::envelope::SecretSource;
-use self::callback::inbound::{Replies, ShiftsInbound};
+use self::callback::inbound::{Replies, ShiftsInbound, TurnedAway};
 use self::callback::names::Names;
 use self::check::Checker;
 use self::config::{ShiftsMirrorConfig, wrong};
@@ -156,6 +156,7 @@ fn inbound(
         names: Arc::clone(book) as Arc<dyn Names>,
         clock: Arc::clone(connection.clock()),
         replies: Replies::default(),
+        turned_away: TurnedAway::default(),
     }))
 }
 
@@ -202,6 +203,7 @@ fn target(
             teams: Arc::clone(teams),
             time_zone: mirror.time_zone.clone(),
             asks: !mirror.two_way.is_empty(),
+            approver: config.approver.clone(),
         },
         capabilities: target::capabilities(caller.connection()),
         provision,

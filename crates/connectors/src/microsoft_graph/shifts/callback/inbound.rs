@@ -19,6 +19,7 @@ mod decision;
 mod replay;
 mod reply;
 mod route;
+mod turned_away;
 #[cfg(test)]
 mod tests;
 
@@ -42,6 +43,7 @@ use super::wire::{Connect, Element, read_elements};
 use decision::{Asker, Decision};
 use replay::BodyHash;
 pub use replay::Replies;
+pub use turned_away::TurnedAway;
 use reply::{Replier, empty, etag_of, ids, replied};
 use route::{Place, Route};
 
@@ -62,6 +64,8 @@ pub struct ShiftsInbound {
     pub clock: Arc<dyn Clock>,
     /// What was answered a moment ago.
     pub replies: Replies,
+    /// Those who could not show that they are Shifts.
+    pub turned_away: TurnedAway,
 }
 
 /// An authentic call with elements to answer.
@@ -85,7 +89,7 @@ impl Inbound for ShiftsInbound {
                 return empty(400);
             }
             Err(error) => {
-                tracing::debug!(%error, "callback turned away");
+                self.turned_away.note(&error, self.clock.now());
                 return empty(401);
             }
         };

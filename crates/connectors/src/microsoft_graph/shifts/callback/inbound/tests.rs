@@ -182,6 +182,7 @@ impl Scene {
             names: Arc::new(PlayedNames),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             replies: Replies::default(),
+            turned_away: TurnedAway::default(),
         });
         Self { inbound, record, clock, headers: BTreeMap::new() }
     }
