@@ -14,7 +14,8 @@ use engine::plan::reconcile::{Circumstances, plan_subject};
 use engine::plan::state::Seen;
 use engine::port::{
     Capabilities, ContentForm, DeltaToken, ETag, Failure, Finding, Item, LedgerRow, Listing,
-    Opened, Placement, Probe, Remote, RemoteId, Sighting, Subject, Target, Written,
+    Opened, Placement, Probe, Remote, RemoteId, Sighting, Subject, Target, Write, Written,
+    write_one_by_one,
 };
 use engine::run::project::Projector;
 
@@ -167,6 +168,7 @@ impl Default for Calendars {
             deltas: true,
             personal: false,
             look_size_max: 100,
+            batch_size_max: 1,
             quotas: vec![],
         };
         Self { capabilities }
@@ -220,6 +222,9 @@ impl Target for Calendars {
     }
     async fn delete(&self, _: &CalendarKey, _: &RemoteId, _: Option<&ETag>) -> Result<(), Failure> {
         not_asked()
+    }
+    async fn write_all(&self, writes: &[Write]) -> Vec<Result<Option<Written>, Failure>> {
+        write_one_by_one(self, writes).await
     }
     async fn publish(&self, _: &CalendarKey, _: &domain::UtcInterval) -> Result<(), Failure> {
         Ok(())

@@ -172,16 +172,18 @@ impl Setup {
 
 fn habits(chance: &SeededEntropy, chosen_ids: bool) -> Habits {
     let etag_on_write = chance.chance(75);
+    let rewrites = chance.chance(30);
     Habits {
         chosen_ids,
         etag_on_write,
-        rewrites: chance.chance(30),
+        rewrites,
         echo_on_write: chance.chance(30),
         items_in_listing: chance.chance(30),
         deltas: chance.chance(60),
         unique_identity: chance.chance(60),
         ready_made: chance.chance(20),
         look_size_max: if chance.chance(20) { 2 } else { 100 },
+        batch_size_max: if etag_on_write == rewrites { 1 } else { 5 },
         quotas: quotas(chance),
         schedule: false,
     }

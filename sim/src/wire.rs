@@ -5,16 +5,10 @@
 //! [`ShakyTarget::send`], where budgets are counted and intents must be durable.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use async_trait::async_trait;
-use domain::limits::REQUEST_TIMEOUT;
-use domain::{CalendarKey, Employee, Entity, EntityKey, Fingerprint, MirrorName};
-use engine::port::{
-    Capabilities, Clock, Content, DeltaToken, ETag, Failure, FailureClass, Finding, IntentState,
-    Item, Listing, Opened, Placement, Probe, RemoteId, Sighting, Store, Target, Verb, Written,
-};
+use domain::{CalendarKey, EntityKey, Fingerprint, MirrorName};
+use engine::port::{Content, Failure, FailureClass, IntentState, RemoteId, Store, Verb};
 use futures_util::FutureExt;
 use jiff::SignedDuration;
 use testkit::manual_clock::ManualClock;
@@ -23,12 +17,15 @@ use testkit::memory_target::MemoryTarget;
 use testkit::seeded_entropy::SeededEntropy;
 
 use crate::Sabotage;
-use crate::budget::Budget;
-use crate::executor::{Deliveries, give_way};
+use crate::executor::Deliveries;
 use crate::faults::{Fate, Faults, Request};
 use crate::people::{is_copy, is_persons};
 use crate::trace::Trace;
 use crate::truth::Truth;
+
+mod target;
+
+pub use target::ShakyTarget;
 
 /// What all processes of a world share.
 pub struct Wire {
@@ -322,252 +319,5 @@ impl Wire {
                 *calendar == call.calendar && Some(id) == call.remote.as_ref()
             });
         call.verb == Some(Verb::Delete) && key.is_some() && (like > 1 || copied)
-    }
-}
-
-/// The target as one process sees it.
-pub struct ShakyTarget {
-    wire: Arc<Wire>,
-    process: String,
-    budget: Budget,
-    requests: AtomicU64,
-}
-
-/// Ends a request however its caller ends.
-struct UnderWay<'a>(&'a Budget, &'a CalendarKey);
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        self.0.end(self.1);
-    }
-}
-
-impl ShakyTarget {
-    /// The target as `process` sees it.
-    #[must_use]
-    pub fn new(wire: Arc<Wire>, process: String) -> Self {
-        let budget = Budget::new(wire.target.capabilities().quotas.clone());
-        Self { wire, process, budget, requests: AtomicU64::new(0) }
-    }
-
-    async fn send<T: Send + 'static>(
-        &self,
-        call: Call,
-        effect: impl FnOnce(&MemoryTarget) -> Result<T, Failure> + Send + 'static,
-    ) -> Result<T, Failure> {
-        let wire = &self.wire;
-        if let Some(excess) = self.budget.begin(&call.calendar, wire.clock.now()) {
-            wire.trace.violation("8 (budgets hold)", format_args!("{}: {excess}", self.process));
-        }
-        let calendar = call.calendar.clone();
-        let _under_way = UnderWay(&self.budget, &calendar);
-        // Between our decision and the sending is a moment in which the process can be paused;
-        // where a late write cannot be told from a timely one, no target can be kept exact.
-        if wire.late || call.verb.is_none() {
-            give_way().await;
-        }
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        let now = wire.clock.now();
-        wire.check_durable(&call);
-        let fate = wire.fate(&call);
-        wire.trace.line(format_args!("{} sends {call:?}: {fate:?}", self.process));
-        match fate {
-            Fate::Fails(class) => {
-                wire.clock.sleep_until(now + wire.latency()).await;
-                if let FailureClass::Throttled { retry_after: Some(time), scope } = &class {
-                    self.budget.close(*scope, &calendar, wire.clock.now(), *time);
-                }
-                Err(self.failure(class))
-            }
-            Fate::Answered => self.deliver(call, effect, wire.latency()).await,
-            Fate::LostAnswer => {
-                let _lost = self.deliver(call, effect, wire.latency()).await;
-                Err(self.failure(FailureClass::Unknown))
-            }
-            Fate::TooLate => {
-                let timeout = SignedDuration::try_from(REQUEST_TIMEOUT).unwrap_or_default();
-                let landing = now
-                    + timeout
-                    + SignedDuration::from_millis(wire.latency().as_millis() as i64 * 3);
-                self.spawn(call, effect, landing);
-                wire.clock.sleep_until(now + timeout).await;
-                Err(self.failure(FailureClass::Unknown))
-            }
-        }
-    }
-
-    async fn deliver<T: Send + 'static>(
-        &self,
-        call: Call,
-        effect: impl FnOnce(&MemoryTarget) -> Result<T, Failure> + Send + 'static,
-        latency: SignedDuration,
-    ) -> Result<T, Failure> {
-        let wire = &self.wire;
-        let now = wire.clock.now();
-        if !wire.late {
-            let result = wire.carry_out(&call, effect);
-            wire.clock.sleep_until(now + latency).await;
-            return result;
-        }
-        let slot = self.spawn(call, effect, now + latency / 2);
-        wire.clock.sleep_until(now + latency).await;
-        let result = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
-        result.unwrap_or_else(|| Err(self.failure(FailureClass::Unknown)))
-    }
-
-    fn spawn<T: Send + 'static>(
-        &self,
-        call: Call,
-        effect: impl FnOnce(&MemoryTarget) -> Result<T, Failure> + Send + 'static,
-        landing: jiff::Timestamp,
-    ) -> Arc<Mutex<Option<Result<T, Failure>>>> {
-        let slot = Arc::new(Mutex::new(None));
-        let (wire, answer) = (Arc::clone(&self.wire), Arc::clone(&slot));
-        self.wire.deliveries.spawn(Box::pin(async move {
-            wire.clock.sleep_until(landing).await;
-            let result = wire.carry_out(&call, effect);
-            *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
-        }));
-        slot
-    }
-
-    fn failure(&self, class: FailureClass) -> Failure {
-        let blind = self.wire.sabotage == Some(Sabotage::RepeatBlindly);
-        let class =
-            if blind && class == FailureClass::Unknown { FailureClass::Unavailable } else { class };
-        let operation = "do what was asked".to_owned();
-        Failure { class, operation, status: None, detail: "something went wrong".into() }
-    }
-}
-
-fn reading(request: Request, calendar: &CalendarKey) -> Call {
-    Call { request, verb: None, calendar: calendar.clone(), key: None, remote: None }
-}
-
-/// What the in-memory target answers at once.
-fn at_once<T>(answer: impl Future<Output = T>) -> T {
-    answer.now_or_never().unwrap_or_else(|| unreachable!("the in-memory target never waits"))
-}
-
-#[async_trait]
-impl Target for ShakyTarget {
-    fn capabilities(&self) -> &Capabilities {
-        self.wire.target.capabilities()
-    }
-
-    fn meet(&self, directory: std::sync::Arc<domain::Directory>) {
-        self.wire.target.meet(directory);
-    }
-
-    fn place(&self, entity: &Entity, employee: Option<&Employee>) -> Placement {
-        self.wire.target.place(entity, employee)
-    }
-
-    fn remote_id(
-        &self,
-        calendar: &CalendarKey,
-        key: &EntityKey,
-        generation: u32,
-    ) -> Option<RemoteId> {
-        self.wire.target.remote_id(calendar, key, generation)
-    }
-
-    async fn check(&self) -> Vec<Finding> {
-        self.wire.target.check().await
-    }
-
-    async fn open(&self, calendar: &CalendarKey) -> Result<Opened, Failure> {
-        let name = calendar.clone();
-        let open = move |target: &MemoryTarget| at_once(target.open(&name));
-        self.send(reading(Request::Read, calendar), open).await
-    }
-
-    async fn list(
-        &self,
-        calendar: &CalendarKey,
-        since: Option<&DeltaToken>,
-    ) -> Result<Listing, Failure> {
-        let (name, since) = (calendar.clone(), since.cloned());
-        let list = move |target: &MemoryTarget| at_once(target.list(&name, since.as_ref()));
-        self.send(reading(Request::List, calendar), list).await
-    }
-
-    async fn look(
-        &self,
-        calendar: &CalendarKey,
-        probes: &[Probe],
-    ) -> Result<Vec<Sighting>, Failure> {
-        let (name, probes) = (calendar.clone(), probes.to_vec());
-        let look = move |target: &MemoryTarget| at_once(target.look(&name, &probes));
-        let mut seen = self.send(reading(Request::Read, calendar), look).await?;
-        if self.wire.sabotage == Some(Sabotage::LookAway) {
-            let alike = |it: &&mut Sighting| matches!(it, Sighting::Alike(_));
-            seen.iter_mut().filter(alike).for_each(|it| *it = Sighting::Absent);
-        }
-        Ok(seen)
-    }
-
-    async fn create(&self, calendar: &CalendarKey, item: &Item) -> Result<Written, Failure> {
-        let call = Call {
-            request: Request::Create,
-            verb: Some(Verb::Create),
-            key: Some(item.origin.key.clone()),
-            ..reading(Request::Create, calendar)
-        };
-        let (name, item) = (calendar.clone(), item.clone());
-        let create = move |target: &MemoryTarget| at_once(target.create(&name, &item));
-        self.send(call, create).await
-    }
-
-    async fn update(
-        &self,
-        calendar: &CalendarKey,
-        remote: &RemoteId,
-        etag: Option<&ETag>,
-        item: &Item,
-    ) -> Result<Written, Failure> {
-        let call = Call {
-            verb: Some(Verb::Update),
-            key: Some(item.origin.key.clone()),
-            remote: Some(remote.clone()),
-            ..reading(Request::Change, calendar)
-        };
-        let (name, remote, etag) = (calendar.clone(), remote.clone(), etag.cloned());
-        let item = item.clone();
-        let update = move |target: &MemoryTarget| {
-            at_once(target.update(&name, &remote, etag.as_ref(), &item))
-        };
-        self.send(call, update).await
-    }
-
-    async fn delete(
-        &self,
-        calendar: &CalendarKey,
-        remote: &RemoteId,
-        etag: Option<&ETag>,
-    ) -> Result<(), Failure> {
-        let call = Call {
-            verb: Some(Verb::Delete),
-            remote: Some(remote.clone()),
-            ..reading(Request::Change, calendar)
-        };
-        let (name, remote, etag) = (calendar.clone(), remote.clone(), etag.cloned());
-        let delete =
-            move |target: &MemoryTarget| at_once(target.delete(&name, &remote, etag.as_ref()));
-        self.send(call, delete).await
-    }
-
-    async fn publish(
-        &self,
-        calendar: &CalendarKey,
-        interval: &domain::UtcInterval,
-    ) -> Result<(), Failure> {
-        let (name, interval) = (calendar.clone(), *interval);
-        let publish = move |target: &MemoryTarget| at_once(target.publish(&name, &interval));
-        self.send(reading(Request::Read, calendar), publish).await
-    }
-
-    fn requests_sent(&self) -> u64 {
-        self.requests.load(Ordering::Relaxed)
     }
 }

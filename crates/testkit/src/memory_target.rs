@@ -18,7 +18,8 @@ use domain::{
 use engine::port::{
     Capabilities, Content, ContentForm, DeltaToken, ETag, Failure, FailureClass, Finding,
     FindingLevel, Item, ItemIdentity, ListEntry, Listing, Opened, Placement, Probe,
-    QuotaDeclaration, RemoteId, RemoteItem, Revision, Sighting, Target, Written,
+    QuotaDeclaration, RemoteId, RemoteItem, Revision, Sighting, Target, Write, Written,
+    write_one_by_one,
 };
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -50,6 +51,8 @@ pub struct Habits {
     pub ready_made: bool,
     /// The most probes in one look.
     pub look_size_max: usize,
+    /// The most writes in one batch.
+    pub batch_size_max: usize,
     /// The budgets that it declares; keeping them is the caller's business.
     pub quotas: Vec<QuotaDeclaration>,
     /// Whether it is a schedule product: it takes items of a schedule, chooses ids itself, shows
@@ -70,6 +73,7 @@ impl Default for Habits {
             unique_identity: true,
             ready_made: false,
             look_size_max: 100,
+            batch_size_max: 1,
             quotas: Vec::new(),
             schedule: false,
         }
@@ -140,6 +144,7 @@ impl MemoryTarget {
                 deltas: habits.deltas,
                 personal: true,
                 look_size_max: habits.look_size_max,
+                batch_size_max: habits.batch_size_max,
                 quotas: habits.quotas.clone(),
             }
         };
@@ -457,6 +462,10 @@ impl Target for MemoryTarget {
             it.remove(remote);
             Ok(())
         })
+    }
+
+    async fn write_all(&self, writes: &[Write]) -> Vec<Result<Option<Written>, Failure>> {
+        write_one_by_one(self, writes).await
     }
 
     async fn publish(

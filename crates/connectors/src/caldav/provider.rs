@@ -10,7 +10,7 @@ use domain::{CalendarKey, ConnectionName, Employee, Entity, EntityKey, EntityKin
 use engine::port::{
     Capabilities, Clock, ContentForm, DeltaToken, ETag, Failure, FailureClass, Finding, Item,
     ItemIdentity, Listing, Opened, Placement, Probe, QuotaDeclaration, QuotaScope, RemoteId,
-    Sighting, Target, Written,
+    Sighting, Target, Write, Written, write_one_by_one,
 };
 use http::header::ETAG;
 use percent_encoding::percent_decode_str;
@@ -76,6 +76,7 @@ impl CaldavTarget {
             deltas: true,
             personal: setup.template.is_personal(),
             look_size_max: MULTIGET_ITEMS_MAX,
+            batch_size_max: 1,
             quotas: vec![QuotaDeclaration {
                 scope: QuotaScope::Connection,
                 concurrency: Some(setup.concurrency),
@@ -404,6 +405,10 @@ impl Target for CaldavTarget {
             200 | 204 => Ok(()),
             _ => Err(self.refused(doing, &answer)),
         }
+    }
+
+    async fn write_all(&self, writes: &[Write]) -> Vec<Result<Option<Written>, Failure>> {
+        write_one_by_one(self, writes).await
     }
 
     async fn publish(&self, _: &CalendarKey, _: &domain::UtcInterval) -> Result<(), Failure> {

@@ -57,5 +57,6 @@ pub use store::{
 pub use target::{
     Capabilities, Content, ContentForm, DeltaToken, ETag, Finding, FindingLevel, Item,
     ItemIdentity, ListEntry, Listing, Opened, Placement, Probe, QuotaDeclaration, QuotaScope, Rate,
-    RemoteId, RemoteItem, Revision, Sighting, Target, Written,
+    RemoteId, RemoteItem, Revision, Sighting, Target, Write, WriteWhat, Written, write_one,
+    write_one_by_one,
 };

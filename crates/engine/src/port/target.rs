@@ -96,7 +96,8 @@ pub trait Target: Send + Sync {
         probes: &[Probe],
     ) -> Result<Vec<Sighting>, Failure>;
 
-    /// Makes a new item; refuses when one with the same remote id exists.
+    /// Makes a new item; refuses when one with the same remote id exists. A vendor that knows a
+    /// repetition may give the item that is there, which shows `item` then.
     ///
     /// # Errors
     /// `Precondition` or `Duplicate` when it exists; others.
@@ -124,6 +125,12 @@ pub trait Target: Send + Sync {
         remote: &RemoteId,
         etag: Option<&ETag>,
     ) -> Result<(), Failure>;
+
+    /// Carries out several writes, of one or several calendars, each of them as [`Self::create`],
+    /// [`Self::update`] or [`Self::delete`] would. One outcome per write, in the same order; they
+    /// may be carried out in any. One that fails keeps no other from being carried out. At most
+    /// [`Capabilities::batch_size_max`] are given, no two of them of one item.
+    async fn write_all(&self, writes: &[Write]) -> Vec<Result<Option<Written>, Failure>>;
 
     /// Shows to everybody what was written inside `interval`. Called once after a calendar was
     /// drained, where [`Capabilities::publishes`]. Idempotent.
@@ -154,6 +161,9 @@ pub struct Capabilities {
     pub deltas: bool,
     /// The most probes in one [`Target::look`].
     pub look_size_max: usize,
+    /// The most writes in one [`Target::write_all`]; 1 where the vendor takes them one by one.
+    /// Each of them spends the budgets for itself.
+    pub batch_size_max: usize,
     /// The budgets that its vendor grants.
     pub quotas: Vec<QuotaDeclaration>,
 }
@@ -274,6 +284,73 @@ pub struct Revision {
     pub sequence: u32,
     /// When the entity was last changed in the roster.
     pub revised_at: Timestamp,
+}
+
+/// One write.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Write {
+    /// In which calendar.
+    pub calendar: CalendarKey,
+    /// Of what.
+    pub what: WriteWhat,
+}
+
+/// What one write does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum WriteWhat {
+    /// As [`Target::create`].
+    Create(Item),
+    /// As [`Target::update`].
+    Update {
+        /// Where the item is.
+        remote: RemoteId,
+        /// The version that it must have.
+        etag: Option<ETag>,
+        /// What it shows then.
+        item: Item,
+    },
+    /// As [`Target::delete`].
+    Delete {
+        /// Where the item is.
+        remote: RemoteId,
+        /// The version that it must have.
+        etag: Option<ETag>,
+    },
+}
+
+/// Carries out one write by itself.
+///
+/// # Errors
+/// As the target's method for it.
+pub async fn write_one<T>(target: &T, write: &Write) -> Result<Option<Written>, Failure>
+where
+    T: Target + ?Sized,
+{
+    let Write { calendar, what } = write;
+    match what {
+        WriteWhat::Create(item) => target.create(calendar, item).await.map(Some),
+        WriteWhat::Update { remote, etag, item } => {
+            target.update(calendar, remote, etag.as_ref(), item).await.map(Some)
+        }
+        WriteWhat::Delete { remote, etag } => {
+            target.delete(calendar, remote, etag.as_ref()).await.map(|()| None)
+        }
+    }
+}
+
+/// What [`Target::write_all`] does where the vendor takes writes one by one.
+pub async fn write_one_by_one<T>(
+    target: &T,
+    writes: &[Write],
+) -> Vec<Result<Option<Written>, Failure>>
+where
+    T: Target + ?Sized,
+{
+    let mut outcomes = Vec::with_capacity(writes.len());
+    for write in writes {
+        outcomes.push(write_one(target, write).await);
+    }
+    outcomes
 }
 
 /// What a successful write left.

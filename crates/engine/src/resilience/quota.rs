@@ -99,6 +99,12 @@ impl Quota {
         }
     }
 
+    /// Lets nothing go for so long.
+    pub fn close(&mut self, now: Timestamp, wait: Duration) {
+        let until = now.saturating_add(wait.min(RETRY_AFTER_MAX)).unwrap_or(Timestamp::MAX);
+        self.closed_until = Some(self.closed_until.map_or(until, |old| old.max(until)));
+    }
+
     /// A request was sent, and nobody waits for its answer any more: it has cost its share.
     pub fn abandoned(&mut self) {
         self.under_way = self.under_way.saturating_sub(1);
@@ -115,9 +121,7 @@ impl Quota {
                 }
             }
             Ending::Throttled(wait) => {
-                let wait = wait.min(RETRY_AFTER_MAX);
-                let until = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
-                self.closed_until = Some(self.closed_until.map_or(until, |old| old.max(until)));
+                self.close(now, wait);
                 self.throttles += 1;
             }
             Ending::Failed => {}

@@ -15,6 +15,7 @@ use domain::{CalendarKey, Fingerprint, Fingerprinter, MirrorName, RosterName, Sy
 use futures_util::lock::Mutex as AsyncMutex;
 use jiff::Timestamp;
 
+use super::batch::Batches;
 use super::gate::{Gate, Shut};
 use super::group_commit::GroupCommit;
 use super::lease::Ownership;
@@ -144,6 +145,7 @@ pub(super) struct Cycling<'a> {
     pub(super) watcher: &'a dyn Watcher,
     pub(super) projector: &'a Projector<'a>,
     pub(super) commits: &'a GroupCommit<'a>,
+    pub(super) batches: Batches<'a>,
     pub(super) window: SyncWindow,
     pub(super) deadline: Timestamp,
     /// What waits for an instant up to this one is due.
@@ -341,6 +343,7 @@ fn cycling<'a>(
         watcher,
         projector,
         commits,
+        batches: Batches::new(target, gate, clock),
         window: start.window,
         deadline: clock.now().saturating_add(CYCLE_WAIT_MAX).unwrap_or(Timestamp::MAX),
         due_by: due_by(options, clock.now()),

@@ -223,6 +223,32 @@ impl Gate {
         self.changed.notify_waiters();
     }
 
+    /// Closes at once what `failure` says is to be closed, for others who would go on before the
+    /// request that met it has ended.
+    pub(super) fn hear(&self, calendar: &CalendarKey, failure: &Failure) {
+        let FailureClass::Throttled { retry_after: Some(told), scope } = &failure.class else {
+            return;
+        };
+        let (now, mut state) = (self.clock.now(), self.lock());
+        for (index, declaration) in self.declared.iter().enumerate() {
+            let key = (index, quota_key(declaration.scope, Some(calendar)));
+            if let Some(quota) = state.quotas.get_mut(&key).filter(|_| declaration.scope == *scope)
+            {
+                quota.close(now, *told);
+            }
+        }
+    }
+
+    /// Whether nothing goes to `calendar` now, because the vendor asked so.
+    pub(super) fn is_closed_to(&self, calendar: &CalendarKey) -> bool {
+        let (now, state) = (self.clock.now(), self.lock());
+        let mut declared = self.declared.iter().enumerate();
+        declared.any(|(index, it)| {
+            let quota = state.quotas.get(&(index, quota_key(it.scope, Some(calendar))));
+            quota.and_then(Quota::closed_until).is_some_and(|until| until > now)
+        })
+    }
+
     fn ending(&self, class: Option<&FailureClass>, scope: QuotaScope, quota: &Quota) -> Ending {
         match class {
             Some(FailureClass::Throttled { retry_after, scope: throttled }) => {
@@ -283,6 +309,12 @@ impl Pass<'_> {
 }
 
 impl Pass<'_> {
+    /// When it was given.
+    #[must_use]
+    pub fn admitted_at(&self) -> Timestamp {
+        self.admitted_at
+    }
+
     /// The request was not sent after all.
     pub fn call_off(mut self) {
         self.open = false;

@@ -13,7 +13,7 @@ use domain::{
 };
 use engine::port::{
     Content, ContentForm, DeltaToken, ETag, Failure, FailureClass, FindingLevel, Item, Listing,
-    Opened, Probe, RemoteId, RemoteItem, Revision, Sighting, Target, Written,
+    Opened, Probe, RemoteId, RemoteItem, Revision, Sighting, Target, Write, WriteWhat, Written,
 };
 use futures_util::future::BoxFuture;
 use jiff::SignedDuration;
@@ -57,7 +57,7 @@ macro_rules! cases {
 pub const CASES: &[Case] = cases![
     a_missing_calendar_is_said_to_be_missing_and_made_once,
     what_was_created_is_found_where_it_was_promised,
-    a_lost_answer_is_settled_by_looking_and_creating_again_is_refused,
+    a_lost_answer_is_settled_by_looking_and_creating_again_makes_no_second_one,
     an_update_needs_the_current_etag_and_changes_what_is_seen,
     an_item_is_deleted_once_and_only_with_its_current_etag,
     an_item_that_is_gone_cannot_be_updated,
@@ -66,6 +66,7 @@ pub const CASES: &[Case] = cases![
     more_items_than_fit_a_page_are_all_listed_and_seen,
     an_all_day_absence_keeps_its_days,
     a_new_generation_is_another_item,
+    writes_that_go_together_come_out_one_by_one,
     a_healthy_target_has_nothing_wrong,
 ];
 
@@ -228,7 +229,7 @@ async fn what_was_created_is_found_where_it_was_promised(bench: Bench) {
     assert_eq!(listing.entries[0].etag, seen.etag);
 }
 
-async fn a_lost_answer_is_settled_by_looking_and_creating_again_is_refused(bench: Bench) {
+async fn a_lost_answer_is_settled_by_looking_and_creating_again_makes_no_second_one(bench: Bench) {
     bench.open().await;
     let item = bench.item("a", work("Late", 1));
     let probe = |key: &EntityKey| Probe {
@@ -246,8 +247,10 @@ async fn a_lost_answer_is_settled_by_looking_and_creating_again_is_refused(bench
         Some(item.origin.key.clone()),
         "known as ours even where tags are dropped"
     );
-    let again = class(bench.target.create(&bench.calendar, &item).await);
-    assert!(exists(&again), "{again:?}");
+    match bench.target.create(&bench.calendar, &item).await {
+        Ok(again) => assert_eq!(again.remote_id, written.remote_id, "the one that is there"),
+        Err(failure) => assert!(exists(&failure.class), "{failure:?}"),
+    }
     assert_eq!(bench.list(None).await.entries.len(), 1);
 }
 
@@ -401,6 +404,51 @@ async fn a_new_generation_is_another_item(bench: Bench) {
     assert_ne!(one.remote_id, two.remote_id);
     let seen = bench.see(&two.remote_id).await.expect("is there");
     bench.check_origin(&seen, &second.origin);
+}
+
+async fn writes_that_go_together_come_out_one_by_one(bench: Bench) {
+    bench.open().await;
+    let (target, calendar) = (&bench.target, &bench.calendar);
+    let size = target.capabilities().batch_size_max;
+    assert!(size >= 1, "a batch holds something");
+    let items = ["a", "b", "c", "d"].map(|id| bench.item(id, work(id, 1)));
+    let mut written = Vec::new();
+    for item in &items[..3] {
+        written.push(bench.create(item).await);
+    }
+    let (stale, now) = (bench.etag(&written[0]).await, bench.etag(&written[1]).await);
+    let gone = bench.etag(&written[2]).await;
+    let ids: Vec<RemoteId> = written.iter().map(|it| it.remote_id.clone()).collect();
+    target.update(calendar, &ids[0], Some(&stale), &changed(&items[0])).await.expect("updates");
+    target.delete(calendar, &ids[2], Some(&gone)).await.expect("deletes");
+    let update = |at: usize, etag: &ETag| WriteWhat::Update {
+        remote: ids[at].clone(),
+        etag: Some(etag.clone()),
+        item: changed(&items[at]),
+    };
+    let writes = [
+        update(0, &stale),
+        update(1, &now),
+        WriteWhat::Delete { remote: ids[2].clone(), etag: Some(gone) },
+        WriteWhat::Create(items[3].clone()),
+    ];
+    let writes = writes.map(|what| Write { calendar: calendar.clone(), what });
+    let mut outcomes = Vec::new();
+    for batch in writes.chunks(size) {
+        let of_batch = target.write_all(batch).await;
+        assert_eq!(of_batch.len(), batch.len(), "one outcome per write");
+        outcomes.extend(of_batch);
+    }
+    let [stale, updated, gone, made]: [_; 4] = outcomes.try_into().expect("four outcomes");
+    assert_eq!(class(stale), FailureClass::Precondition);
+    assert_eq!(updated.expect("updates").map(|it| it.remote_id), Some(ids[1].clone()));
+    let gone = class(gone);
+    assert!(matches!(gone, FailureClass::Missing | FailureClass::Precondition), "{gone:?}");
+    let made = made.expect("creates").expect("tells where").remote_id;
+    let there = bench.list(None).await;
+    assert_eq!(self::ids(&there), BTreeSet::from([ids[0].clone(), ids[1].clone(), made]));
+    let seen = bench.see(&ids[1]).await.expect("is there");
+    assert_eq!(seen.fingerprint, Some(changed(&items[1]).content.fingerprint()));
 }
 
 async fn a_healthy_target_has_nothing_wrong(bench: Bench) {

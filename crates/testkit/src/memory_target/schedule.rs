@@ -33,6 +33,7 @@ pub(super) fn capabilities(habits: &Habits) -> Capabilities {
         deltas: habits.deltas,
         personal: false,
         look_size_max: habits.look_size_max,
+        batch_size_max: habits.batch_size_max,
         quotas: habits.quotas.clone(),
     }
 }

@@ -43,3 +43,8 @@ async fn keeps_them_when_it_tells_no_etags_and_lists_whole_items() {
 async fn keeps_them_without_deltas_and_with_an_echo() {
     check(Habits { deltas: false, echo_on_write: true, ..Habits::default() }).await;
 }
+
+#[tokio::test]
+async fn keeps_them_when_it_takes_several_writes_at_once() {
+    check(Habits { batch_size_max: 3, ..Habits::default() }).await;
+}

@@ -11,7 +11,7 @@ use domain::{
 use engine::port::{
     Capabilities, Content, ContentForm, DeltaToken, ETag, Failure, FailureClass, Finding, Item,
     ItemIdentity, Listing, Opened, Placement, Probe, QuotaDeclaration, QuotaScope, RemoteId,
-    Sighting, Target, Written,
+    Sighting, Target, Write, Written, write_one_by_one,
 };
 
 use super::call::Caller;
@@ -69,6 +69,7 @@ pub fn capabilities(connection: &Connection) -> Capabilities {
         publishes: true,
         deltas: false,
         look_size_max: GROUP_COMMIT_INTENTS_MAX,
+        batch_size_max: 1,
         quotas: connection.quotas().iter().map(quota_of_calls).collect(),
     }
 }
@@ -228,6 +229,10 @@ impl Target for ShiftsTarget {
     ) -> Result<(), Failure> {
         let zone = self.teams.zone_of(calendar).unwrap_or(&self.provision.time_zone);
         self.writer.delete(calendar, remote, etag, zone).await
+    }
+
+    async fn write_all(&self, writes: &[Write]) -> Vec<Result<Option<Written>, Failure>> {
+        write_one_by_one(self, writes).await
     }
 
     async fn publish(&self, calendar: &CalendarKey, interval: &UtcInterval) -> Result<(), Failure> {

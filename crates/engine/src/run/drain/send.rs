@@ -10,8 +10,9 @@ use crate::plan::outcome::{Attempt, Next, Settled, settle};
 use crate::plan::reconcile::{Action, Because, Step};
 use crate::port::{
     Content, Failure, FailureClass, IntentState, Item, ItemIdentity, LedgerRow, LedgerWrite, Verb,
-    Written,
+    Write, WriteWhat, Written,
 };
+use crate::run::batch::NotSent;
 use crate::run::cycle::Cycling;
 use crate::run::gate::Shut;
 use crate::run::watch::Event;
@@ -209,22 +210,35 @@ async fn send(
     sending: Sending,
     deadline: Timestamp,
 ) -> (Sending, Result<Result<Option<Written>, Failure>, Shut>) {
-    let Cycling { target, gate, watcher, .. } = *cycling;
-    let pass = match gate.enter(Some(calendar), deadline, watcher).await {
-        Ok(pass) => pass,
-        Err(shut) => return (sending, Err(shut)),
+    let Cycling { gate, watcher, clock, .. } = *cycling;
+    let Some(write) = write_of(calendar, &sending) else {
+        return (sending, Ok(Err(nothing_to_send())));
     };
-    if cycling.clock.now() > deadline {
-        pass.call_off();
-        return (sending, Err(Shut::Until(cycling.clock.now())));
+    loop {
+        let pass = match gate.enter(Some(calendar), deadline, watcher).await {
+            Ok(pass) => pass,
+            Err(shut) => return (sending, Err(shut)),
+        };
+        if clock.now() > deadline {
+            pass.call_off();
+            return (sending, Err(Shut::Until(clock.now())));
+        }
+        match cycling.batches.send(write.clone(), pass).await {
+            Ok(answer) => return (sending, Ok(answer)),
+            Err(NotSent::Closed | NotSent::Stale) => {}
+        }
     }
-    let answer = match (&sending.step.action, &sending.item) {
-        (Action::Create(_), Some(item)) => target.create(calendar, item).await.map(Some),
+}
+
+/// What is sent; `None` when there is nothing to be sent.
+fn write_of(calendar: &CalendarKey, sending: &Sending) -> Option<Write> {
+    let what = match (&sending.step.action, &sending.item) {
+        (Action::Create(_), Some(item)) => WriteWhat::Create(item.clone()),
         (Action::Update { remote, etag, .. }, Some(item)) => {
-            target.update(calendar, remote, etag.as_ref(), item).await.map(Some)
+            WriteWhat::Update { remote: remote.clone(), etag: etag.clone(), item: item.clone() }
         }
         (Action::Delete { remote, etag, .. }, _) => {
-            target.delete(calendar, remote, etag.as_ref()).await.map(|()| None)
+            WriteWhat::Delete { remote: remote.clone(), etag: etag.clone() }
         }
         (
             Action::Create(_)
@@ -236,10 +250,9 @@ async fn send(
             | Action::DropIntent
             | Action::Hold(_),
             _,
-        ) => Err(nothing_to_send()),
+        ) => return None,
     };
-    pass.ended(answer.as_ref().err());
-    (sending, Ok(answer))
+    Some(Write { calendar: calendar.clone(), what })
 }
 
 fn nothing_to_send() -> Failure {

@@ -8,7 +8,7 @@ use domain::{CalendarKey, Directory, Employee, Entity, EntityKey, EntityKind, Sc
 use engine::mapping::MappingProfile;
 use engine::port::{
     Approvals, Ask, AskWhat, Capabilities, DeltaToken, ETag, Failure, Finding, Item, Listing,
-    Opened, Placement, Probe, RemoteId, Sighting, Target, Written,
+    Opened, Placement, Probe, RemoteId, Sighting, Target, Write, Written, write_one_by_one,
 };
 use engine::report::CycleReport;
 use engine::run::approval::Desk;
@@ -155,6 +155,9 @@ impl Target for Hooked<'_> {
         etag: Option<&ETag>,
     ) -> Result<(), Failure> {
         self.inner().delete(calendar, remote, etag).await
+    }
+    async fn write_all(&self, writes: &[Write]) -> Vec<Result<Option<Written>, Failure>> {
+        write_one_by_one(self, writes).await
     }
     async fn publish(
         &self,

@@ -14,7 +14,8 @@ use engine::mapping::MappingProfile;
 use engine::port::{
     Capabilities, ChangeSeq, Clock, Content, DeltaToken, ETag, Failure, FailureClass, Fenced,
     Finding, IngestCommit, Item, LeaseDomain, LeaseGrant, LedgerCommit, LedgerRow, LedgerWrite,
-    Listing, Opened, Placement, Probe, RemoteId, Sighting, Store, Target, Written,
+    Listing, Opened, Placement, Probe, RemoteId, Sighting, Store, Target, Write, Written,
+    write_one_by_one,
 };
 use engine::report::CycleReport;
 use engine::run::cycle::{CycleOptions, Equipment, MirrorSpec, Others, run_cycle};
@@ -294,6 +295,9 @@ impl Target for BadLine {
         self.target.delete(calendar, remote, etag).await
     }
 
+    async fn write_all(&self, writes: &[Write]) -> Vec<Result<Option<Written>, Failure>> {
+        write_one_by_one(self, writes).await
+    }
     async fn publish(&self, calendar: &CalendarKey, interval: &UtcInterval) -> Result<(), Failure> {
         if self.publishing_fails.load(Ordering::Relaxed) {
             return Err(lost(FailureClass::Refused));
