@@ -8,9 +8,10 @@ use domain::{
     CalendarKey, EmployeeId, EntityKey, EntityKind, Fingerprint, MirrorName, RosterName, SyncWindow,
 };
 use engine::port::{
-    ApprovalCommit, ApprovalStore, AuditEntry, CalendarState, ChangeSeq, CommitReceipt, Cursor,
-    Epoch, FeedId, FeedKey, FeedLink, FeedStore, FoundEntity, Grant, IdentityHint, IngestCommit,
-    IngestReceipt, IntentState, LeaseDomain, LeaseGrant, LedgerCommit, LedgerRow, LedgerWrite,
+    ApprovalCommit, ApprovalStore, AuditEntry, AuditId, CalendarState, ChangeSeq, ChangesOf,
+    CommitReceipt, ConflictCounts, ConflictRow, ConflictStore, Cursor, Epoch, EventChange, FeedId,
+    FeedKey, FeedLink, FeedStore, FoundEntity, Grant, IdentityHint, IngestCommit, IngestReceipt,
+    IntentState, LeaseDomain, LeaseGrant, LedgerCommit, LedgerRow, LedgerWrite, MeetingNote,
     MirrorCounts, RemoteId, ReportRow, RequestRow, RosterCounts, RosterEntry, RosterIndexRow,
     Scope, SourceState, Store, StoreError, Subject,
 };
@@ -239,6 +240,47 @@ impl Store for ShakyStore {
 
     async fn reports(&self) -> Result<Vec<ReportRow>, StoreError> {
         self.inner.reports().await
+    }
+}
+
+#[async_trait]
+impl ConflictStore for ShakyStore {
+    async fn conflicts(
+        &self,
+        mirror: &MirrorName,
+        calendar: Option<&CalendarKey>,
+    ) -> Result<Vec<ConflictRow>, StoreError> {
+        pass!(self, "read conflicts", self.inner.conflicts(mirror, calendar))
+    }
+
+    async fn conflict_counts(&self, mirror: &MirrorName) -> Result<ConflictCounts, StoreError> {
+        pass!(self, "count conflicts", self.inner.conflict_counts(mirror))
+    }
+
+    async fn conflict_looks(
+        &self,
+        mirror: &MirrorName,
+    ) -> Result<Vec<(CalendarKey, Timestamp)>, StoreError> {
+        pass!(self, "read when conflicts were looked for", self.inner.conflict_looks(mirror))
+    }
+
+    async fn event_changes(
+        &self,
+        mirror: &MirrorName,
+        which: &ChangesOf,
+    ) -> Result<Vec<EventChange>, StoreError> {
+        pass!(self, "read changes of events", self.inner.event_changes(mirror, which))
+    }
+
+    async fn meeting_notes(&self, mirror: &MirrorName) -> Result<Vec<MeetingNote>, StoreError> {
+        pass!(self, "read notes of meetings", self.inner.meeting_notes(mirror))
+    }
+
+    async fn event_change(
+        &self,
+        id: &AuditId,
+    ) -> Result<Option<(MirrorName, EventChange)>, StoreError> {
+        pass!(self, "find a change of an event", self.inner.event_change(id))
     }
 }
 

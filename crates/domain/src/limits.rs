@@ -186,3 +186,21 @@ pub const APPROVAL_RETRY_MAX: Duration = Duration::from_secs(3600);
 pub const APPROVAL_GIVE_UP: Duration = Duration::from_secs(24 * 3600);
 /// Requests granted in one go.
 pub const APPROVALS_AT_ONCE_MAX: usize = 50;
+
+/// Events of people that one cycle of one mirror changes; the rest waits for the next one. What a
+/// policy does to more people at once than this is looked at by somebody in between.
+pub const EVENT_CHANGES_PER_CYCLE_MAX: u64 = 500;
+/// Times that one event is moved out of the way of shifts that follow it, before it is left where
+/// it is and reported.
+pub const EVENT_MOVES_MAX: usize = 3;
+/// How long after its end a changed event can be put back. What was kept of it is personal data,
+/// and is dropped then.
+pub const KEPT_EVENT_MEMORY: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Characters of what is told of a meeting in a note: subject, people, link, the text's beginning.
+pub const MEETING_NOTE_CHARS_MAX: usize = 2000;
+/// Bytes of an event as it is kept, to be put back: what is larger is not changed.
+pub const KEPT_EVENT_BYTES_MAX: usize = 1024 * 1024;
+/// Steps in which free time is searched for an event: a month of a full calendar.
+pub const FREE_TIME_STEPS_MAX: usize = 2000;
+/// Conflicts told one by one in a plan or a report; the rest are counted.
+pub const CONFLICTS_TOLD_MAX: usize = 100;

@@ -27,6 +27,41 @@ pub enum ConflictPolicy {
     WfmPriorityOverride,
 }
 
+/// What a policy that lets the schedule win does to somebody's event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OverrideAction {
+    /// It is moved out of the way.
+    #[default]
+    Move,
+    /// It is removed.
+    Delete,
+}
+
+/// What becomes of events of one sort that stand where a shift is. The strictest rule that applies
+/// to an event counts: they are in the order of strictness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventRule {
+    /// They are no conflict.
+    Ignore,
+    /// They are told of, and stay.
+    Report,
+    /// They are treated as any other.
+    Override,
+}
+
+/// Where an event is moved to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MoveTo {
+    /// To the end of the shift, if that time is free.
+    AfterShift,
+    /// To the first free time after the shift.
+    #[default]
+    NextFree,
+}
+
 /// How much of a shift a calendar shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

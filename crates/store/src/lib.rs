@@ -14,6 +14,7 @@
 
 mod approval;
 mod backend;
+mod conflict;
 mod fault;
 mod feed;
 mod lease;

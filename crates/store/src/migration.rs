@@ -25,6 +25,10 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0002_approvals.sql"),
         postgres: include_str!("../migrations/postgres/0002_approvals.sql"),
     },
+    Migration {
+        sqlite: include_str!("../migrations/sqlite/0003_conflicts.sql"),
+        postgres: include_str!("../migrations/postgres/0003_conflicts.sql"),
+    },
 ];
 
 /// The version that this program needs.

@@ -10,7 +10,7 @@ use crate::packed::{self, printable};
 use crate::roster::key_texts;
 use crate::sql::{Sql, over_rows};
 
-const VERBS: [AuditVerb; 8] = [
+const VERBS: [AuditVerb; 12] = [
     AuditVerb::Adopted,
     AuditVerb::Created,
     AuditVerb::Deleted,
@@ -19,6 +19,10 @@ const VERBS: [AuditVerb; 8] = [
     AuditVerb::Refused,
     AuditVerb::Deferred,
     AuditVerb::Updated,
+    AuditVerb::EventDeclined,
+    AuditVerb::EventDeleted,
+    AuditVerb::EventMoved,
+    AuditVerb::EventRestored,
 ];
 
 fn verb_word(verb: AuditVerb) -> &'static str {
@@ -31,6 +35,10 @@ fn verb_word(verb: AuditVerb) -> &'static str {
         AuditVerb::Refused => "refused",
         AuditVerb::Deferred => "deferred",
         AuditVerb::Updated => "updated",
+        AuditVerb::EventDeclined => "event_declined",
+        AuditVerb::EventDeleted => "event_deleted",
+        AuditVerb::EventMoved => "event_moved",
+        AuditVerb::EventRestored => "event_restored",
     }
 }
 

@@ -7,9 +7,10 @@ use domain::{
     CalendarKey, EmployeeId, EntityKey, EntityKind, Fingerprint, MirrorName, RosterName, SyncWindow,
 };
 use engine::port::{
-    ApprovalCommit, ApprovalStore, AuditEntry, CalendarState, ChangeSeq, CommitReceipt, Cursor,
-    Epoch, FeedId, FeedKey, FeedLink, FeedStore, FoundEntity, Grant, IdentityHint, IngestCommit,
-    IngestReceipt, LeaseDomain, LeaseGrant, LedgerCommit, LedgerRow, MirrorCounts, RemoteId,
+    ApprovalCommit, ApprovalStore, AuditEntry, AuditId, CalendarState, ChangeSeq, ChangesOf,
+    CommitReceipt, ConflictCounts, ConflictRow, ConflictStore, Cursor, Epoch, EventChange, FeedId,
+    FeedKey, FeedLink, FeedStore, FoundEntity, Grant, IdentityHint, IngestCommit, IngestReceipt,
+    LeaseDomain, LeaseGrant, LedgerCommit, LedgerRow, MeetingNote, MirrorCounts, RemoteId,
     ReportRow, RequestRow, RosterCounts, RosterEntry, RosterIndexRow, Scope, SourceState, Store,
     StoreError, Subject,
 };
@@ -20,7 +21,7 @@ use crate::lease::{Claim, TakeOver};
 use crate::ledger::READ_ROWS;
 use crate::roster::ENTITY_PAGE_ROWS;
 use crate::subjects::Question;
-use crate::{approval, feed, lease, ledger, report, roster, subjects};
+use crate::{approval, conflict, feed, lease, ledger, report, roster, subjects};
 
 /// The store on SQLite or PostgreSQL.
 #[derive(Debug)]
@@ -139,6 +140,47 @@ impl ApprovalStore for SqlStore {
     ) -> Result<IngestReceipt, StoreError> {
         let committing = approval::commit(&self.backend, roster, mirror, &commit);
         doing!("commit what was decided", committing)
+    }
+}
+
+#[async_trait]
+impl ConflictStore for SqlStore {
+    async fn conflicts(
+        &self,
+        mirror: &MirrorName,
+        calendar: Option<&CalendarKey>,
+    ) -> Result<Vec<ConflictRow>, StoreError> {
+        doing!("read conflicts", conflict::rows(&self.backend, mirror, calendar))
+    }
+
+    async fn conflict_counts(&self, mirror: &MirrorName) -> Result<ConflictCounts, StoreError> {
+        doing!("count conflicts", conflict::counts(&self.backend, mirror))
+    }
+
+    async fn conflict_looks(
+        &self,
+        mirror: &MirrorName,
+    ) -> Result<Vec<(CalendarKey, Timestamp)>, StoreError> {
+        doing!("read when conflicts were looked for", conflict::looks(&self.backend, mirror))
+    }
+
+    async fn event_changes(
+        &self,
+        mirror: &MirrorName,
+        which: &ChangesOf,
+    ) -> Result<Vec<EventChange>, StoreError> {
+        doing!("read changes of events", conflict::changes(&self.backend, mirror, which))
+    }
+
+    async fn meeting_notes(&self, mirror: &MirrorName) -> Result<Vec<MeetingNote>, StoreError> {
+        doing!("read notes of meetings", conflict::notes(&self.backend, mirror))
+    }
+
+    async fn event_change(
+        &self,
+        id: &AuditId,
+    ) -> Result<Option<(MirrorName, EventChange)>, StoreError> {
+        doing!("find a change of an event", conflict::change(&self.backend, id))
     }
 }
 

@@ -11,21 +11,24 @@ use domain::{
     CalendarKey, EmployeeId, EntityKey, EntityKind, Fingerprint, MirrorName, RosterName, SyncWindow,
 };
 use engine::port::{
-    ApprovalCommit, ApprovalStore, AuditEntry, CalendarState, ChangeSeq, CommitReceipt, Cursor,
-    Epoch, FeedId, FeedKey, FeedLink, FeedStore, FoundEntity, Grant, IdentityHint, IngestCommit,
-    IngestReceipt, LeaseDomain, LeaseGrant, LedgerCommit, LedgerRow, MirrorCounts, RemoteId,
+    ApprovalCommit, ApprovalStore, AuditEntry, AuditId, CalendarState, ChangeSeq, ChangesOf,
+    CommitReceipt, ConflictCounts, ConflictRow, ConflictStore, Cursor, Epoch, EventChange, FeedId,
+    FeedKey, FeedLink, FeedStore, FoundEntity, Grant, IdentityHint, IngestCommit, IngestReceipt,
+    LeaseDomain, LeaseGrant, LedgerCommit, LedgerRow, MeetingNote, MirrorCounts, RemoteId,
     ReportRow, RequestRow, RosterCounts, RosterEntry, RosterIndexRow, Scope, SourceState, Store,
     StoreError, Subject,
 };
 use jiff::Timestamp;
 
 mod approvals;
+mod conflicts;
 mod feeds;
 mod ledger;
 mod roster;
 mod subjects;
 
 use approvals::Approvals;
+use conflicts::Conflicts;
 use feeds::Feeds;
 use ledger::{Ledgers, Mirror};
 use roster::Roster;
@@ -78,6 +81,14 @@ impl MemoryStore {
     pub fn rows(&self, mirror: &MirrorName) -> Vec<LedgerRow> {
         let state = self.lock();
         state.mirror(mirror).map(|it| it.all_rows().cloned().collect()).unwrap_or_default()
+    }
+
+    fn of_conflicts<T: Default>(
+        &self,
+        mirror: &MirrorName,
+        ask: impl FnOnce(&Conflicts) -> T,
+    ) -> T {
+        self.lock().mirror(mirror).map(|it| ask(&it.conflicts)).unwrap_or_default()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -347,6 +358,49 @@ impl ApprovalStore for MemoryStore {
         commit: ApprovalCommit,
     ) -> Result<IngestReceipt, StoreError> {
         self.lock().commit_approvals(roster, mirror, commit)
+    }
+}
+
+#[async_trait]
+impl ConflictStore for MemoryStore {
+    async fn conflicts(
+        &self,
+        mirror: &MirrorName,
+        calendar: Option<&CalendarKey>,
+    ) -> Result<Vec<ConflictRow>, StoreError> {
+        Ok(self.of_conflicts(mirror, |it| it.rows(calendar)))
+    }
+
+    async fn conflict_counts(&self, mirror: &MirrorName) -> Result<ConflictCounts, StoreError> {
+        Ok(self.of_conflicts(mirror, Conflicts::counts))
+    }
+
+    async fn conflict_looks(
+        &self,
+        mirror: &MirrorName,
+    ) -> Result<Vec<(CalendarKey, Timestamp)>, StoreError> {
+        Ok(self.of_conflicts(mirror, Conflicts::looks))
+    }
+
+    async fn event_changes(
+        &self,
+        mirror: &MirrorName,
+        which: &ChangesOf,
+    ) -> Result<Vec<EventChange>, StoreError> {
+        Ok(self.of_conflicts(mirror, |it| it.changes(which)))
+    }
+
+    async fn meeting_notes(&self, mirror: &MirrorName) -> Result<Vec<MeetingNote>, StoreError> {
+        Ok(self.of_conflicts(mirror, Conflicts::notes))
+    }
+
+    async fn event_change(
+        &self,
+        id: &AuditId,
+    ) -> Result<Option<(MirrorName, EventChange)>, StoreError> {
+        let state = self.lock();
+        let mut mirrors = state.ledgers.mirrors.iter();
+        Ok(mirrors.find_map(|(name, it)| Some((name.clone(), it.conflicts.change(id)?.clone()))))
     }
 }
 

@@ -2,8 +2,10 @@
 //!
 //! [`state`] names every situation that an entity can be in; [`reconcile`] turns one situation into
 //! one action; [`outcome`] turns the answer to an action into what the ledger says next;
-//! [`guard`] refuses a plan that deletes too much.
+//! [`guard`] refuses a plan that deletes too much. [`conflict`] says what is done about events of
+//! people that stand in the way.
 
+pub mod conflict;
 pub mod guard;
 pub mod outcome;
 pub mod reconcile;

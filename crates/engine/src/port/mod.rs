@@ -17,6 +17,7 @@
 mod approval;
 mod approval_store;
 mod clock;
+mod conflict;
 mod decider;
 mod entropy;
 mod failure;
@@ -34,6 +35,10 @@ pub use approval::{
 };
 pub use approval_store::{ApprovalCommit, ApprovalStore, Grant, RequestRow};
 pub use clock::Clock;
+pub use conflict::{
+    AuditId, AuditIdError, ChangesOf, ConflictCounts, ConflictRow, ConflictStore, ConflictWrite,
+    EventChange, EventChangeState, Left, MeetingNote,
+};
 pub use decider::{Decider, Facts, FactsNeeded, RosterChange, Verdict};
 pub use entropy::Entropy;
 pub use failure::{Failure, FailureClass};

@@ -19,8 +19,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApprovalStore, ChangeSeq, DeltaToken, ETag, FeedStore, IdentityHint, IngestCommit,
-    IngestReceipt, RemoteId, RosterEntry, RosterIndexRow, SourceState,
+    ApprovalStore, ChangeSeq, ConflictStore, ConflictWrite, DeltaToken, ETag, FeedStore,
+    IdentityHint, IngestCommit, IngestReceipt, RemoteId, RosterEntry, RosterIndexRow, SourceState,
 };
 
 /// Why the store did not do it.
@@ -69,7 +69,7 @@ pub enum StoreError {
 
 /// What must be kept, and how it may be changed.
 #[async_trait]
-pub trait Store: FeedStore + ApprovalStore {
+pub trait Store: FeedStore + ApprovalStore + ConflictStore {
     // ---- roster ------------------------------------------------------------------------------
 
     /// All live entities of a roster, in small; with the last place of the change sequence.
@@ -442,6 +442,9 @@ pub struct LedgerCommit {
     pub cursor: Option<Cursor>,
     /// What happened, for `explain`.
     pub audit: Vec<AuditEntry>,
+    /// What stands in the way of shifts, and what is done about it; each calendar named must have
+    /// a fence.
+    pub conflicts: Vec<ConflictWrite>,
 }
 
 /// The epoch held on one calendar.
@@ -537,6 +540,14 @@ pub enum AuditVerb {
     Refused,
     /// Left for a later cycle.
     Deferred,
+    /// Somebody's event was declined for its sake.
+    EventDeclined,
+    /// Somebody's event was removed for its sake.
+    EventDeleted,
+    /// Somebody's event was moved for its sake.
+    EventMoved,
+    /// What was done to somebody's event was taken back.
+    EventRestored,
     /// Replaced.
     Updated,
 }

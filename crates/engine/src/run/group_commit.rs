@@ -67,13 +67,15 @@ fn merge(group: Vec<Waiting>) -> (LedgerCommit, Vec<Slot>) {
     let mut merged = LedgerCommit::default();
     let mut slots = Vec::with_capacity(group.len());
     for Waiting { commit, slot } in group {
-        let LedgerCommit { fences, renew_until, writes, calendars, cursor, audit } = commit;
+        let LedgerCommit { fences, renew_until, writes, calendars, cursor, audit, conflicts } =
+            commit;
         merged.fences.extend(fences);
         merged.renew_until = merged.renew_until.max(renew_until);
         merged.writes.extend(writes);
         merged.calendars.extend(calendars);
         merged.cursor = cursor.or(merged.cursor);
         merged.audit.extend(audit);
+        merged.conflicts.extend(conflicts);
         slots.push(slot);
     }
     (merged, slots)

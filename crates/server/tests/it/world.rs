@@ -192,6 +192,32 @@ impl ApprovalStore for FakeStore {
 }
 
 #[async_trait]
+impl ConflictStore for FakeStore {
+    async fn conflicts(
+        &self,
+        _: &MirrorName,
+        _: Option<&CalendarKey>,
+    ) -> Answered<Vec<ConflictRow>> {
+        unused()
+    }
+    async fn conflict_counts(&self, _: &MirrorName) -> Answered<ConflictCounts> {
+        unused()
+    }
+    async fn conflict_looks(&self, _: &MirrorName) -> Answered<Vec<(CalendarKey, Timestamp)>> {
+        unused()
+    }
+    async fn event_changes(&self, _: &MirrorName, _: &ChangesOf) -> Answered<Vec<EventChange>> {
+        unused()
+    }
+    async fn meeting_notes(&self, _: &MirrorName) -> Answered<Vec<MeetingNote>> {
+        unused()
+    }
+    async fn event_change(&self, _: &AuditId) -> Answered<Option<(MirrorName, EventChange)>> {
+        unused()
+    }
+}
+
+#[async_trait]
 impl FeedStore for FakeStore {
     async fn add_feed_link(&self, link: FeedLink) -> Answered<()> {
         self.links.lock().unwrap().push(link);

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::row::encode_row;
 use crate::backend::{Arg, Backend, Session, transact};
+use crate::conflict;
 use crate::fault::Fault;
 use crate::packed;
 use crate::report::add_audit;
@@ -29,7 +30,7 @@ async fn carry_out(
     mirror: &MirrorName,
     commit: &LedgerCommit,
 ) -> Result<CommitReceipt, Fault> {
-    let LedgerCommit { fences, renew_until, writes, calendars, cursor, audit } = commit;
+    let LedgerCommit { fences, renew_until, writes, calendars, cursor, audit, conflicts } = commit;
     let ours = renew(session, mirror, fences, *renew_until).await?;
     let mut fenced = BTreeSet::new();
     let mut admit = |calendar: &CalendarKey| {
@@ -44,6 +45,7 @@ async fn carry_out(
     }
     let (puts, removals) = last_writes(writes, &mut admit);
     let calendars: Vec<_> = calendars.iter().filter(|state| admit(&state.calendar)).collect();
+    let conflicts = conflict::Writes::admitted(conflicts, &mut admit);
     let audit: Vec<&AuditEntry> =
         audit.iter().filter(|it| !fenced.contains(&it.calendar)).collect();
 
@@ -54,6 +56,7 @@ async fn carry_out(
     if let Some(cursor) = cursor {
         put_cursor(session, mirror, cursor).await?;
     }
+    conflicts.carry_out(session, mirror).await?;
     add_audit(session, &audit).await?;
     Ok(CommitReceipt { fenced })
 }

@@ -5,6 +5,7 @@
 //! a database can promise, such as surviving `kill -9`.
 
 mod approvals;
+mod conflicts;
 mod facts;
 mod feeds;
 mod leases;
@@ -48,6 +49,7 @@ pub fn cases() -> Vec<Case> {
         facts::CASES,
         approvals::CASES,
         requests::CASES,
+        conflicts::CASES,
     ]
     .concat()
 }

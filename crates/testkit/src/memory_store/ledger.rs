@@ -10,6 +10,8 @@ use engine::port::{
 };
 use jiff::Timestamp;
 
+use super::conflicts::Conflicts;
+
 #[derive(Debug, Default)]
 pub(super) struct Ledgers {
     pub mirrors: BTreeMap<MirrorName, Mirror>,
@@ -22,6 +24,7 @@ pub(super) struct Mirror {
     pub rows: BTreeMap<EntityKey, BTreeMap<CalendarKey, LedgerRow>>,
     pub calendars: BTreeMap<CalendarKey, CalendarState>,
     pub cursor: Cursor,
+    pub conflicts: Conflicts,
 }
 
 /// Stays for ever, so that its epoch does.
@@ -108,7 +111,8 @@ impl Mirror {
 
 impl Ledgers {
     pub fn commit(&mut self, mirror: &MirrorName, commit: LedgerCommit) -> CommitReceipt {
-        let LedgerCommit { fences, renew_until, writes, calendars, cursor, audit } = commit;
+        let LedgerCommit { fences, renew_until, writes, calendars, cursor, audit, conflicts } =
+            commit;
         let ours = self.renew(mirror, &fences, renew_until);
         let mut fenced: BTreeSet<CalendarKey> = fences
             .into_iter()
@@ -138,6 +142,7 @@ impl Ledgers {
         if let Some(cursor) = cursor {
             kept.cursor = cursor;
         }
+        kept.conflicts.commit(conflicts, &ours, &mut fenced);
         self.audit.extend(audit.into_iter().filter(|it| !fenced.contains(&it.calendar)));
         CommitReceipt { fenced }
     }

@@ -235,6 +235,7 @@ fn one_of_everything(calendar: &CalendarKey, epoch: i64, entity: &str) -> Ledger
         }],
         cursor: None,
         audit: vec![audit(calendar, entity, 1)],
+        conflicts: Vec::new(),
     }
 }
 
