@@ -145,6 +145,7 @@ fn row(
             intended,
             echoed: None,
             version: 1,
+            adopted: false,
         }),
         intent: None,
         trouble: None,

@@ -332,7 +332,7 @@ fn proven(world: &World, ask: &Ask, mut row: LedgerRow) -> LedgerRow {
         let id = intent.remote_id.clone().filter(|id| !is_there(id))?;
         let version = world.live(&row.key).map_or(0, |live| live.version);
         let intended = intent.fingerprint;
-        Some(Remote { id, etag: None, intended, echoed: None, version })
+        Some(Remote { id, etag: None, intended, echoed: None, version, adopted: false })
     });
     if let Some(remote) = found {
         row.remote = Some(remote);

@@ -75,6 +75,7 @@ pub fn keep_what_is_there(
         intended: Fingerprinter::new("unknown").finish(),
         echoed: None,
         version: 0,
+        adopted: false,
     });
     remote.etag = etag.cloned();
     row.remote = Some(remote);
@@ -113,6 +114,7 @@ fn applied(attempt: Attempt, written: Option<Written>, now: Timestamp) -> Settle
                 intended: fingerprint,
                 echoed: written.echoed.filter(|echoed| *echoed != fingerprint),
                 version,
+                adopted: false,
             });
             row.intent = None;
             row.trouble = None;

@@ -190,6 +190,10 @@ pub fn plan_subject(
         if frozen && row.intent.is_none() {
             continue;
         }
+        if purge && row.intent.is_none() && row.remote.as_ref().is_some_and(|it| it.adopted) {
+            steps.push(leave(row));
+            continue;
+        }
         let desired = match here {
             Some(showing) => Desired::Shown(showing.clone()),
             None => Desired::Hidden(hidden.clone()),
@@ -253,6 +257,18 @@ fn blocks(row: &LedgerRow, showing: &Showing) -> bool {
 pub fn vendors_turn(row: &LedgerRow, clock: Timestamp) -> Option<Timestamp> {
     let intent = row.intent.as_ref().filter(|intent| intent.state == IntentState::Sent)?;
     intent.not_before.filter(|not_before| *not_before > clock)
+}
+
+/// What was there before us stays when everything of ours goes.
+fn leave(row: &LedgerRow) -> Step {
+    Step {
+        key: row.key.clone(),
+        calendar: row.calendar.clone(),
+        action: Action::Forget,
+        showing: None,
+        generation: row.generation,
+        destination: None,
+    }
 }
 
 fn wait_for_vendor(row: &LedgerRow, here: Option<&Showing>, until: Timestamp) -> Step {

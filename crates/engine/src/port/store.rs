@@ -373,6 +373,9 @@ pub struct Remote {
     pub echoed: Option<Fingerprint>,
     /// Version of the entity that it shows.
     pub version: u32,
+    /// Whether somebody else made it, and we took it over because it shows what we would have
+    /// made. Our first write to it makes it ours.
+    pub adopted: bool,
 }
 
 /// What we set out to do.

@@ -30,6 +30,7 @@ fn there(intended: &str, etag: Option<&str>, echoed: Option<&str>) -> Known {
         intended: print(intended),
         echoed: echoed.map(print),
         version: 1,
+        adopted: false,
     })
 }
 

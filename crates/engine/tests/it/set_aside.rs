@@ -34,6 +34,7 @@ fn set_aside(ada: &CalendarKey, refused: Fingerprint) -> LedgerRow {
             intended: print("old"),
             echoed: None,
             version: 1,
+            adopted: false,
         }),
         intent: Some(Intent {
             verb: Verb::Update,

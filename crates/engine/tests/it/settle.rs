@@ -20,7 +20,7 @@ fn print(text: &str) -> Fingerprint {
 
 fn remote(intended: &str) -> Remote {
     let (id, etag) = (RemoteId("x".into()), Some(ETag("1".into())));
-    Remote { id, etag, intended: print(intended), echoed: None, version: 1 }
+    Remote { id, etag, intended: print(intended), echoed: None, version: 1, adopted: false }
 }
 
 /// What is sent: a creation knows of no item, the others do.

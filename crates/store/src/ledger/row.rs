@@ -41,6 +41,8 @@ struct RemoteText {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     echoed: Option<Fingerprint>,
     version: u32,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    adopted: bool,
 }
 
 /// [`Intent`] as it is stored.
@@ -202,15 +204,15 @@ fn document<T: DeserializeOwned>(
 
 impl From<&Remote> for RemoteText {
     fn from(remote: &Remote) -> Self {
-        let Remote { id, etag, intended, echoed, version } = remote.clone();
-        Self { id, etag, intended, echoed, version }
+        let Remote { id, etag, intended, echoed, version, adopted } = remote.clone();
+        Self { id, etag, intended, echoed, version, adopted }
     }
 }
 
 impl From<RemoteText> for Remote {
     fn from(text: RemoteText) -> Self {
-        let RemoteText { id, etag, intended, echoed, version } = text;
-        Self { id, etag, intended, echoed, version }
+        let RemoteText { id, etag, intended, echoed, version, adopted } = text;
+        Self { id, etag, intended, echoed, version, adopted }
     }
 }
 

@@ -189,6 +189,7 @@ impl Drain<'_> {
                 intended: item.fingerprint.unwrap_or_else(unknown),
                 echoed: None,
                 version: showing.version,
+                adopted: self.cycling.writes,
             }),
             intent: None,
             trouble: None,

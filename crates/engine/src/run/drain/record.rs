@@ -47,7 +47,12 @@ impl Drain<'_> {
                 if let Some(origin) = &item.origin {
                     row.generation = origin.generation;
                 }
+                // Recovering, what looks like ours is taken for it.
+                let theirs = !known && item.origin.is_none() && self.cycling.writes;
+                let before = row.remote.as_ref().filter(|it| it.id == item.remote_id);
+                let adopted = before.map_or(theirs, |it| it.adopted);
                 row.remote = Some(Remote {
+                    adopted,
                     id: item.remote_id.clone(),
                     etag: item.etag.clone(),
                     intended: showing.fingerprint,
@@ -82,8 +87,13 @@ impl Drain<'_> {
                 | Action::Hold(_),
                 _,
             ) => {
-                let why = "it was gone already".to_owned();
-                self.audit(&step.key, AuditVerb::Forgotten, 0, why);
+                let adopted = row.remote.as_ref().is_some_and(|it| it.adopted);
+                let why = if self.cycling.purge && adopted {
+                    "it was there before us, and stays"
+                } else {
+                    "it was gone already"
+                };
+                self.audit(&step.key, AuditVerb::Forgotten, 0, why.to_owned());
                 LedgerWrite::Remove { calendar: row.calendar, key: row.key }
             }
         };

@@ -1,5 +1,6 @@
 //! Items that nothing marks as ours.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -169,7 +170,21 @@ async fn what_nobody_wants_is_counted_and_stays() {
     assert_eq!((writes(&report), report.foreign), ((0, 0, 0), 2));
     assert_eq!(ids(&rig).len(), 3);
     rig.cycle_with(PURGE).await;
-    assert_eq!(ids(&rig).len(), 2);
+    assert_eq!(ids(&rig).len(), 3, "nothing there was made by us");
+}
+
+#[tokio::test]
+async fn purging_leaves_what_was_there_before_us_and_takes_what_we_wrote() {
+    let mut rig = rig();
+    rig.person_puts("adopted", item_of(&work("?", 6)));
+    rig.person_puts("rewritten", item_of(&work("?", 20)));
+    rig.put([work("a", 6), work("b", 20), work("c", 40)]).await;
+    rig.cycle().await;
+    rig.put([late("b", 20)]).await;
+    rig.cycle_with(READ_BACK).await;
+    assert_eq!(ids(&rig).len(), 3);
+    rig.cycle_with(PURGE).await;
+    assert_eq!(ids(&rig), BTreeSet::from(["adopted".to_owned()]));
 }
 
 #[tokio::test]

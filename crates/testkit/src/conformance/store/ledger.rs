@@ -62,7 +62,8 @@ pub(super) fn print(text: &str) -> Fingerprint {
 }
 
 pub(super) fn remote(id: &str) -> Remote {
-    Remote { id: RemoteId(id.into()), etag: None, intended: print(id), echoed: None, version: 1 }
+    let (id, intended) = (RemoteId(id.into()), print(id));
+    Remote { id, etag: None, intended, echoed: None, version: 1, adopted: false }
 }
 
 pub(super) fn intent(state: IntentState) -> Intent {
@@ -98,6 +99,7 @@ fn full_row(calendar: &CalendarKey) -> LedgerRow {
             intended: print("intended"),
             echoed: Some(print("echoed")),
             version: u32::MAX,
+            adopted: true,
         }),
         intent: Some(Intent {
             verb: Verb::Delete,
