@@ -1,6 +1,7 @@
 //! The store as one process sees it: it takes a moment, it fails now and then, and other
 //! processes get in between.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,12 +9,14 @@ use domain::{
     CalendarKey, EmployeeId, EntityKey, EntityKind, Fingerprint, MirrorName, RosterName, SyncWindow,
 };
 use engine::port::{
-    ApprovalCommit, ApprovalStore, AuditEntry, AuditId, CalendarState, ChangeSeq, ChangesOf,
-    CommitReceipt, ConflictCounts, ConflictRow, ConflictStore, Cursor, Epoch, EventChange, FeedId,
-    FeedKey, FeedLink, FeedStore, FoundEntity, Grant, IdentityHint, IngestCommit, IngestReceipt,
-    IntentState, LeaseDomain, LeaseGrant, LedgerCommit, LedgerRow, LedgerWrite, MeetingNote,
-    MirrorCounts, RemoteId, ReportRow, RequestRow, RosterCounts, RosterEntry, RosterIndexRow,
-    Scope, SourceState, Store, StoreError, Subject,
+    ApiCall, ApiClient, ApiStore, ApiToken, ApprovalCommit, ApprovalStore, AuditEntry, AuditId,
+    CalendarState, ChangeSeq, ChangedEntity, ChangesOf, ClientId, CommitReceipt, ConflictCounts,
+    ConflictRow, ConflictStore, Cursor, EntityFilter, Epoch, EventChange, FeedId, FeedKey,
+    FeedLink, FeedStore, FoundEntity, Grant, IdentityHint, IngestCommit, IngestReceipt,
+    IntentState, JobAdded, KeptAnswer, LeaseDomain, LeaseGrant, LedgerCommit, LedgerRow,
+    LedgerWrite, MeetingNote, MirrorCounts, PagePlace, RemoteId, ReportRow, RequestRow,
+    RosterCounts, RosterEntry, RosterIndexRow, ScheduleCommit, Scope, SourceState, Store,
+    StoreError, StoredEntity, Subject, SyncJob,
 };
 use jiff::Timestamp;
 use testkit::memory_store::MemoryStore;
@@ -362,6 +365,136 @@ impl ApprovalStore for ShakyStore {
     ) -> Result<IngestReceipt, StoreError> {
         let committed = self.inner.commit_approvals(roster, mirror, commit);
         pass!(self, "commit what was decided", committed)
+    }
+}
+
+/// The Schedule API is not part of the simulation.
+#[async_trait]
+impl ApiStore for ShakyStore {
+    async fn add_api_client(&self, client: ApiClient) -> Result<bool, StoreError> {
+        self.inner.add_api_client(client).await
+    }
+
+    async fn api_clients(&self) -> Result<Vec<ApiClient>, StoreError> {
+        self.inner.api_clients().await
+    }
+
+    async fn api_client(&self, id: &ClientId) -> Result<Option<ApiClient>, StoreError> {
+        self.inner.api_client(id).await
+    }
+
+    async fn revoke_api_client(&self, id: &ClientId, at: Timestamp) -> Result<bool, StoreError> {
+        self.inner.revoke_api_client(id, at).await
+    }
+
+    async fn add_api_token(
+        &self,
+        token: ApiToken,
+        now: Timestamp,
+        keep: usize,
+    ) -> Result<(), StoreError> {
+        self.inner.add_api_token(token, now, keep).await
+    }
+
+    async fn api_token(
+        &self,
+        hash: &[u8; 32],
+    ) -> Result<Option<(ApiToken, ApiClient)>, StoreError> {
+        self.inner.api_token(hash).await
+    }
+
+    async fn incarnation(&self, fresh: &str) -> Result<String, StoreError> {
+        self.inner.incarnation(fresh).await
+    }
+
+    async fn seq_before(
+        &self,
+        roster: &RosterName,
+        at: Timestamp,
+    ) -> Result<ChangeSeq, StoreError> {
+        self.inner.seq_before(roster, at).await
+    }
+
+    async fn entity_page(
+        &self,
+        roster: &RosterName,
+        filter: &EntityFilter,
+        after: Option<&PagePlace>,
+        skip: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredEntity>, StoreError> {
+        self.inner.entity_page(roster, filter, after, skip, limit).await
+    }
+
+    async fn entity_count(
+        &self,
+        roster: &RosterName,
+        filter: &EntityFilter,
+    ) -> Result<u64, StoreError> {
+        self.inner.entity_count(roster, filter).await
+    }
+
+    async fn entity_changes(
+        &self,
+        roster: &RosterName,
+        kinds: &BTreeSet<EntityKind>,
+        since: ChangeSeq,
+        limit: usize,
+    ) -> Result<Vec<ChangedEntity>, StoreError> {
+        self.inner.entity_changes(roster, kinds, since, limit).await
+    }
+
+    async fn kept_answer(
+        &self,
+        client: &ClientId,
+        key: &str,
+    ) -> Result<Option<KeptAnswer>, StoreError> {
+        self.inner.kept_answer(client, key).await
+    }
+
+    async fn commit_schedule(
+        &self,
+        roster: &RosterName,
+        commit: ScheduleCommit,
+    ) -> Result<IngestReceipt, StoreError> {
+        self.inner.commit_schedule(roster, commit).await
+    }
+
+    async fn add_sync_job(
+        &self,
+        job: SyncJob,
+        limit: usize,
+        kept_from: Timestamp,
+    ) -> Result<JobAdded, StoreError> {
+        self.inner.add_sync_job(job, limit, kept_from).await
+    }
+
+    async fn put_sync_job(&self, job: &SyncJob) -> Result<(), StoreError> {
+        self.inner.put_sync_job(job).await
+    }
+
+    async fn sync_job(&self, id: &str) -> Result<Option<SyncJob>, StoreError> {
+        self.inner.sync_job(id).await
+    }
+
+    async fn open_sync_jobs(&self, roster: &RosterName) -> Result<Vec<SyncJob>, StoreError> {
+        self.inner.open_sync_jobs(roster).await
+    }
+
+    async fn add_api_calls(
+        &self,
+        calls: &[ApiCall],
+        kept_from: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.inner.add_api_calls(calls, kept_from).await
+    }
+
+    async fn api_calls(
+        &self,
+        client: Option<&ClientId>,
+        limit: usize,
+    ) -> Result<Vec<ApiCall>, StoreError> {
+        self.inner.api_calls(client, limit).await
     }
 }
 

@@ -204,3 +204,6 @@ pub const KEPT_EVENT_BYTES_MAX: usize = 1024 * 1024;
 pub const FREE_TIME_STEPS_MAX: usize = 2000;
 /// Conflicts told one by one in a plan or a report; the rest are counted.
 pub const CONFLICTS_TOLD_MAX: usize = 100;
+/// How long it is known when a roster changed, for those who ask for changes by time; who was away
+/// for longer gets everything.
+pub const CHANGES_KEPT: Duration = Duration::from_secs(35 * 24 * 3600);

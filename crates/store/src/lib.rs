@@ -1,4 +1,4 @@
-//! Keeping everything that must survive: roster, ledger, leases, requests, feeds, audit.
+//! Keeping everything that must survive: roster, ledger, requests, feeds, clients, jobs, audit.
 //!
 //! [`open()`] gives the one [`Store`] for SQLite (the default, one file) and PostgreSQL (several
 //! replicas). It decides nothing; what it promises is written at the port, and one conformance
@@ -12,6 +12,7 @@
 //! the disk; PostgreSQL is as durable as its administrator configured it. Not promised: that a
 //! database may be opened by two versions of this program at once ([`StoreError::Version`]).
 
+mod api;
 mod approval;
 mod backend;
 mod conflict;

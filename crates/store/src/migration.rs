@@ -29,6 +29,10 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0003_conflicts.sql"),
         postgres: include_str!("../migrations/postgres/0003_conflicts.sql"),
     },
+    Migration {
+        sqlite: include_str!("../migrations/sqlite/0004_api.sql"),
+        postgres: include_str!("../migrations/postgres/0004_api.sql"),
+    },
 ];
 
 /// The version that this program needs.

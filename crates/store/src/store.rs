@@ -7,12 +7,13 @@ use domain::{
     CalendarKey, EmployeeId, EntityKey, EntityKind, Fingerprint, MirrorName, RosterName, SyncWindow,
 };
 use engine::port::{
-    ApprovalCommit, ApprovalStore, AuditEntry, AuditId, CalendarState, ChangeSeq, ChangesOf,
-    CommitReceipt, ConflictCounts, ConflictRow, ConflictStore, Cursor, Epoch, EventChange, FeedId,
-    FeedKey, FeedLink, FeedStore, FoundEntity, Grant, IdentityHint, IngestCommit, IngestReceipt,
-    LeaseDomain, LeaseGrant, LedgerCommit, LedgerRow, MeetingNote, MirrorCounts, RemoteId,
-    ReportRow, RequestRow, RosterCounts, RosterEntry, RosterIndexRow, Scope, SourceState, Store,
-    StoreError, Subject,
+    ApiCall, ApiClient, ApiStore, ApiToken, ApprovalCommit, ApprovalStore, AuditEntry, AuditId,
+    CalendarState, ChangeSeq, ChangedEntity, ChangesOf, ClientId, CommitReceipt, ConflictCounts,
+    ConflictRow, ConflictStore, Cursor, EntityFilter, Epoch, EventChange, FeedId, FeedKey,
+    FeedLink, FeedStore, FoundEntity, Grant, IdentityHint, IngestCommit, IngestReceipt, JobAdded,
+    KeptAnswer, LeaseDomain, LeaseGrant, LedgerCommit, LedgerRow, MeetingNote, MirrorCounts,
+    PagePlace, RemoteId, ReportRow, RequestRow, RosterCounts, RosterEntry, RosterIndexRow,
+    ScheduleCommit, Scope, SourceState, Store, StoreError, StoredEntity, Subject, SyncJob,
 };
 use jiff::Timestamp;
 
@@ -21,7 +22,7 @@ use crate::lease::{Claim, TakeOver};
 use crate::ledger::READ_ROWS;
 use crate::roster::ENTITY_PAGE_ROWS;
 use crate::subjects::Question;
-use crate::{approval, conflict, feed, lease, ledger, report, roster, subjects};
+use crate::{api, approval, conflict, feed, lease, ledger, report, roster, subjects};
 
 /// The store on SQLite or PostgreSQL.
 #[derive(Debug)]
@@ -40,6 +41,138 @@ macro_rules! doing {
     ($operation:literal, $work:expr) => {
         $work.await.map_err(|fault| fault.during($operation))
     };
+}
+
+#[async_trait]
+impl ApiStore for SqlStore {
+    async fn add_api_client(&self, client: ApiClient) -> Result<bool, StoreError> {
+        doing!("add a client", api::clients::add(&self.backend, &client))
+    }
+
+    async fn api_clients(&self) -> Result<Vec<ApiClient>, StoreError> {
+        doing!("list clients", api::clients::list(&self.backend))
+    }
+
+    async fn api_client(&self, id: &ClientId) -> Result<Option<ApiClient>, StoreError> {
+        doing!("find a client", api::clients::get(&self.backend, id))
+    }
+
+    async fn revoke_api_client(&self, id: &ClientId, at: Timestamp) -> Result<bool, StoreError> {
+        doing!("revoke a client", api::clients::revoke(&self.backend, id, at))
+    }
+
+    async fn add_api_token(
+        &self,
+        token: ApiToken,
+        now: Timestamp,
+        keep: usize,
+    ) -> Result<(), StoreError> {
+        doing!("add a token", api::clients::add_token(&self.backend, &token, now, keep))
+    }
+
+    async fn api_token(
+        &self,
+        hash: &[u8; 32],
+    ) -> Result<Option<(ApiToken, ApiClient)>, StoreError> {
+        doing!("find a token", api::clients::token(&self.backend, hash))
+    }
+
+    async fn incarnation(&self, fresh: &str) -> Result<String, StoreError> {
+        doing!("read the store's mark", api::clients::incarnation(&self.backend, fresh))
+    }
+
+    async fn seq_before(
+        &self,
+        roster: &RosterName,
+        at: Timestamp,
+    ) -> Result<ChangeSeq, StoreError> {
+        doing!("find a place in time", api::pages::seq_before(&self.backend, roster, at))
+    }
+
+    async fn entity_page(
+        &self,
+        roster: &RosterName,
+        filter: &EntityFilter,
+        after: Option<&PagePlace>,
+        skip: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredEntity>, StoreError> {
+        let page = api::pages::page(&self.backend, roster, filter, after, (skip, limit));
+        doing!("read a page of the schedule", page)
+    }
+
+    async fn entity_count(
+        &self,
+        roster: &RosterName,
+        filter: &EntityFilter,
+    ) -> Result<u64, StoreError> {
+        doing!("count the schedule", api::pages::count(&self.backend, roster, filter))
+    }
+
+    async fn entity_changes(
+        &self,
+        roster: &RosterName,
+        kinds: &BTreeSet<EntityKind>,
+        since: ChangeSeq,
+        limit: usize,
+    ) -> Result<Vec<ChangedEntity>, StoreError> {
+        let changes = api::pages::changes(&self.backend, roster, kinds, since, limit);
+        doing!("read changes of the schedule", changes)
+    }
+
+    async fn kept_answer(
+        &self,
+        client: &ClientId,
+        key: &str,
+    ) -> Result<Option<KeptAnswer>, StoreError> {
+        doing!("find an earlier answer", api::writes::kept(&self.backend, client, key))
+    }
+
+    async fn commit_schedule(
+        &self,
+        roster: &RosterName,
+        commit: ScheduleCommit,
+    ) -> Result<IngestReceipt, StoreError> {
+        let committing = api::writes::commit(&self.backend, roster, &commit);
+        doing!("commit a change of the schedule", committing)
+    }
+
+    async fn add_sync_job(
+        &self,
+        job: SyncJob,
+        limit: usize,
+        kept_from: Timestamp,
+    ) -> Result<JobAdded, StoreError> {
+        doing!("queue a job", api::jobs::add(&self.backend, &job, limit, kept_from))
+    }
+
+    async fn put_sync_job(&self, job: &SyncJob) -> Result<(), StoreError> {
+        doing!("keep a job", api::jobs::put(&self.backend, job))
+    }
+
+    async fn sync_job(&self, id: &str) -> Result<Option<SyncJob>, StoreError> {
+        doing!("find a job", api::jobs::get(&self.backend, id))
+    }
+
+    async fn open_sync_jobs(&self, roster: &RosterName) -> Result<Vec<SyncJob>, StoreError> {
+        doing!("list jobs", api::jobs::open(&self.backend, roster))
+    }
+
+    async fn add_api_calls(
+        &self,
+        calls: &[ApiCall],
+        kept_from: Timestamp,
+    ) -> Result<(), StoreError> {
+        doing!("keep who called what", api::calls::add(&self.backend, calls, kept_from))
+    }
+
+    async fn api_calls(
+        &self,
+        client: Option<&ClientId>,
+        limit: usize,
+    ) -> Result<Vec<ApiCall>, StoreError> {
+        doing!("list calls", api::calls::list(&self.backend, client, limit))
+    }
 }
 
 #[async_trait]

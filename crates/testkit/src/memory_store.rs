@@ -20,6 +20,7 @@ use engine::port::{
 };
 use jiff::Timestamp;
 
+mod api;
 mod approvals;
 mod conflicts;
 mod feeds;
@@ -27,6 +28,7 @@ mod ledger;
 mod roster;
 mod subjects;
 
+use api::Api;
 use approvals::Approvals;
 use conflicts::Conflicts;
 use feeds::Feeds;
@@ -45,6 +47,7 @@ struct State {
     ledgers: Ledgers,
     approvals: BTreeMap<MirrorName, Approvals>,
     feeds: Feeds,
+    api: Api,
     reports: BTreeMap<String, ReportRow>,
 }
 

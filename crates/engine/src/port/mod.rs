@@ -14,6 +14,7 @@
 //!
 //! Implementations live in `connectors`, `store` and `app`; simulated ones in `testkit`.
 
+mod api;
 mod approval;
 mod approval_store;
 mod clock;
@@ -27,8 +28,13 @@ mod hooks;
 mod roster;
 mod source;
 mod store;
+mod sync_job;
 mod target;
 
+pub use api::{
+    ApiCall, ApiClient, ApiScope, ApiStore, ApiToken, ChangedEntity, ClientId, EntityFilter,
+    JobAdded, KeptAnswer, PagePlace, ScheduleCommit, StoredEntity, UnknownScope,
+};
 pub use approval::{
     Answer, Approvals, Approver, Ask, AskWhat, AskedQuestion, AskedRequest, Inbound, InboundCall,
     InboundReply, Landing, Offered,
@@ -59,6 +65,7 @@ pub use store::{
     MirrorCounts, Remote, ReportRow, RosterCounts, Scope, Store, StoreError, Subject, Trouble,
     Verb,
 };
+pub use sync_job::{JobError, JobStatus, MirrorTally, SyncJob, SyncOrder};
 pub use target::{
     Capabilities, Content, ContentForm, DeltaToken, ETag, Finding, FindingLevel, Item,
     ItemIdentity, ListEntry, Listing, Opened, Placement, Probe, QuotaDeclaration, QuotaScope, Rate,

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApprovalStore, ChangeSeq, ConflictStore, ConflictWrite, DeltaToken, ETag, FeedStore,
+    ApiStore, ApprovalStore, ChangeSeq, ConflictStore, ConflictWrite, DeltaToken, ETag, FeedStore,
     IdentityHint, IngestCommit, IngestReceipt, RemoteId, RosterEntry, RosterIndexRow, SourceState,
 };
 
@@ -69,7 +69,7 @@ pub enum StoreError {
 
 /// What must be kept, and how it may be changed.
 #[async_trait]
-pub trait Store: FeedStore + ApprovalStore + ConflictStore {
+pub trait Store: ApiStore + FeedStore + ApprovalStore + ConflictStore {
     // ---- roster ------------------------------------------------------------------------------
 
     /// All live entities of a roster, in small; with the last place of the change sequence.

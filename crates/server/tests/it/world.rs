@@ -3,7 +3,7 @@
 //! The store counts how often it is asked and can be told to fail; it holds what a feed needs
 //! and refuses everything else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -135,6 +135,80 @@ fn unused<T>() -> Result<T, StoreError> {
 }
 
 type Answered<T> = Result<T, StoreError>;
+
+#[async_trait]
+impl ApiStore for FakeStore {
+    async fn add_api_client(&self, _: ApiClient) -> Answered<bool> {
+        unused()
+    }
+    async fn api_clients(&self) -> Answered<Vec<ApiClient>> {
+        unused()
+    }
+    async fn api_client(&self, _: &ClientId) -> Answered<Option<ApiClient>> {
+        unused()
+    }
+    async fn revoke_api_client(&self, _: &ClientId, _: Timestamp) -> Answered<bool> {
+        unused()
+    }
+    async fn add_api_token(&self, _: ApiToken, _: Timestamp, _: usize) -> Answered<()> {
+        unused()
+    }
+    async fn api_token(&self, _: &[u8; 32]) -> Answered<Option<(ApiToken, ApiClient)>> {
+        unused()
+    }
+    async fn incarnation(&self, _: &str) -> Answered<String> {
+        unused()
+    }
+    async fn seq_before(&self, _: &RosterName, _: Timestamp) -> Answered<ChangeSeq> {
+        unused()
+    }
+    async fn entity_page(
+        &self,
+        _: &RosterName,
+        _: &EntityFilter,
+        _: Option<&PagePlace>,
+        _: u64,
+        _: usize,
+    ) -> Answered<Vec<StoredEntity>> {
+        unused()
+    }
+    async fn entity_count(&self, _: &RosterName, _: &EntityFilter) -> Answered<u64> {
+        unused()
+    }
+    async fn entity_changes(
+        &self,
+        _: &RosterName,
+        _: &BTreeSet<EntityKind>,
+        _: ChangeSeq,
+        _: usize,
+    ) -> Answered<Vec<ChangedEntity>> {
+        unused()
+    }
+    async fn kept_answer(&self, _: &ClientId, _: &str) -> Answered<Option<KeptAnswer>> {
+        unused()
+    }
+    async fn commit_schedule(&self, _: &RosterName, _: ScheduleCommit) -> Answered<IngestReceipt> {
+        unused()
+    }
+    async fn add_sync_job(&self, _: SyncJob, _: usize, _: Timestamp) -> Answered<JobAdded> {
+        unused()
+    }
+    async fn put_sync_job(&self, _: &SyncJob) -> Answered<()> {
+        unused()
+    }
+    async fn sync_job(&self, _: &str) -> Answered<Option<SyncJob>> {
+        unused()
+    }
+    async fn open_sync_jobs(&self, _: &RosterName) -> Answered<Vec<SyncJob>> {
+        unused()
+    }
+    async fn add_api_calls(&self, _: &[ApiCall], _: Timestamp) -> Answered<()> {
+        unused()
+    }
+    async fn api_calls(&self, _: Option<&ClientId>, _: usize) -> Answered<Vec<ApiCall>> {
+        unused()
+    }
+}
 
 #[async_trait]
 impl ApprovalStore for FakeStore {

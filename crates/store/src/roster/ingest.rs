@@ -1,5 +1,6 @@
 //! Changing a roster: one ingest in one transaction, and the part that every change shares.
 
+use domain::limits::CHANGES_KEPT;
 use domain::{EntityKey, RosterName};
 use engine::port::{ChangeSeq, IngestCommit, IngestReceipt, SourceState, StoreError, Upsert};
 use jiff::Timestamp;
@@ -59,6 +60,9 @@ pub(crate) async fn carry_out_change(
             StoreError::Superseded { roster: roster.clone(), expected: expected.0, found }.into()
         );
     }
+    if places > 0 {
+        remember_change(session, roster, at, found).await?;
+    }
     for page in placed(upserts, found).chunks(ENTITY_PAGE_ROWS) {
         put(session, roster, page, at).await?;
     }
@@ -68,6 +72,24 @@ pub(crate) async fn carry_out_change(
         seq += page.len() as i64;
     }
     Ok(ChangeSeq(last))
+}
+
+/// Keeps when a change was, for those who ask by time; what is long ago is dropped.
+async fn remember_change(
+    session: &mut Session,
+    roster: &RosterName,
+    at: Timestamp,
+    seq: i64,
+) -> Result<(), Fault> {
+    const ADD: Sql = Sql::same(
+        "INSERT INTO roster_change (roster, at, seq) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+    );
+    const DROP: Sql = Sql::same("DELETE FROM roster_change WHERE roster = $1 AND at < $2");
+    let name = Arg::Text(roster.as_str());
+    session.run(ADD, &[name, Arg::Int(at.as_millisecond()), Arg::Int(seq)]).await?;
+    let kept_from = at.saturating_sub(CHANGES_KEPT).unwrap_or(Timestamp::MIN);
+    session.run(DROP, &[name, Arg::Int(kept_from.as_millisecond())]).await?;
+    Ok(())
 }
 
 /// Moves the roster's sequence on by so many places; the last of them. Locks the roster until the
@@ -129,6 +151,7 @@ struct EntityRow<'a>(
     std::borrow::Cow<'a, str>,
     String,
     u32,
+    Option<&'a str>,
 );
 
 async fn put(
@@ -139,18 +162,20 @@ async fn put(
 ) -> Result<(), Fault> {
     const PUT: Sql = over_rows!(
         "INSERT INTO entity (roster, changed_at, kind, id, seq, fingerprint, twin, \
-         employee, starts_at, ends_at, source_at, body, version) \
+         employee, starts_at, ends_at, source_at, body, version, schedule_group) \
          SELECT $2, $3, given.value ->> 0, given.value ->> 1, \
          CAST(given.value ->> 2 AS BIGINT), \
          unhex(given.value ->> 3), unhex(given.value ->> 4), given.value ->> 5, \
          CAST(given.value ->> 6 AS BIGINT), CAST(given.value ->> 7 AS BIGINT), \
-         given.value ->> 8, given.value ->> 9, CAST(given.value ->> 10 AS BIGINT) FROM",
+         given.value ->> 8, given.value ->> 9, CAST(given.value ->> 10 AS BIGINT), \
+         given.value ->> 11 FROM",
         "WHERE true ON CONFLICT (roster, kind, id) DO UPDATE SET \
          changed_at = excluded.changed_at, version = entity.version + excluded.version, \
          seq = excluded.seq, \
          fingerprint = excluded.fingerprint, twin = excluded.twin, employee = excluded.employee, \
          starts_at = excluded.starts_at, ends_at = excluded.ends_at, deleted_at = NULL, \
-         source_at = excluded.source_at, body = excluded.body"
+         source_at = excluded.source_at, body = excluded.body, \
+         schedule_group = excluded.schedule_group"
     );
     let rows: Vec<_> = upserts.iter().map(entity_row).collect::<Result<_, _>>()?;
     let rows = packed::rows(&rows)?;
@@ -178,6 +203,7 @@ fn entity_row<'a>(placed: &'a Placed<'a>) -> Result<EntityRow<'a>, Fault> {
         printable(&at.0),
         body,
         *versions,
+        entity.group().map(domain::ScheduleGroupId::as_str),
     ))
 }
 

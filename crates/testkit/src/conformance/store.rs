@@ -4,6 +4,7 @@
 //! in-memory store gives the same one twice. Cases know nothing of SQL. Not asked here: what only
 //! a database can promise, such as surviving `kill -9`.
 
+mod api;
 mod approvals;
 mod conflicts;
 mod facts;
@@ -50,6 +51,7 @@ pub fn cases() -> Vec<Case> {
         approvals::CASES,
         requests::CASES,
         conflicts::CASES,
+        api::CASES,
     ]
     .concat()
 }

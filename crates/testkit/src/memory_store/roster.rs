@@ -17,6 +17,8 @@ pub(super) struct Roster {
     pub seq: i64,
     pub source: SourceState,
     pub entities: BTreeMap<EntityKey, Kept>,
+    /// The instant of each commit, and the place in the sequence before it.
+    pub changes_at: Vec<(Timestamp, i64)>,
     hints: BTreeMap<EntityKey, Fingerprint>,
 }
 
@@ -126,6 +128,9 @@ impl Roster {
         if self.seq != expected.0 {
             let roster = name.clone();
             return Err(StoreError::Superseded { roster, expected: expected.0, found: self.seq });
+        }
+        if !(upserts.is_empty() && tombstones.is_empty()) {
+            self.changes_at.push((at, self.seq));
         }
         for upsert in upserts {
             self.seq += 1;
