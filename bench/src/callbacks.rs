@@ -349,6 +349,7 @@ async fn fill(
         at: now(),
         expected: ChangeSeq(0),
         drop_hints: false,
+        marks: vec![],
     };
     store.commit_ingest(roster, commit).await.map_err(Trouble::failed).map(drop)
 }

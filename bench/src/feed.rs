@@ -232,6 +232,7 @@ async fn fill(store: &dyn Store, roster: &RosterName, token: [u8; 32]) -> Result
         at: now(),
         expected: ChangeSeq(0),
         drop_hints: false,
+        marks: vec![],
     };
     store.commit_ingest(roster, commit).await.map_err(Trouble::failed)?;
     let link = FeedLink {

@@ -252,6 +252,7 @@ impl World {
             at: self.clock.now(),
             expected: self.store.roster_index(&self.roster).await.map_err(Trouble::failed)?.0,
             drop_hints: false,
+            marks: vec![],
         };
         let started = commit.expected == ChangeSeq(0);
         if started != (expected == 0) {

@@ -2,6 +2,8 @@
 //! processes get in between.
 
 use std::collections::BTreeSet;
+mod part;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -72,6 +74,7 @@ macro_rules! pass {
         $self.end($operation, result).await
     }};
 }
+use pass;
 
 #[async_trait]
 impl Store for ShakyStore {

@@ -178,8 +178,10 @@ impl From<SourceError> for Failure {
                 let places_more = *more;
                 Self { places, places_more, ..Self::because(error).hint(hint) }
             }
-            SourceError::Unreadable { .. } | SourceError::Failed(_) => Self::because(error)
-                .hint("`rotabridge doctor` looks at every connection and says what is wrong"),
+            SourceError::Unreadable { .. } | SourceError::Failed(_) | SourceError::Marks(_) => {
+                Self::because(error)
+                    .hint("`rotabridge doctor` looks at every connection and says what is wrong")
+            }
         }
     }
 }

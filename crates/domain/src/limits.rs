@@ -207,3 +207,7 @@ pub const CONFLICTS_TOLD_MAX: usize = 100;
 /// How long it is known when a roster changed, for those who ask for changes by time; who was away
 /// for longer gets everything.
 pub const CHANGES_KEPT: Duration = Duration::from_secs(35 * 24 * 3600);
+
+/// Parts of one reading of a source: what a hundred thousand employees need for half a year, many
+/// times over. A source that never comes to its end is broken.
+pub const READING_PARTS_MAX: usize = 10_000;

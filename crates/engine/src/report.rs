@@ -240,3 +240,20 @@ pub struct IngestReport {
     /// When.
     pub at: Timestamp,
 }
+
+impl IngestReport {
+    /// This part of a reading, and the one after it.
+    #[must_use]
+    pub fn and(mut self, part: Self) -> Self {
+        self.notes.extend(part.notes);
+        self.skipped.extend(part.skipped);
+        Self {
+            unread: self.unread && part.unread,
+            upserted: self.upserted + part.upserted,
+            deleted: self.deleted + part.deleted,
+            unchanged: self.unchanged + part.unchanged,
+            at: part.at,
+            ..self
+        }
+    }
+}

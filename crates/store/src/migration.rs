@@ -33,6 +33,10 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0004_api.sql"),
         postgres: include_str!("../migrations/postgres/0004_api.sql"),
     },
+    Migration {
+        sqlite: include_str!("../migrations/sqlite/0005_source_marks.sql"),
+        postgres: include_str!("../migrations/postgres/0005_source_marks.sql"),
+    },
 ];
 
 /// The version that this program needs.

@@ -54,12 +54,17 @@ async fn use_roster(store: &dyn Store) -> Result<(), StoreError> {
         at: NOW,
         expected: ChangeSeq(0),
         drop_hints: true,
+        marks: vec![("a".into(), Some("b".into())), ("c".into(), None)],
     };
     let hint = IdentityHint { key: key.clone(), fingerprint };
     let window = SyncWindow::around(NOW, Duration::ZERO, Duration::from_secs(9));
     store.commit_ingest(&roster(), commit).await?;
     store.add_identity_hints(&roster(), &[hint]).await?;
     store.identity_hints(&roster()).await?;
+    store.index_starting(&roster(), &[(employee.clone(), window.interval)]).await?;
+    store.index_at(&roster(), std::slice::from_ref(&key)).await?;
+    store.count_within(&roster(), &window).await?;
+    store.source_marks(&roster(), "a").await?;
     store.roster_index(&roster()).await?;
     store.roster_entries(&roster(), &[key]).await?;
     store.employee_entries(&roster(), &employee, &window).await?;

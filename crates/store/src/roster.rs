@@ -3,6 +3,7 @@
 mod entry;
 pub(crate) mod find;
 pub(crate) mod ingest;
+pub(crate) mod part;
 
 use domain::{EmployeeId, EntityKey, EntityKind, RosterName, SyncWindow};
 use engine::port::{
@@ -70,7 +71,7 @@ fn last_key_of_full_page(page: &str) -> Option<(&str, &str)> {
     Some((fields.next()?, fields.next()?))
 }
 
-fn decode_index_row(fields: &mut Fields<'_>) -> Result<RosterIndexRow, Fault> {
+pub(crate) fn decode_index_row(fields: &mut Fields<'_>) -> Result<RosterIndexRow, Fault> {
     Ok(RosterIndexRow {
         key: fields.key()?,
         fingerprint: fields.fingerprint()?,

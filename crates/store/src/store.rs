@@ -1,5 +1,7 @@
 //! The port, method by method: says what was being done when something fails, and nothing else.
 
+mod part;
+
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
@@ -42,6 +44,7 @@ macro_rules! doing {
         $work.await.map_err(|fault| fault.during($operation))
     };
 }
+use doing;
 
 #[async_trait]
 impl ApiStore for SqlStore {

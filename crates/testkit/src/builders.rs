@@ -121,6 +121,7 @@ pub fn ingest(expected: ChangeSeq, entities: impl IntoIterator<Item = Entity>) -
         at: midnight(),
         expected,
         drop_hints: false,
+        marks: vec![],
     }
 }
 

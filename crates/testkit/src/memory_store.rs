@@ -25,6 +25,7 @@ mod approvals;
 mod conflicts;
 mod feeds;
 mod ledger;
+mod parts;
 mod roster;
 mod subjects;
 

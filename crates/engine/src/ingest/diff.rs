@@ -28,8 +28,10 @@ pub struct RosterDiff {
 /// What the roster had, as far as a diff needs it.
 #[derive(Debug, Clone, Default)]
 pub struct Before {
-    /// All live entities, in small.
+    /// All live entities, in small; for a part, those that it is about.
     pub index: Vec<RosterIndexRow>,
+    /// For a part: what of the index was deleted when the part does not have it.
+    pub scope: Option<BTreeSet<EntityKey>>,
     /// Ids that were read back from a mirror.
     pub hints: Vec<IdentityHint>,
 }
@@ -39,6 +41,7 @@ pub struct Before {
 #[derive(Debug)]
 pub struct Matching {
     before: Vec<RosterIndexRow>,
+    scope: Option<BTreeSet<EntityKey>>,
     taken: BTreeSet<EntityKey>,
     ready: Vec<(SourceEntity, Option<EntityKey>)>,
     unmatched: Vec<SourceEntity>,
@@ -57,9 +60,17 @@ impl Matching {
         self.before
             .iter()
             .filter(|row| row.twin.is_some() && !self.taken.contains(&row.key))
-            .filter(|row| inside(row, window))
+            .filter(|row| self.is_compared(row, window))
             .map(|row| row.key.clone())
             .collect()
+    }
+
+    /// Whether the reading would have it, if it were still there and lies in time.
+    fn is_compared(&self, row: &RosterIndexRow, window: &SyncWindow) -> bool {
+        match &self.scope {
+            Some(scope) => scope.contains(&row.key),
+            None => inside(row, window),
+        }
     }
 }
 
@@ -71,6 +82,7 @@ pub fn matching(before: Before, kind: ReadingKind) -> Matching {
         ReadingKind::Unchanged => (vec![], Absence::MeansNothing, vec![]),
         ReadingKind::Full { entities, absence } => (entities, absence, vec![]),
         ReadingKind::Changes { upserts, removed } => (upserts, Absence::MeansNothing, removed),
+        ReadingKind::Part(part) => (part.entities, Absence::MeansDeleted, vec![]),
     };
     let (mut taken, mut ready) = (BTreeSet::new(), Vec::new());
     let mut unmatched = Vec::new();
@@ -97,12 +109,13 @@ pub fn matching(before: Before, kind: ReadingKind) -> Matching {
     let live: BTreeSet<&EntityKey> = before.index.iter().map(|row| &row.key).collect();
     let hints = before
         .hints
-        .into_iter()
+        .iter()
         .filter(|hint| !live.contains(&hint.key))
-        .map(|hint| (hint.key, hint.fingerprint, None));
+        .map(|hint| (hint.key.clone(), hint.fingerprint, None));
     match_equal(known.chain(hints), false, &mut taken, &mut ready, &mut unmatched);
     let unmatched = unmatched.into_iter().map(|(it, _, _)| it).collect();
-    Matching { before: before.index, taken, ready, unmatched, absence, removed }
+    let Before { index, scope, hints: _ } = before;
+    Matching { before: index, scope, taken, ready, unmatched, absence, removed }
 }
 
 type Unmatched = (SourceEntity, Fingerprint, Fingerprint);
@@ -142,7 +155,7 @@ fn match_equal(
 /// The second half: pairs the rest with the entities that were loaded, and says what changes.
 #[must_use]
 pub fn diff(matching: Matching, loaded: &[Entity], window: &SyncWindow) -> RosterDiff {
-    let Matching { before, mut taken, mut ready, unmatched, absence, removed } = matching;
+    let Matching { before, scope, mut taken, mut ready, unmatched, absence, removed } = matching;
     let known: BTreeMap<EntityKey, RosterIndexRow> =
         before.into_iter().map(|row| (row.key.clone(), row)).collect();
     assign_ids(&known, loaded, unmatched, &mut taken, &mut ready);
@@ -168,7 +181,10 @@ pub fn diff(matching: Matching, loaded: &[Entity], window: &SyncWindow) -> Roste
         let in_window = inside(row, window);
         diff.present_before += u64::from(in_window);
         // Who is not named any more has left; a successor may get the same address.
-        let may_go = in_window || row.key.kind == EntityKind::Employee;
+        let may_go = match &scope {
+            Some(scope) => scope.contains(&row.key),
+            None => in_window || row.key.kind == EntityKind::Employee,
+        };
         if may_go && absence == Absence::MeansDeleted && !taken.contains(&row.key) {
             diff.tombstones.push(row.key.clone());
         }

@@ -25,6 +25,7 @@ mod failure;
 mod feed;
 mod foreign;
 mod hooks;
+mod part_store;
 mod roster;
 mod source;
 mod store;
@@ -54,11 +55,15 @@ pub use foreign::{
     MeetingContext, Response,
 };
 pub use hooks::{HookCall, HookMessage, Hooks, Notice, NoticeKind, Proof, Subscription, Topic};
+pub use part_store::{PartStore, SourceMark};
 pub use roster::{
     ChangeSeq, Identity, IdentityHint, IngestCommit, IngestReceipt, RosterEntry, RosterIndexRow,
     SourceRef, SourceState, Upsert,
 };
-pub use source::{Absence, FieldFault, Reading, ReadingKind, Source, SourceEntity, SourceError};
+pub use source::{
+    Absence, FieldFault, Marks, Reading, ReadingKind, ReadingPart, Resume, Source, SourceEntity,
+    SourceError,
+};
 pub use store::{
     AuditEntry, AuditVerb, CalendarState, CommitReceipt, Cursor, Epoch, Fenced, FoundEntity,
     Intent, IntentState, LeaseDomain, LeaseGrant, LedgerCommit, LedgerRow, LedgerWrite,

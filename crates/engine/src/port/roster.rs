@@ -116,6 +116,8 @@ pub struct IngestCommit {
     pub expected: ChangeSeq,
     /// Whether identity hints were used up and are to be dropped.
     pub drop_hints: bool,
+    /// What the source wants remembered under these names, or forgotten.
+    pub marks: Vec<(String, Option<String>)>,
 }
 
 /// What an ingest did.

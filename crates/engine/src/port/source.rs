@@ -1,9 +1,9 @@
 //! Reading a system of record.
 
 use async_trait::async_trait;
-use domain::{Entity, EntityKey, SyncWindow};
+use domain::{EmployeeId, Entity, EntityKey, SyncWindow, UtcInterval};
 
-use super::{DeltaToken, Failure, Finding, Identity, SourceRef};
+use super::{DeltaToken, Failure, Finding, Identity, SourceMark, SourceRef, StoreError};
 
 /// A system of record, read only.
 #[async_trait]
@@ -25,6 +25,41 @@ pub trait Source: Send + Sync {
         window: &SyncWindow,
         since: Option<&DeltaToken>,
     ) -> Result<Reading, SourceError>;
+
+    /// Goes on reading from where an earlier reading ended, whatever window that one had; for a
+    /// source that is read part by part ([`ReadingKind::Part`]) or keeps marks. Any other reads
+    /// as by [`Self::read`], with a token that is as old as the window it was given for.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    async fn read_on(
+        &self,
+        window: &SyncWindow,
+        resume: Option<&Resume>,
+        _marks: &dyn Marks,
+    ) -> Result<Reading, SourceError> {
+        let same_window = |it: &&Resume| it.window.as_ref() == Some(window);
+        self.read(window, resume.filter(same_window).map(|it| &it.token)).await
+    }
+}
+
+/// Where an earlier reading ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resume {
+    /// What it gave as [`Reading::next`].
+    pub token: DeltaToken,
+    /// The window that it had.
+    pub window: Option<SyncWindow>,
+}
+
+/// What a source had remembered by [`ReadingPart::marks`].
+#[async_trait]
+pub trait Marks: Send + Sync {
+    /// The marks whose names begin with this, ordered by name.
+    ///
+    /// # Errors
+    /// When the store fails.
+    async fn beginning_with(&self, beginning: &str) -> Result<Vec<SourceMark>, StoreError>;
 }
 
 /// What a source said.
@@ -61,6 +96,26 @@ pub enum ReadingKind {
         /// Deleted ones.
         removed: Vec<EntityKey>,
     },
+    /// The schedule, or its changes, as far as one bite goes.
+    Part(ReadingPart),
+}
+
+/// One bite of a reading that is too large for one, or that is about a few employees only. It is
+/// taken into the roster before the next one is asked for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ReadingPart {
+    /// The entities.
+    pub entities: Vec<SourceEntity>,
+    /// Whose schedule is told in full, and for which stretch: what starts there, is theirs and is
+    /// not among `entities` was deleted.
+    pub complete: Vec<(EmployeeId, UtcInterval)>,
+    /// Whether every employee is among `entities`: whoever is not has left. What they were still
+    /// going to do is removed with them; what has begun stays, as it was.
+    pub everybody: bool,
+    /// What to remember for later readings, in the same transaction.
+    pub marks: Vec<(String, Option<String>)>,
+    /// Whether there is more to read now, from [`Reading::next`] on.
+    pub more: bool,
 }
 
 /// What follows for an entity of the roster that a full reading does not name.
@@ -127,6 +182,9 @@ pub enum SourceError {
     /// The request failed.
     #[error("{0}")]
     Failed(Failure),
+    /// What was remembered of earlier readings cannot be had.
+    #[error(transparent)]
+    Marks(StoreError),
     /// A file cannot be opened or read.
     #[error("cannot read `{place}`: {detail}")]
     Unreadable {

@@ -20,7 +20,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ApiStore, ApprovalStore, ChangeSeq, ConflictStore, ConflictWrite, DeltaToken, ETag, FeedStore,
-    IdentityHint, IngestCommit, IngestReceipt, RemoteId, RosterEntry, RosterIndexRow, SourceState,
+    IdentityHint, IngestCommit, IngestReceipt, PartStore, RemoteId, RosterEntry, RosterIndexRow,
+    SourceState,
 };
 
 /// Why the store did not do it.
@@ -69,7 +70,7 @@ pub enum StoreError {
 
 /// What must be kept, and how it may be changed.
 #[async_trait]
-pub trait Store: ApiStore + FeedStore + ApprovalStore + ConflictStore {
+pub trait Store: ApiStore + FeedStore + ApprovalStore + ConflictStore + PartStore {
     // ---- roster ------------------------------------------------------------------------------
 
     /// All live entities of a roster, in small; with the last place of the change sequence.

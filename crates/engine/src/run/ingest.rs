@@ -1,5 +1,9 @@
 //! Reading a source into its roster.
 
+mod part;
+mod people;
+
+use domain::limits::READING_PARTS_MAX;
 use domain::policy::DeletionGuard;
 use domain::{Employee, Entity, RosterName, SyncWindow};
 use jiff::Timestamp;
@@ -7,11 +11,13 @@ use jiff::Timestamp;
 use crate::ingest::diff::{Before, RosterDiff, diff, matching};
 use crate::plan::guard::{DeletionCount, GuardRefusal, judge};
 use crate::port::{
-    ChangeSeq, Clock, DeltaToken, FieldFault, Identity, IngestCommit, ReadingKind, RosterEntry,
-    Source, SourceEntity, SourceError, SourceRef, SourceState, Store, StoreError,
+    ChangeSeq, Clock, Failure, FailureClass, FieldFault, IngestCommit, Marks, ReadingKind,
+    RosterEntry, Source, SourceError, SourceState, Store, StoreError,
 };
 use crate::report::IngestReport;
 use crate::run::survey::Overlay;
+
+use part::Seal;
 
 /// What an ingest is about.
 pub struct Ingest<'a> {
@@ -51,6 +57,8 @@ pub enum IngestError {
 pub struct Prepared {
     /// What it would change.
     pub diff: RosterDiff,
+    /// What the guard looks at: for a part, with what earlier parts of the same reading deleted.
+    pub count: DeletionCount,
     /// Where to resume afterwards.
     pub state: SourceState,
     /// The sequence that it was computed against.
@@ -63,20 +71,39 @@ pub struct Prepared {
     pub skipped: Vec<FieldFault>,
     /// Whether identity hints were looked at.
     pub hinted: bool,
+    /// What the source wants remembered.
+    pub marks: Vec<(String, Option<String>)>,
+    /// Whether there is more to read.
+    pub more: bool,
     /// When.
     pub at: Timestamp,
 }
 
 impl Ingest<'_> {
-    /// Reads the source and takes what changed into the roster, all or nothing.
+    /// Reads the source and takes what changed into the roster: all or nothing, or part by part
+    /// where the source is read so.
     ///
     /// # Errors
     /// When the source cannot be read as a whole, the guard stops it, or the store fails. Nothing
-    /// is changed then.
+    /// is changed then, but for parts that were read before.
     pub async fn run(&self, allow_deletions: Option<u64>) -> Result<IngestReport, IngestError> {
-        let prepared = self.prepare().await?;
-        self.judge(&prepared, allow_deletions)?;
-        self.commit(prepared).await
+        let mut whole: Option<IngestReport> = None;
+        for _ in 0..READING_PARTS_MAX {
+            let state = self.store.source_state(self.roster).await?;
+            let prepared = self.prepare_from(&state, &self.kept_marks()).await?;
+            self.judge(&prepared, allow_deletions)?;
+            let more = prepared.more;
+            let part = self.commit(prepared).await?;
+            let report = match whole.take() {
+                Some(before) => before.and(part),
+                None => part,
+            };
+            if !more {
+                return Ok(report);
+            }
+            whole = Some(report);
+        }
+        Err(endless().into())
     }
 
     /// Works out what would change.
@@ -84,51 +111,114 @@ impl Ingest<'_> {
     /// # Errors
     /// When the source cannot be read as a whole, or the store fails.
     pub async fn prepare(&self) -> Result<Prepared, IngestError> {
+        let mut state = self.store.source_state(self.roster).await?;
+        let mut marks = part::LayeredMarks::over(self.kept_marks());
+        let mut whole: Option<Prepared> = None;
+        for _ in 0..READING_PARTS_MAX {
+            let part = self.prepare_from(&state, &marks).await?;
+            (state, marks) = (part.state.clone(), marks.with(&part.marks));
+            let prepared = match whole.take() {
+                Some(before) => before.and(part),
+                None => part,
+            };
+            if !prepared.more {
+                return Ok(prepared);
+            }
+            whole = Some(prepared);
+        }
+        Err(endless().into())
+    }
+
+    async fn prepare_from(
+        &self,
+        state: &SourceState,
+        marks: &dyn Marks,
+    ) -> Result<Prepared, IngestError> {
         let at = self.clock.now();
-        let state = self.store.source_state(self.roster).await?;
-        let token = state.token.as_ref().and_then(|token| self.strip(token));
-        let same_window = state.window_start == Some(self.window.interval.start())
-            && state.window_end == Some(self.window.interval.end());
-        let since = if same_window { token } else { None };
+        let resume = Seal::open(state, &people::print(&self.employees));
+        let lost_before = resume.as_ref().map_or(0, |(_, lost)| *lost);
         let before = self.store.roster_seq(self.roster).await?;
-        let reading = self.source.read(&self.window, since.as_ref()).await?;
-        let state = SourceState {
-            token: reading.next.map(|token| self.seal(&token)),
+        let resume = resume.map(|(resume, _)| resume);
+        let reading = self.source.read_on(&self.window, resume.as_ref(), marks).await?;
+        let mut prepared = Prepared {
+            diff: RosterDiff::default(),
+            count: DeletionCount::default(),
+            state: SourceState::default(),
+            expected: before,
+            unread: matches!(reading.kind, ReadingKind::Unchanged),
+            notes: reading.notes,
+            skipped: reading.skipped,
+            hinted: false,
+            marks: vec![],
+            more: false,
+            at,
+        };
+        let mut lost = 0;
+        if !prepared.unread {
+            let kind = people::complete(reading.kind, &self.employees);
+            lost = self.compare(kind, &mut prepared, lost_before).await?;
+        }
+        let seal = Seal { print: people::print(&self.employees), lost };
+        prepared.state = SourceState {
+            token: reading.next.map(|token| seal.close(&token)),
             window_start: Some(self.window.interval.start()),
             window_end: Some(self.window.interval.end()),
             read_at: Some(at),
         };
-        let unread = matches!(reading.kind, ReadingKind::Unchanged);
-        if unread {
-            let expected = before;
-            return Ok(Prepared {
-                diff: RosterDiff::default(),
-                state,
-                expected,
-                unread,
-                notes: reading.notes,
-                skipped: reading.skipped,
-                hinted: false,
-                at,
-            });
-        }
-        let (expected, index) = self.store.roster_index(self.roster).await?;
-        if expected != before {
-            // Somebody took in a reading that may be newer than ours.
-            let roster = self.roster.clone();
-            let (expected, found) = (before.0, expected.0);
-            return Err(StoreError::Superseded { roster, expected, found }.into());
-        }
+        Ok(prepared)
+    }
+
+    /// Finds what changed; what the guard must still know of while there is more to read.
+    async fn compare(
+        &self,
+        mut kind: ReadingKind,
+        prepared: &mut Prepared,
+        lost_before: u64,
+    ) -> Result<u64, IngestError> {
+        let is_part = match &mut kind {
+            ReadingKind::Part(part) => {
+                prepared.marks = std::mem::take(&mut part.marks);
+                prepared.more = part.more;
+                true
+            }
+            ReadingKind::Unchanged | ReadingKind::Full { .. } | ReadingKind::Changes { .. } => {
+                false
+            }
+        };
+        let expected = prepared.expected;
+        let (index, scope) = match &kind {
+            ReadingKind::Part(part) => {
+                let (index, scope) = self.index_of(part, prepared.at).await?;
+                (index, Some(scope))
+            }
+            ReadingKind::Unchanged | ReadingKind::Full { .. } | ReadingKind::Changes { .. } => {
+                let (found, index) = self.store.roster_index(self.roster).await?;
+                if found != expected {
+                    // Somebody took in a reading that may be newer than ours.
+                    let (roster, expected, found) = (self.roster.clone(), expected.0, found.0);
+                    return Err(StoreError::Superseded { roster, expected, found }.into());
+                }
+                (index, None)
+            }
+        };
         let hints = self.store.identity_hints(self.roster).await?;
-        let hinted = !hints.is_empty();
-        let kind = self.complete(reading.kind);
-        let matching = matching(Before { index, hints }, kind);
+        prepared.hinted = !hints.is_empty();
+        let matching = matching(Before { index, scope, hints }, kind);
         let to_load = matching.to_load(&self.window);
         let loaded = self.store.roster_entries(self.roster, &to_load).await?;
         let loaded: Vec<Entity> = loaded.into_iter().map(|entry| entry.entity).collect();
-        let diff = diff(matching, &loaded, &self.window);
-        let (notes, skipped) = (reading.notes, reading.skipped);
-        Ok(Prepared { diff, state, expected, unread, notes, skipped, hinted, at })
+        prepared.diff = diff(matching, &loaded, &self.window);
+        let diff = &prepared.diff;
+        prepared.count = DeletionCount { present: diff.present_before, deletions: diff.lost };
+        if !is_part {
+            return Ok(0);
+        }
+        let lost = diff.lost + lost_before;
+        if lost > 0 {
+            let now = self.store.count_within(self.roster, &self.window).await?;
+            prepared.count = DeletionCount { present: now + lost_before, deletions: lost };
+        }
+        Ok(if prepared.more { lost } else { 0 })
     }
 
     /// Lets it pass, or refuses it.
@@ -140,110 +230,57 @@ impl Ingest<'_> {
         prepared: &Prepared,
         allow_deletions: Option<u64>,
     ) -> Result<(), GuardRefusal> {
-        let count =
-            DeletionCount { present: prepared.diff.present_before, deletions: prepared.diff.lost };
-        judge(format!("roster {}", self.roster), count, &self.guard, allow_deletions)
+        if prepared.diff.lost == 0 {
+            return Ok(());
+        }
+        let subject = format!("roster {}", self.roster);
+        judge(subject, prepared.count, &self.guard, allow_deletions)
     }
 
     async fn commit(&self, prepared: Prepared) -> Result<IngestReport, IngestError> {
-        let Prepared { diff, state, expected, unread, notes, skipped, hinted, at } = prepared;
+        let Prepared { diff, count: _, state, expected, unread, notes, skipped, .. } = prepared;
+        let Prepared { hinted, marks, more, at, .. } = prepared;
         let RosterDiff { upserts, tombstones, unchanged, lost: _, present_before: _ } = diff;
         let (upserted, deleted) = (upserts.len() as u64, tombstones.len() as u64);
         if !unread {
+            let drop_hints = hinted && !more;
             let commit =
-                IngestCommit { upserts, tombstones, state, at, expected, drop_hints: hinted };
+                IngestCommit { upserts, tombstones, state, at, expected, drop_hints, marks };
             self.store.commit_ingest(self.roster, commit).await?;
         }
         let roster = self.roster.clone();
         Ok(IngestReport { roster, unread, upserted, deleted, unchanged, notes, skipped, at })
     }
 
-    /// Adds to a reading what the operator's own file says of people.
-    fn complete(&self, kind: ReadingKind) -> ReadingKind {
-        let described = |entities: Vec<SourceEntity>| self.describe(entities);
-        match kind {
-            ReadingKind::Unchanged => ReadingKind::Unchanged,
-            ReadingKind::Full { entities, absence } => {
-                ReadingKind::Full { entities: described(entities), absence }
-            }
-            ReadingKind::Changes { upserts, removed } => {
-                ReadingKind::Changes { upserts: described(upserts), removed }
-            }
-        }
-    }
-
-    fn describe(&self, entities: Vec<SourceEntity>) -> Vec<SourceEntity> {
-        if self.employees.is_empty() {
-            return entities;
-        }
-        let mut described: std::collections::BTreeMap<_, _> =
-            self.employees.iter().map(|it| (it.id.clone(), it)).collect();
-        let mut entities: Vec<SourceEntity> = entities
-            .into_iter()
-            .map(|mut it| {
-                if let Entity::Employee(employee) = &mut it.entity
-                    && let Some(known) = described.remove(&employee.id)
-                {
-                    complete_employee(employee, known);
-                }
-                it
-            })
-            .collect();
-        entities.extend(described.into_values().map(|employee| SourceEntity {
-            entity: Entity::Employee(employee.clone()),
-            identity: Identity::Native,
-            at: SourceRef("employees_file".into()),
-        }));
-        entities
-    }
-
-    /// The employees file is part of what is read: its hash goes into the token, so that a change
-    /// of it is not taken for no change.
-    fn seal(&self, token: &DeltaToken) -> DeltaToken {
-        DeltaToken(format!("{}\n{}", self.employees_print(), token.0))
-    }
-
-    fn strip(&self, token: &DeltaToken) -> Option<DeltaToken> {
-        let (print, rest) = token.0.split_once('\n')?;
-        (print == self.employees_print()).then(|| DeltaToken(rest.to_owned()))
-    }
-
-    fn employees_print(&self) -> String {
-        let mut print = domain::Fingerprinter::new("employees/1");
-        for employee in &self.employees {
-            print.text(employee.id.as_str()).text(&employee.fingerprint().to_string());
-        }
-        print.finish().to_string()
+    fn kept_marks(&self) -> part::KeptMarks<'_> {
+        part::KeptMarks { store: self.store, roster: self.roster }
     }
 }
 
-/// What the operator's file says wins over what the source says.
-fn complete_employee(employee: &mut Employee, known: &Employee) {
-    let Employee {
-        id: _,
-        name,
-        email,
-        m365_id,
-        google_id,
-        group,
-        time_zone,
-        qualifications,
-        availability,
-    } = known.clone();
-    employee.name = name.or(employee.name.take());
-    employee.email = email.or(employee.email.take());
-    employee.m365_id = m365_id.or(employee.m365_id.take());
-    employee.google_id = google_id.or(employee.google_id.take());
-    employee.group = group.or(employee.group.take());
-    employee.time_zone = time_zone.or(employee.time_zone.take());
-    if !qualifications.is_empty() {
-        employee.qualifications = qualifications;
-    }
-    // What people said of themselves is newer than the file that they began with.
-    employee.availability = employee.availability.take().or(availability);
+fn endless() -> SourceError {
+    SourceError::Failed(Failure {
+        class: FailureClass::Bug,
+        operation: "read the source to its end".into(),
+        status: None,
+        detail: format!("there was more to read after {READING_PARTS_MAX} parts"),
+    })
 }
 
 impl Prepared {
+    /// This part, and the one after it.
+    fn and(mut self, part: Self) -> Self {
+        let RosterDiff { upserts, tombstones, unchanged, lost, present_before: _ } = part.diff;
+        self.diff.upserts.extend(upserts);
+        self.diff.tombstones.extend(tombstones);
+        self.diff.unchanged += unchanged;
+        self.diff.lost += lost;
+        self.count = if part.count.deletions > 0 { part.count } else { self.count };
+        self.notes.extend(part.notes);
+        self.skipped.extend(part.skipped);
+        self.marks.extend(part.marks);
+        Self { state: part.state, unread: false, more: part.more, ..self }
+    }
+
     /// The roster as it would be, for a survey.
     #[must_use]
     pub fn overlay(&self) -> Overlay {

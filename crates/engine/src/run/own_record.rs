@@ -73,6 +73,7 @@ fn has_a_schedule(kind: &ReadingKind) -> bool {
     match kind {
         ReadingKind::Full { entities, .. } => entities.iter().any(lies_in_time),
         ReadingKind::Changes { upserts, .. } => upserts.iter().any(lies_in_time),
+        ReadingKind::Part(part) => part.entities.iter().any(lies_in_time),
         ReadingKind::Unchanged => false,
     }
 }
@@ -92,6 +93,7 @@ fn added(kind: ReadingKind) -> ReadingKind {
         ReadingKind::Full { entities, absence: _ } => {
             ReadingKind::Full { entities, absence: Absence::MeansNothing }
         }
+        ReadingKind::Part(part) => ReadingKind::Changes { upserts: part.entities, removed: vec![] },
         other @ (ReadingKind::Unchanged | ReadingKind::Changes { .. }) => other,
     }
 }

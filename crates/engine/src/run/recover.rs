@@ -57,6 +57,7 @@ pub async fn gather_hints(
         ReadingKind::Full { entities, .. } | ReadingKind::Changes { upserts: entities, .. } => {
             entities.into_iter().map(|it| it.entity).collect()
         }
+        ReadingKind::Part(part) => part.entities.into_iter().map(|it| it.entity).collect(),
     };
     let mut shown = Shown::of(spec, target, entities, described);
     let (mut hints, mut unlike) = (Vec::new(), Vec::new());

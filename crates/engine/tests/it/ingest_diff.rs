@@ -67,7 +67,7 @@ impl Kept {
 
     fn diff(&self, kind: ReadingKind, hints: Vec<IdentityHint>) -> RosterDiff {
         let window = window(-100, 1000);
-        let matching = matching(Before { index: self.index(), hints }, kind);
+        let matching = matching(Before { index: self.index(), scope: None, hints }, kind);
         let load = matching.to_load(&window);
         let loaded = self.entities.iter().map(|(entity, _)| entity.clone());
         let loaded: Vec<Entity> = loaded.filter(|it| load.contains(&it.key())).collect();

@@ -3,6 +3,7 @@
 mod approve;
 mod found_by_sim;
 mod ingest_diff;
+mod ingest_parts;
 mod mapping;
 mod reconcile;
 mod schedule;

@@ -328,6 +328,26 @@ impl FeedStore for FakeStore {
 }
 
 #[async_trait]
+impl PartStore for FakeStore {
+    async fn index_starting(
+        &self,
+        _: &RosterName,
+        _: &[(EmployeeId, UtcInterval)],
+    ) -> Answered<Vec<RosterIndexRow>> {
+        unused()
+    }
+    async fn index_at(&self, _: &RosterName, _: &[EntityKey]) -> Answered<Vec<RosterIndexRow>> {
+        unused()
+    }
+    async fn count_within(&self, _: &RosterName, _: &SyncWindow) -> Answered<u64> {
+        unused()
+    }
+    async fn source_marks(&self, _: &RosterName, _: &str) -> Answered<Vec<SourceMark>> {
+        unused()
+    }
+}
+
+#[async_trait]
 impl Store for FakeStore {
     async fn roster_entries(
         &self,

@@ -25,13 +25,14 @@ async fn carry_out(
     roster: &RosterName,
     commit: &IngestCommit,
 ) -> Result<IngestReceipt, Fault> {
-    let IngestCommit { upserts, tombstones, state, at, expected, drop_hints } = commit;
+    let IngestCommit { upserts, tombstones, state, at, expected, drop_hints, marks } = commit;
     let change = Change { upserts, tombstones, at: *at, expected: *expected };
     let seq = carry_out_change(session, roster, change).await?;
     if *drop_hints {
         const DROP: Sql = Sql::same("DELETE FROM identity_hint WHERE roster = $1");
         session.run(DROP, &[Arg::Text(roster.as_str())]).await?;
     }
+    super::part::put_marks(session, roster, marks).await?;
     put_state(session, roster, state).await?;
     Ok(IngestReceipt { seq })
 }

@@ -11,6 +11,7 @@ mod facts;
 mod feeds;
 mod leases;
 mod ledger;
+mod parts;
 mod requests;
 mod roster;
 mod subjects;
@@ -52,6 +53,7 @@ pub fn cases() -> Vec<Case> {
         requests::CASES,
         conflicts::CASES,
         api::CASES,
+        parts::CASES,
     ]
     .concat()
 }

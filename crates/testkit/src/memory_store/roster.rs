@@ -20,6 +20,7 @@ pub(super) struct Roster {
     /// The instant of each commit, and the place in the sequence before it.
     pub changes_at: Vec<(Timestamp, i64)>,
     hints: BTreeMap<EntityKey, Fingerprint>,
+    pub marks: BTreeMap<String, String>,
 }
 
 #[derive(Debug)]
@@ -42,6 +43,17 @@ impl Kept {
     pub fn is_live(&self) -> bool {
         self.deleted_at.is_none()
     }
+
+    pub fn in_small(&self) -> RosterIndexRow {
+        let interval = self.entry.entity.interval();
+        RosterIndexRow {
+            key: self.entry.entity.key(),
+            fingerprint: self.entry.fingerprint,
+            twin: self.twin,
+            starts_at: interval.map(|it| it.start()),
+            ends_at: interval.map(|it| it.end()),
+        }
+    }
 }
 
 impl Roster {
@@ -49,22 +61,12 @@ impl Roster {
         self.entities.get(key).filter(|kept| kept.is_live()).map(|kept| &kept.entry)
     }
 
-    fn all_live(&self) -> impl Iterator<Item = &Kept> {
+    pub fn all_live(&self) -> impl Iterator<Item = &Kept> {
         self.entities.values().filter(|kept| kept.is_live())
     }
 
     pub fn index(&self) -> (ChangeSeq, Vec<RosterIndexRow>) {
-        let rows = self.all_live().map(|kept| {
-            let interval = kept.entry.entity.interval();
-            RosterIndexRow {
-                key: kept.entry.entity.key(),
-                fingerprint: kept.entry.fingerprint,
-                twin: kept.twin,
-                starts_at: interval.map(|it| it.start()),
-                ends_at: interval.map(|it| it.end()),
-            }
-        });
-        (ChangeSeq(self.seq), rows.collect())
+        (ChangeSeq(self.seq), self.all_live().map(Kept::in_small).collect())
     }
 
     pub fn of_employee(&self, employee: &EmployeeId, window: &SyncWindow) -> Vec<RosterEntry> {
@@ -113,11 +115,17 @@ impl Roster {
         name: &RosterName,
         commit: IngestCommit,
     ) -> Result<IngestReceipt, StoreError> {
-        let IngestCommit { upserts, tombstones, state, at, expected, drop_hints } = commit;
+        let IngestCommit { upserts, tombstones, state, at, expected, drop_hints, marks } = commit;
         let seq = self.change(name, Change { upserts, tombstones, at, expected })?;
         self.source = state;
         if drop_hints {
             self.hints.clear();
+        }
+        for (name, value) in marks {
+            match value {
+                Some(value) => self.marks.insert(name, value),
+                None => self.marks.remove(&name),
+            };
         }
         Ok(IngestReceipt { seq })
     }

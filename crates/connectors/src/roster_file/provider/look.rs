@@ -35,7 +35,11 @@ impl Reader {
             Err(SourceError::BadRows { faults, more }) => {
                 remarks.extend(bad_rows(&faults, more, FindingLevel::Error));
             }
-            Err(error @ (SourceError::Failed(_) | SourceError::Unreadable { .. })) => {
+            Err(
+                error @ (SourceError::Failed(_)
+                | SourceError::Unreadable { .. }
+                | SourceError::Marks(_)),
+            ) => {
                 remarks.push(Remark::error(error.to_string()));
             }
         }
