@@ -6,4 +6,5 @@
 pub mod caldav;
 pub mod contact_centre;
 pub mod fault;
+pub mod genesys;
 pub mod graph;

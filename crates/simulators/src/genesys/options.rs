@@ -1,0 +1,138 @@
+//! How the played Genesys Cloud behaves: by default as described, and where the description is
+//! silent, the way that is hardest on a client.
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// Says what time it is. Virtual time is a closure over a cell.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The OAuth client of [`Options::default`].
+pub const CLIENT: &str = "c1a0b2d3-7e57-4c1e-9a7e-000000000001";
+/// Its secret; made up.
+pub const SECRET: &str = "played-secret-of-the-genesys-client";
+
+/// Every permission that the played routes ask for.
+pub const PERMISSIONS: [&str; 12] = [
+    "directory:user:view",
+    "wfm:activityCode:view",
+    "wfm:agent:view",
+    "wfm:businessUnit:view",
+    "wfm:managementUnit:view",
+    "wfm:publishedSchedule:view",
+    "wfm:schedule:view",
+    "wfm:shiftTradeRequest:edit",
+    "wfm:shiftTradeRequest:view",
+    "wfm:timeOffRequest:add",
+    "wfm:timeOffRequest:edit",
+    "wfm:timeOffRequest:view",
+];
+
+/// How the played Genesys Cloud behaves.
+#[derive(Clone)]
+pub struct Options {
+    /// Where to listen; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// What time it is; the machine's when `None`.
+    pub clock: Option<Clock>,
+    /// From what ids are made: the same one gives the same ids.
+    pub seed: u64,
+    /// OAuth clients.
+    pub clients: Vec<Client>,
+    /// How long an access token is good.
+    pub token_lifetime: Duration,
+    /// Requests per minute and token; no limit when `None`.
+    pub rate: Option<u32>,
+    /// Where a 429 says how long to wait.
+    pub rate_form: RateForm,
+    /// Agents in an answer from which on it is given as `downloadUrl`.
+    pub download_from: usize,
+    /// Agents in an answer from which on only `Processing` is answered: nobody without a user can
+    /// hear of the result.
+    pub processing_from: usize,
+    /// The status of such an answer: 202, or 200.
+    pub processing_status: u16,
+    /// How often the same question is answered so before the result is at hand; `u32::MAX` for
+    /// ever.
+    pub processing_times: u32,
+    /// The largest `pageSize` of the users.
+    pub page_size_max: usize,
+    /// Whether requests are remembered one by one.
+    pub log: bool,
+}
+
+/// Where a 429 says how long to wait (`genesys.md` §1.7: parse all three).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RateForm {
+    /// In all three places.
+    All,
+    /// In `Retry-After` only.
+    RetryAfter,
+    /// In `inin-ratelimit-reset` only.
+    Reset,
+    /// In the message only.
+    Text,
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Options").field("listen", &self.listen).finish_non_exhaustive()
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            clock: None,
+            seed: 0,
+            clients: vec![Client::default()],
+            token_lifetime: Duration::from_secs(86_400),
+            rate: Some(300),
+            rate_form: RateForm::All,
+            download_from: 400,
+            processing_from: usize::MAX,
+            processing_status: 202,
+            processing_times: u32::MAX,
+            page_size_max: 500,
+            log: true,
+        }
+    }
+}
+
+/// An OAuth client for the client-credentials grant, with what its roles allow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// Its id.
+    pub id: String,
+    /// Its secret; made up, so it may be printed.
+    pub secret: String,
+    /// Its permissions.
+    pub permissions: BTreeSet<String>,
+    /// The business units in its divisions; all when `None`.
+    pub business_units: Option<BTreeSet<String>>,
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self {
+            id: CLIENT.into(),
+            secret: SECRET.into(),
+            permissions: PERMISSIONS.map(String::from).into(),
+            business_units: None,
+        }
+    }
+}
+
+impl Client {
+    /// The same without these permissions.
+    #[must_use]
+    pub fn without(mut self, permissions: &[&str]) -> Self {
+        self.permissions.retain(|it| !permissions.contains(&it.as_str()));
+        self
+    }
+}
