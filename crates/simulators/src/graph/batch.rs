@@ -32,15 +32,30 @@ pub(super) fn answer(call: &Call<'_>) -> Result<Reply, Reply> {
     let mut statuses: BTreeMap<String, u16> = BTreeMap::new();
     let mut responses = Vec::new();
     let mut fate = Fate::default();
+    let number = {
+        let mut desk = call.graph.desk();
+        desk.batches += 1;
+        desk.batches
+    };
+    let mut of_mailboxes: BTreeMap<String, u32> = BTreeMap::new();
     for item in items {
         let id = item["id"].as_str().unwrap_or_default();
         let reply = if depends_on_failed(item, &statuses) {
             error::plain(424, "FailedDependency", "A request that this one depends on failed.")
         } else {
-            run(call, item, &mut fate)
+            count_mailbox(item, &mut of_mailboxes);
+            run(call, item, number, &mut fate)
         };
         statuses.insert(id.to_ascii_lowercase(), reply.status);
         responses.push(response(id, reply));
+    }
+    // Of one mailbox, four are under way at once (`calendars.md` §1.7).
+    let at_once = call.graph.options().mailbox.at_once.max(1);
+    let turns = of_mailboxes.values().map(|it| it.div_ceil(at_once)).max().unwrap_or(0);
+    fate.delay += call.graph.options().mailbox.takes * turns;
+    // Graph answers in no particular order, where it does not go by `dependsOn`.
+    if turns > 0 {
+        responses.reverse();
     }
     let reply = Reply::json(200, json!({ "responses": responses }));
     Ok(Reply { fate, ..reply })
@@ -53,7 +68,15 @@ fn depends_on_failed(item: &Value, statuses: &BTreeMap<String, u16>) -> bool {
     depends.any(|status| status.is_none_or(|status| *status >= 400))
 }
 
-fn run(call: &Call<'_>, item: &Value, fate: &mut Fate) -> Reply {
+fn count_mailbox(item: &Value, of_mailboxes: &mut BTreeMap<String, u32>) {
+    let url = item["url"].as_str().unwrap_or_default().trim_start_matches('/');
+    let mut parts = url.split('/');
+    if let (Some("users"), Some(user), Some(_)) = (parts.next(), parts.next(), parts.next()) {
+        *of_mailboxes.entry(user.to_owned()).or_default() += 1;
+    }
+}
+
+fn run(call: &Call<'_>, item: &Value, number: u64, fate: &mut Fate) -> Reply {
     let method = item["method"].as_str().unwrap_or_default().to_ascii_uppercase();
     let url = item["url"].as_str().unwrap_or_default();
     if method.is_empty() || url.is_empty() {
@@ -72,6 +95,7 @@ fn run(call: &Call<'_>, item: &Value, fate: &mut Fate) -> Reply {
         headers,
         body: if body.is_null() { Bytes::new() } else { body.to_string().into() },
         in_batch: true,
+        batch: Some(number),
     };
     let (delay, reply) = call.graph.dispatch(&ask);
     fate.delay += delay;

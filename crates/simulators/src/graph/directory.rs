@@ -130,7 +130,8 @@ pub(super) fn application(call: &Call<'_>, segment: &str) -> Result<Reply, Reply
 }
 
 fn app(app: &App) -> Value {
-    let App { tenant: _, app_id, display_name, secrets, certificates, roles: _ } = app;
+    let App { tenant: _, app_id, display_name, secrets, certificates, roles: _, mailbox_scope: _ } =
+        app;
     let secret = |(at, it): (usize, &ClientSecret)| {
         json!({
             "keyId": format!("00000000-0000-4000-8000-{at:012x}"), "displayName": "secret",

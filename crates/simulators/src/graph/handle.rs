@@ -57,6 +57,8 @@ pub(super) struct Desk {
     pub seen: Vec<Seen>,
     pub counts: Counts,
     pub windows: super::quota::Windows,
+    pub mailboxes: super::mailbox::Windows,
+    pub batches: u64,
     pub revoked_until: Option<Timestamp>,
     requests_numbered: u64,
 }
@@ -94,6 +96,7 @@ impl Graph {
             headers: parts.headers,
             body,
             in_batch: false,
+            batch: None,
         };
         self.desk().counts.requests += 1;
         let (delay, reply) = self.dispatch(&ask);

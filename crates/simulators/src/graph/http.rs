@@ -19,6 +19,8 @@ pub(super) struct Ask {
     pub body: Bytes,
     /// Whether it came in a batch.
     pub in_batch: bool,
+    /// In which one.
+    pub batch: Option<u64>,
 }
 
 impl Ask {
@@ -30,6 +32,13 @@ impl Ask {
     pub fn prefers(&self, what: &str) -> bool {
         let values = self.headers.get_all("prefer").iter().filter_map(|it| it.to_str().ok());
         values.flat_map(|it| it.split([',', ';'])).any(|it| it.trim().eq_ignore_ascii_case(what))
+    }
+
+    /// What `Prefer` says of something: the part behind `=`.
+    pub fn preference(&self, name: &str) -> Option<String> {
+        let values = self.headers.get_all("prefer").iter().filter_map(|it| it.to_str().ok());
+        let mut parts = values.flat_map(|it| it.split([',', ';'])).map(str::trim);
+        parts.find_map(|it| Some(it.strip_prefix(name)?.strip_prefix('=')?.trim().to_owned()))
     }
 
     pub fn path(&self) -> &str {

@@ -33,6 +33,7 @@ mod http;
 pub mod integration;
 mod list;
 mod look;
+pub mod mailbox;
 mod options;
 mod organise;
 mod parse;

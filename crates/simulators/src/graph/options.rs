@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::change::Callbacks;
+use super::mailbox::MailboxOptions;
 
 /// Says what time it is. Virtual time is a closure over a cell.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -71,6 +72,8 @@ pub struct Options {
     pub page_size: usize,
     /// How many requests are let through.
     pub quotas: Option<Quotas>,
+    /// How mailboxes behave.
+    pub mailbox: MailboxOptions,
     /// Whether requests are remembered one by one.
     pub log: bool,
 }
@@ -104,6 +107,7 @@ impl Default for Options {
             batch_keeps_custom_headers: true,
             page_size: 100,
             quotas: Some(Quotas::default()),
+            mailbox: MailboxOptions::default(),
             log: true,
         }
     }
@@ -124,6 +128,9 @@ pub struct App {
     pub certificates: Vec<Certificate>,
     /// The application permissions that an administrator granted.
     pub roles: Vec<String>,
+    /// The owners of mailboxes that Exchange grants it by RBAC for Applications, which no token
+    /// tells of.
+    pub mailbox_scope: Vec<String>,
 }
 
 impl Default for App {
@@ -135,6 +142,7 @@ impl Default for App {
             secrets: vec![ClientSecret { text: SECRET.into(), ends_at: far_away() }],
             certificates: Vec::new(),
             roles: ROLES.map(String::from).to_vec(),
+            mailbox_scope: Vec::new(),
         }
     }
 }

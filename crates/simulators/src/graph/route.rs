@@ -12,8 +12,8 @@ use super::state::{Entity, Kind, State, Stored, Team, Who};
 use super::token::{self, Session};
 use super::wire::Shape;
 use super::{
-    Graph, batch, directory, error, list, organise, planned, preference, registration, request,
-    schedule, share, wire,
+    Graph, batch, directory, error, list, mailbox, organise, planned, preference, registration,
+    request, schedule, share, wire,
 };
 
 const SCHEDULE_READ: &[&str] = &["Schedule.Read.All", "Schedule.ReadWrite.All"];
@@ -73,6 +73,10 @@ pub(super) fn answer(
             call.session.need(USER_READ)?;
             directory::user(&call, segments[1])
         }
+        (_, ["users", _, "calendar" | "calendars" | "events" | "calendarview", ..]) => {
+            mailbox::answer(&call, segments[1], &segments[2..])
+        }
+        (_, ["subscriptions", ..]) => mailbox::subscriptions(&call, &segments[1..]),
         (method, ["users", _, "settings", "shiftpreferences"]) => match method {
             "GET" => {
                 call.session.need(PREFERENCES_READ)?;

@@ -66,7 +66,9 @@ async fn handle(
     let (parts, body) = request.into_parts();
     let body = Limited::new(body, REQUEST_BYTES_MAX).collect().await;
     let body = body.map_err(|_| Unanswered::Reset)?.to_bytes();
-    let asks_nobody = parts.method == http::Method::GET || graph.callbacks().is_none();
+    let subscribes = parts.uri.path().to_ascii_lowercase().contains("/subscriptions");
+    let asks_nobody =
+        parts.method == http::Method::GET || (graph.callbacks().is_none() && !subscribes);
     let request = Request::from_parts(parts, body);
     let handled = if asks_nobody {
         graph.handle(request)

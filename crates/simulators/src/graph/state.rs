@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::mailbox::{Mailbox, Notice, Subscription};
 use super::options::App;
 
 /// All that is known: the content of every tenant.
@@ -26,6 +27,12 @@ pub struct State {
     pub integrations: BTreeMap<String, Integration>,
     /// What people said of when they like to work, by user.
     pub preferences: BTreeMap<String, Preferences>,
+    /// Mailboxes, by whose they are.
+    pub mailboxes: BTreeMap<String, Mailbox>,
+    /// Subscriptions to changes, by id.
+    pub subscriptions: BTreeMap<String, Subscription>,
+    /// What subscribers are to be told.
+    pub notices_due: Vec<Notice>,
     /// Notifications that people got so far.
     pub notifications: Notifications,
     /// Names already given away by [`Self::new_id`], so that a seed gives the same ones.

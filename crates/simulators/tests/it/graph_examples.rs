@@ -145,7 +145,7 @@ print("checked")
 "##;
 
 /// What of the answers does not fit; `None` when it cannot be checked here.
-fn misfits(answers: &[(&str, &str, Value)]) -> Option<String> {
+pub fn misfits(answers: &[(&str, &str, Value)]) -> Option<String> {
     let specs = shared("specs")?;
     let Some(tools) = std::env::var_os("ROTABRIDGE_TOOLS") else {
         println!("skipped: ROTABRIDGE_TOOLS is not set");

@@ -9,5 +9,6 @@ mod graph_requests;
 mod graph_schedule;
 mod graph_sign_in;
 mod graph_socket;
+mod mailbox;
 mod shifts;
 mod world;
