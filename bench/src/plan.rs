@@ -6,8 +6,8 @@
 
 use domain::policy::PrivacyTier;
 use domain::{
-    CalendarKey, Employee, Entity, EntityKey, EntityKind, Fingerprint, MirrorName, SyncWindow,
-    UtcInterval,
+    CalendarKey, Employee, Entity, EntityKey, EntityKind, Fingerprint, ItemKey, MirrorName,
+    SyncWindow, UtcInterval,
 };
 use engine::mapping::MappingProfile;
 use engine::plan::reconcile::{Circumstances, plan_subject};
@@ -136,6 +136,7 @@ fn row(
 ) -> LedgerRow {
     LedgerRow {
         key: key.clone(),
+        part: domain::Part::Main,
         calendar,
         employee: Some(employee.id.clone()),
         generation: 0,
@@ -194,7 +195,7 @@ impl Target for Calendars {
             None => Placement::NotShown,
         }
     }
-    fn remote_id(&self, _: &CalendarKey, _: &EntityKey, _: u32) -> Option<RemoteId> {
+    fn remote_id(&self, _: &CalendarKey, _: &ItemKey, _: u32) -> Option<RemoteId> {
         None
     }
     async fn check(&self) -> Vec<Finding> {

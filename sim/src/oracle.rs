@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::policy::PrivacyTier;
 use domain::{
-    CalendarEvent, CalendarKey, EntityId, EntityKey, EntityKind, EventExtras, EventSpan,
+    CalendarEvent, CalendarKey, EntityId, EntityKey, EntityKind, EventExtras, EventSpan, ItemKey,
     MirrorName, ShowAs, UtcInterval, Visibility,
 };
 use engine::port::Content;
@@ -47,7 +47,7 @@ pub struct Oracle<'a> {
 /// One item that must be there.
 #[derive(Debug, Clone, PartialEq)]
 struct Expected {
-    key: EntityKey,
+    key: ItemKey,
     /// In one of these; for somebody without an address, in one of theirs or nowhere.
     calendars: Vec<CalendarKey>,
     optional: bool,
@@ -56,7 +56,7 @@ struct Expected {
 
 /// One item that is there and is ours.
 struct Found {
-    key: EntityKey,
+    key: ItemKey,
     calendar: CalendarKey,
     content: Option<Content>,
     /// Whether a person made it, so that it may be there and need not.
@@ -156,7 +156,7 @@ impl Oracle<'_> {
             }
         };
         if let Ok(id) = EntityId::new(id) {
-            let (key, content) = (EntityKey { kind, id }, Content::Event(event));
+            let (key, content) = (EntityKey { kind, id }.into(), Content::Event(event));
             expected.push(Expected { key, calendars, optional, content });
         }
     }
@@ -219,7 +219,7 @@ impl Oracle<'_> {
             let Some(origin) = item.origin.as_ref().filter(|it| it.mirror == *self.mirror) else {
                 return;
             };
-            let (key, calendar) = (origin.key.clone(), calendar.clone());
+            let (key, calendar) = (origin.item(), calendar.clone());
             found.push(Found { key, calendar, content: item.content.clone(), spare: false });
         });
         found
@@ -284,7 +284,7 @@ impl Oracle<'_> {
     }
 
     /// Where items are compared: by entity where its id is known, else by calendar.
-    fn address(&self, key: &EntityKey, calendar: &CalendarKey) -> String {
+    fn address(&self, key: &ItemKey, calendar: &CalendarKey) -> String {
         if self.native_ids { format!("{calendar} {key}") } else { calendar.to_string() }
     }
 }

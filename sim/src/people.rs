@@ -219,7 +219,7 @@ impl People {
         let numbers: Vec<u32> = truth.shifts.keys().copied().collect();
         let number = self.pick(&numbers).copied().unwrap_or(1) + self.chance.below(2) as u32;
         let Ok(id) = EntityId::new(shift_id(number)) else { return "nobody acts".into() };
-        let key = EntityKey { kind: EntityKind::Shift, id };
+        let key = EntityKey { kind: EntityKind::Shift, id }.into();
         // What the ledger knows to be ours is ours, whatever somebody puts in its place.
         let place = wire.target.remote_id(calendar, &key, 0);
         match place.filter(|_| !wire.was_made(calendar, &key)) {

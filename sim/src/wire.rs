@@ -7,13 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use domain::{CalendarKey, EntityKey, Fingerprint, MirrorName};
+use domain::{CalendarKey, EntityKey, Fingerprint, ItemKey, MirrorName, OriginTag};
 use engine::port::{Content, Failure, FailureClass, IntentState, RemoteId, Store, Verb};
 use futures_util::FutureExt;
 use jiff::SignedDuration;
 use testkit::manual_clock::ManualClock;
 use testkit::memory_store::MemoryStore;
-use testkit::memory_target::MemoryTarget;
+use testkit::memory_target::{KeptItem, MemoryTarget};
 use testkit::seeded_entropy::SeededEntropy;
 
 use crate::Sabotage;
@@ -54,13 +54,13 @@ struct Inner {
     owners: BTreeMap<CalendarKey, String>,
     /// Copies that people made.
     copies: BTreeSet<(CalendarKey, RemoteId)>,
-    refusals: BTreeMap<EntityKey, u32>,
+    refusals: BTreeMap<ItemKey, u32>,
     /// What ever had which natural key.
     natural: BTreeMap<Fingerprint, BTreeSet<EntityKey>>,
     /// Items of ours that people changed or removed.
     meddled: BTreeSet<(CalendarKey, RemoteId)>,
     /// What we ever made where.
-    made: BTreeSet<(CalendarKey, EntityKey)>,
+    made: BTreeSet<(CalendarKey, ItemKey)>,
     writes: u64,
 }
 
@@ -70,7 +70,7 @@ struct Call {
     request: Request,
     verb: Option<Verb>,
     calendar: CalendarKey,
-    key: Option<EntityKey>,
+    key: Option<ItemKey>,
     remote: Option<RemoteId>,
 }
 
@@ -168,7 +168,7 @@ impl Wire {
 
     /// Whether we ever made an item of this entity there.
     #[must_use]
-    pub fn was_made(&self, calendar: &CalendarKey, key: &EntityKey) -> bool {
+    pub fn was_made(&self, calendar: &CalendarKey, key: &ItemKey) -> bool {
         self.lock().made.contains(&(calendar.clone(), key.clone()))
     }
 
@@ -233,8 +233,8 @@ impl Wire {
         result
     }
 
-    /// Promise 2: an entity has one item in the calendars of one person.
-    fn check_alone(&self, calendar: &CalendarKey, key: &EntityKey) {
+    /// Promise 2: a part of an entity has one item in the calendars of one person.
+    fn check_alone(&self, calendar: &CalendarKey, key: &ItemKey) {
         if self.target.habits().schedule {
             self.check_natural_keys(calendar);
             return;
@@ -244,7 +244,7 @@ impl Wire {
         let mut places = Vec::new();
         self.target.for_each(|other, id, item| {
             let ours = item.origin.as_ref();
-            let same = ours.is_some_and(|it| it.key == *key && it.mirror == self.mirror);
+            let same = ours.is_some_and(|it| it.item() == *key && it.mirror == self.mirror);
             let theirs = other == calendar || (owner.is_some() && inner.owners.get(other) == owner);
             if same && theirs && !inner.copies.contains(&(other.clone(), id.clone())) {
                 places.push(format!("{other}/{id}"));
@@ -288,7 +288,7 @@ impl Wire {
         };
         let durable = match (&call.key, &call.remote) {
             (Some(key), _) => {
-                store.row(&self.mirror, &call.calendar, key).is_some_and(|it| sent(&it))
+                store.item_row(&self.mirror, &call.calendar, key).is_some_and(|it| sent(&it))
             }
             (None, remote) => store.rows(&self.mirror).iter().any(|row| {
                 let at = row.intent.as_ref().and_then(|it| it.remote_id.as_ref());
@@ -312,8 +312,9 @@ impl Wire {
         let everything = self.target.everything();
         let Some(items) = everything.get(&call.calendar) else { return true };
         let Some(item) = call.remote.as_ref().and_then(|id| items.get(id)) else { return false };
-        let key = item.origin.as_ref().map(|it| &it.key);
-        let like = items.values().filter(|it| it.origin.as_ref().map(|it| &it.key) == key).count();
+        let item_of = |item: &KeptItem| item.origin.as_ref().map(OriginTag::item);
+        let key = item_of(item);
+        let like = items.values().filter(|it| item_of(it) == key).count();
         let copied =
             self.lock().copies.iter().any(|(calendar, id)| {
                 *calendar == call.calendar && Some(id) == call.remote.as_ref()

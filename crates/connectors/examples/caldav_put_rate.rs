@@ -195,6 +195,7 @@ fn item(number: u64) -> Result<Item, Failed> {
                 kind: EntityKind::Shift,
                 id: EntityId::new(format!("shift-{number}"))?,
             },
+            part: domain::Part::Main,
             generation: 0,
             entity: content.fingerprint(),
         },

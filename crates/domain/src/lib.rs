@@ -19,6 +19,7 @@ pub mod limits;
 pub mod open_shift;
 pub mod org;
 pub mod origin;
+pub mod part;
 pub mod policy;
 pub mod rules;
 pub mod schedule_item;
@@ -42,6 +43,7 @@ pub use id::{
 pub use open_shift::OpenShift;
 pub use org::{Employee, ScheduleGroup};
 pub use origin::OriginTag;
+pub use part::{ItemKey, Part};
 pub use rules::{RuleSet, TimeOffRule};
 pub use schedule_item::{AvailabilityItem, OpenShiftItem, ScheduleItem, ShiftItem, TimeOffItem};
 pub use shift::{Activity, Shift};

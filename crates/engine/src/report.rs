@@ -1,6 +1,6 @@
 //! What a cycle did: counts, problems, and whether it is finished.
 
-use domain::{CalendarKey, EntityKey, RosterName};
+use domain::{CalendarKey, EntityKey, ItemKey, RosterName};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -101,7 +101,7 @@ pub struct CalendarReport {
     /// Entities to be planned again once all calendars are done.
     pub again: Vec<EntityKey>,
     /// Items of ours that nobody knows: removed once the guard has seen how many there are.
-    pub orphans: Vec<(EntityKey, RemoteItem)>,
+    pub orphans: Vec<(ItemKey, RemoteItem)>,
     /// Items of others that are to go, once the guard has seen how many there are.
     pub others: Vec<RemoteItem>,
     /// Whether it is to be published once it is drained again in this cycle.

@@ -4,7 +4,7 @@
 //! about people, hosts or organisations (RFC 7986 §5.3). They are not secrets: who knows the
 //! parts can compute them.
 
-use domain::{CalendarKey, EntityKey, MirrorName, RosterName};
+use domain::{CalendarKey, EntityKey, ItemKey, MirrorName, RosterName};
 use uuid::Uuid;
 
 /// The name space of all our identifiers. Changing it would duplicate every event ever written.
@@ -21,28 +21,34 @@ pub enum UidStyle<'a> {
     Organization(&'a str),
 }
 
-/// The `UID` of an entity in the feeds of a roster.
+/// The `UID` of an item of an entity in the feeds of a roster.
 ///
 /// ```
 /// # use domain::{EntityId, EntityKey, EntityKind, RosterName};
 /// let roster = RosterName::new("emea").unwrap();
 /// let key = EntityKey { kind: EntityKind::Shift, id: EntityId::new("shft-81").unwrap() };
+/// let key = domain::ItemKey::from(key);
 /// let opaque = ical::feed_uid(&roster, &key, ical::UidStyle::Opaque);
 /// assert_eq!(opaque, "26e0aa30-997c-5a01-b0ae-07dc86a7f10d");
 /// let style = ical::UidStyle::Organization("acme");
 /// assert_eq!(ical::feed_uid(&roster, &key, style), format!("{opaque}@acme"));
 /// ```
 #[must_use]
-pub fn feed_uid(roster: &RosterName, key: &EntityKey, style: UidStyle<'_>) -> String {
-    let EntityKey { kind, id } = key;
-    let uid = uid_for("feed/1", &[roster.as_str(), kind.as_str(), id.as_str()]);
+pub fn feed_uid(roster: &RosterName, item: &ItemKey, style: UidStyle<'_>) -> String {
+    let ItemKey { entity: EntityKey { kind, id }, part } = item;
+    let roster = roster.as_str();
+    let uid = if part.is_main() {
+        uid_for("feed/1", &[roster, kind.as_str(), id.as_str()])
+    } else {
+        uid_for("feed/2", &[roster, kind.as_str(), id.as_str(), &part.to_string()])
+    };
     match style {
         UidStyle::Opaque => uid,
         UidStyle::Organization(organization) => format!("{uid}@{organization}"),
     }
 }
 
-/// The `UID` of an entity's object in one calendar of a mirror; also good as its file name,
+/// The `UID` of an item's object in one calendar of a mirror; also good as its file name,
 /// because it holds only `a`-`f`, digits and `-`.
 ///
 /// The calendar is part of it, because some servers refuse one `UID` in two calendars of one
@@ -53,20 +59,24 @@ pub fn feed_uid(roster: &RosterName, key: &EntityKey, style: UidStyle<'_>) -> St
 /// let mirror = MirrorName::new("ward-caldav").unwrap();
 /// let calendar = CalendarKey::new("ward/anna").unwrap();
 /// let key = EntityKey { kind: EntityKind::Shift, id: EntityId::new("shft-81").unwrap() };
-/// let uid = ical::object_uid(&mirror, &calendar, &key, 0);
+/// let uid = ical::object_uid(&mirror, &calendar, &key.into(), 0);
 /// assert_eq!(uid, "6777449a-c6d7-5753-aac6-5b4a8bf37ad7");
 /// ```
 #[must_use]
 pub fn object_uid(
     mirror: &MirrorName,
     calendar: &CalendarKey,
-    key: &EntityKey,
+    item: &ItemKey,
     generation: u32,
 ) -> String {
-    let EntityKey { kind, id } = key;
+    let ItemKey { entity: EntityKey { kind, id }, part } = item;
     let generation = generation.to_string();
-    let parts = [mirror.as_str(), calendar.as_str(), kind.as_str(), id.as_str(), &generation];
-    uid_for("object/1", &parts)
+    let words = [mirror.as_str(), calendar.as_str(), kind.as_str(), id.as_str(), &generation];
+    if part.is_main() {
+        return uid_for("object/1", &words);
+    }
+    let part = part.to_string();
+    uid_for("object/2", &[words.as_slice(), &[&part]].concat())
 }
 
 /// A deterministic UUID over `parts`; `domain` keeps different uses apart.
@@ -84,7 +94,7 @@ pub fn uid_for(domain: &'static str, parts: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use domain::{EntityId, EntityKind};
+    use domain::{EntityId, EntityKind, Part};
 
     use super::*;
 
@@ -94,7 +104,8 @@ mod tests {
         let roster = RosterName::new("emea").unwrap();
         let mirror = MirrorName::new("ward-caldav").unwrap();
         let calendar = CalendarKey::new("ward/anna").unwrap();
-        let key = EntityKey { kind: EntityKind::Shift, id: EntityId::new("shft-81").unwrap() };
+        let entity = EntityKey { kind: EntityKind::Shift, id: EntityId::new("shft-81").unwrap() };
+        let key = ItemKey::from(entity.clone());
         let feed = "26e0aa30-997c-5a01-b0ae-07dc86a7f10d";
         assert_eq!(feed_uid(&roster, &key, UidStyle::Opaque), feed);
         let style = UidStyle::Organization("acme");
@@ -102,6 +113,9 @@ mod tests {
         let object = "6777449a-c6d7-5753-aac6-5b4a8bf37ad7";
         assert_eq!(object_uid(&mirror, &calendar, &key, 0), object);
         assert_ne!(object_uid(&mirror, &calendar, &key, 1), object);
+        let block = ItemKey { entity, part: Part::Block(1) };
+        assert_ne!(object_uid(&mirror, &calendar, &block, 0), object);
+        assert_ne!(feed_uid(&roster, &block, UidStyle::Opaque), feed);
     }
 
     #[test]

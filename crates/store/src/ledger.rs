@@ -3,7 +3,7 @@
 pub(crate) mod commit;
 pub(crate) mod row;
 
-use domain::{CalendarKey, EntityKey, Fingerprint, MirrorName, UtcInterval};
+use domain::{CalendarKey, EntityKey, Fingerprint, MirrorName, Part, UtcInterval};
 use engine::port::{
     CalendarState, ChangeSeq, Cursor, DeltaToken, IntentState, LedgerRow, MirrorCounts, RemoteId,
 };
@@ -37,23 +37,28 @@ pub(crate) async fn of_calendar(
         "SELECT ",
         row_record!(),
         " AS record FROM ledger WHERE mirror = $1 AND calendar = $2",
-        " AND (kind, id) > ($3, $4) ORDER BY kind, id LIMIT $5"
+        " AND (kind, id, part) > ($3, $4, $5) ORDER BY kind, id, part LIMIT $6"
     )));
     let mut session = backend.snapshot().await?;
     let mut rows: Vec<LedgerRow> = Vec::new();
     loop {
         let before = rows.len();
         let (kind, id) = rows.last().map_or(("", ""), |row| key_texts(&row.key));
+        // Before the first row nothing has the kind of the empty text.
+        let part = rows.last().map_or(String::new(), |row| row.part.to_string());
         let args = [
             Arg::Text(mirror.as_str()),
             Arg::Text(calendar.as_str()),
             Arg::Text(kind),
             Arg::Text(id),
+            Arg::Text(&part),
             Arg::Int(READ_ROWS as i64),
         ];
         let page = session.packed(PAGE, &args).await?;
         decode_rows(&page, &mut rows)?;
         if rows.len() - before < READ_ROWS {
+            // Texts of parts are in another order than parts are.
+            rows.sort_by(|a, b| (&a.key, a.part).cmp(&(&b.key, b.part)));
             return Ok(rows);
         }
     }
@@ -110,9 +115,14 @@ pub(crate) async fn at(
         decode_rows(&session.packed(AT, &args).await?, &mut rows)?;
     }
     // A row is found twice when both of its remote ids are asked for.
-    rows.sort_by(|a, b| (&a.key, &a.calendar).cmp(&(&b.key, &b.calendar)));
-    rows.dedup_by(|a, b| (&a.key, &a.calendar) == (&b.key, &b.calendar));
+    rows.sort_by(|a, b| place(a).cmp(&place(b)));
+    rows.dedup_by(|a, b| place(a) == place(b));
     Ok(rows)
+}
+
+/// What no two rows of a mirror share.
+fn place(row: &LedgerRow) -> (&EntityKey, &CalendarKey, Part) {
+    (&row.key, &row.calendar, row.part)
 }
 
 pub(crate) async fn calendar_states(

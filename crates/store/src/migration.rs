@@ -37,6 +37,10 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0005_source_marks.sql"),
         postgres: include_str!("../migrations/postgres/0005_source_marks.sql"),
     },
+    Migration {
+        sqlite: include_str!("../migrations/sqlite/0006_parts.sql"),
+        postgres: include_str!("../migrations/postgres/0006_parts.sql"),
+    },
 ];
 
 /// The version that this program needs.

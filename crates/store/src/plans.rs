@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use domain::{
     CalendarKey, CommandKind, Employee, EmployeeId, Entity, EntityKey, EntityKind, EventSpan,
-    Fingerprint, MirrorName, RequestStep, RosterName, ScheduleGroupId, SyncWindow,
+    Fingerprint, MirrorName, Part, RequestStep, RosterName, ScheduleGroupId, SyncWindow,
 };
 use engine::port::{
     Answer, ApiCall, ApiClient, ApiToken, ApprovalCommit, ApprovalStore, AskedRequest, AuditEntry,
@@ -80,6 +80,7 @@ async fn use_ledger(store: &dyn Store) -> Result<(), StoreError> {
     let (_, key, calendar) = ada();
     let row = LedgerRow {
         key: key.clone(),
+        part: Part::Main,
         calendar: calendar.clone(),
         employee: None,
         generation: 0,
@@ -92,6 +93,7 @@ async fn use_ledger(store: &dyn Store) -> Result<(), StoreError> {
     let removal = LedgerWrite::Remove {
         calendar: calendar.clone(),
         key: EntityKey { kind: EntityKind::Shift, ..key.clone() },
+        part: Part::Main,
     };
     let domain = LeaseDomain::calendar(&mirror(), &calendar);
     let domains = [domain.clone()];

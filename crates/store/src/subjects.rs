@@ -54,7 +54,7 @@ fn join(keys: Vec<EntityKey>, entries: Vec<RosterEntry>, rows: Vec<LedgerRow>) -
     keys.into_iter()
         .map(|key| {
             let mut rows = ledger.remove(&key).unwrap_or_default();
-            rows.sort_by(|a, b| a.calendar.cmp(&b.calendar));
+            rows.sort_by(|a, b| (&a.calendar, a.part).cmp(&(&b.calendar, b.part)));
             Subject { entry: entries.remove(&key), ledger: rows, key }
         })
         .collect()

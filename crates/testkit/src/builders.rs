@@ -1,11 +1,11 @@
 //! Builders with harmless defaults, so that each line of a test says something about the test.
 
 use domain::{
-    CalendarKey, Employee, EmployeeId, Entity, EntityId, EntityKey, EntityKind, MirrorName,
+    CalendarKey, Employee, EmployeeId, Entity, EntityId, EntityKey, EntityKind, MirrorName, Part,
     RosterName, Shift, ShiftId, SyncWindow, UtcInterval,
 };
 use engine::port::{
-    ApprovalCommit, ChangeSeq, IngestCommit, LedgerRow, SourceRef, SourceState, Upsert,
+    ApprovalCommit, ChangeSeq, IngestCommit, LedgerRow, LedgerWrite, SourceRef, SourceState, Upsert,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -143,11 +143,18 @@ pub fn approvals(
     }
 }
 
-/// A ledger row that says nothing but its key and its calendar.
+/// The removal of the row of a main item.
+#[must_use]
+pub fn ledger_removal(key: EntityKey, calendar: &CalendarKey) -> LedgerWrite {
+    LedgerWrite::Remove { calendar: calendar.clone(), key, part: Part::Main }
+}
+
+/// A ledger row of a main item that says nothing but its key and its calendar.
 #[must_use]
 pub fn ledger_row(key: EntityKey, calendar: &CalendarKey) -> LedgerRow {
     LedgerRow {
         key,
+        part: Part::Main,
         calendar: calendar.clone(),
         employee: None,
         generation: 0,

@@ -8,7 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use domain::{
-    CalendarKey, EmployeeId, EntityKey, EntityKind, Fingerprint, MirrorName, RosterName, SyncWindow,
+    CalendarKey, EmployeeId, EntityKey, EntityKind, Fingerprint, ItemKey, MirrorName, RosterName,
+    SyncWindow,
 };
 use engine::port::{
     ApprovalCommit, ApprovalStore, AuditEntry, AuditId, CalendarState, ChangeSeq, ChangesOf,
@@ -69,7 +70,7 @@ impl MemoryStore {
         Self::default()
     }
 
-    /// One ledger row, for a test that looks at it without being asynchronous.
+    /// One ledger row of a main item, for a test that looks at it without being asynchronous.
     #[must_use]
     pub fn row(
         &self,
@@ -77,7 +78,19 @@ impl MemoryStore {
         calendar: &CalendarKey,
         key: &EntityKey,
     ) -> Option<LedgerRow> {
-        self.lock().mirror(mirror)?.rows.get(key)?.get(calendar).cloned()
+        self.item_row(mirror, calendar, &key.clone().into())
+    }
+
+    /// The same of any item.
+    #[must_use]
+    pub fn item_row(
+        &self,
+        mirror: &MirrorName,
+        calendar: &CalendarKey,
+        ItemKey { entity, part }: &ItemKey,
+    ) -> Option<LedgerRow> {
+        let place = (calendar.clone(), *part);
+        self.lock().mirror(mirror)?.rows.get(entity)?.get(&place).cloned()
     }
 
     /// All ledger rows of a mirror, ordered by key and calendar.

@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use domain::{
     CalendarEvent, CalendarKey, Employee, Entity, EntityKey, EntityKind, EventSpan, Fingerprint,
-    OriginTag,
+    ItemKey, OriginTag,
 };
 use engine::port::{
     Capabilities, Content, ContentForm, DeltaToken, ETag, Failure, FailureClass, Finding,
@@ -346,10 +346,14 @@ impl Target for MemoryTarget {
     fn remote_id(
         &self,
         _calendar: &CalendarKey,
-        key: &EntityKey,
+        key: &ItemKey,
         generation: u32,
     ) -> Option<RemoteId> {
-        let id = || RemoteId(format!("{}-{}-{generation}.ics", key.kind, key.id));
+        let ItemKey { entity: EntityKey { kind, id }, part } = key;
+        let id = || match part.is_main() {
+            true => RemoteId(format!("{kind}-{id}-{generation}.ics")),
+            false => RemoteId(format!("{kind}-{id}-{part}-{generation}.ics")),
+        };
         self.habits.chosen_ids.then(id)
     }
 
@@ -421,7 +425,8 @@ impl Target for MemoryTarget {
     }
 
     async fn create(&self, calendar: &CalendarKey, item: &Item) -> Result<Written, Failure> {
-        let OriginTag { key, generation, .. } = &item.origin;
+        let OriginTag { generation, .. } = &item.origin;
+        let key = &item.origin.item();
         let chosen = self.remote_id(calendar, key, *generation);
         self.request("create an item in", calendar, |it| {
             let id = chosen.unwrap_or_else(|| it.next_id());

@@ -2,8 +2,8 @@
 
 use domain::{
     Activity, AvailabilityItem, CalendarKey, EmployeeId, EntityId, EntityKey, EntityKind,
-    OpenShiftItem, ScheduleGroupId, ScheduleItem, ShiftItem, TimeOffItem, TimeOffReasonId,
-    UtcInterval,
+    OpenShiftItem, OriginTag, ScheduleGroupId, ScheduleItem, ShiftItem, TimeOffItem,
+    TimeOffReasonId, UtcInterval,
 };
 use engine::port::Content;
 use jiff::{SignedDuration, Timestamp};
@@ -28,7 +28,7 @@ impl Oracle<'_> {
     pub(super) fn expect_schedule(&self, expected: &mut Vec<Expected>) {
         let mut expect = |kind, id: String, team: Option<CalendarKey>, item: ScheduleItem| {
             if let (Some(team), Ok(id)) = (team, EntityId::new(id)) {
-                let key = EntityKey { kind, id };
+                let key = EntityKey { kind, id }.into();
                 let (calendars, content) = (vec![team], Content::Schedule(item));
                 expected.push(Expected { key, calendars, optional: false, content });
             }
@@ -110,9 +110,9 @@ impl Oracle<'_> {
             let must_go = others_go
                 && self.opened.contains(calendar)
                 && over.is_some_and(|it| it > start && it <= end);
-            let origin = item.origin.as_ref().map(|it| it.key.clone());
+            let origin = item.origin.as_ref().map(OriginTag::item);
             let nobody = EntityId::new("nobody").ok();
-            let nobody = nobody.map(|id| EntityKey { kind: EntityKind::Shift, id });
+            let nobody = nobody.map(|id| EntityKey { kind: EntityKind::Shift, id }.into());
             if let Some(key) = origin.or(nobody) {
                 let (calendar, content) = (calendar.clone(), item.content.clone());
                 let spare = is_persons(id) && !must_go;

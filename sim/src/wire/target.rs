@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use domain::limits::REQUEST_TIMEOUT;
-use domain::{CalendarKey, Employee, Entity, EntityKey};
+use domain::{CalendarKey, Employee, Entity, ItemKey};
 use engine::port::{
     Capabilities, Clock, DeltaToken, ETag, Failure, FailureClass, Finding, Item, Listing, Opened,
     Placement, Probe, RemoteId, Sighting, Target, Verb, Write, WriteWhat, Written,
@@ -183,7 +183,7 @@ fn creation(
     let call = Call {
         request: Request::Create,
         verb: Some(Verb::Create),
-        key: Some(item.origin.key.clone()),
+        key: Some(item.origin.item()),
         ..reading(Request::Create, calendar)
     };
     let (name, item) = (calendar.clone(), item.clone());
@@ -198,7 +198,7 @@ fn change(
 ) -> (Call, impl FnOnce(&MemoryTarget) -> Result<Written, Failure> + Send + use<>) {
     let call = Call {
         verb: Some(Verb::Update),
-        key: Some(item.origin.key.clone()),
+        key: Some(item.origin.item()),
         remote: Some(remote.clone()),
         ..reading(Request::Change, calendar)
     };
@@ -245,7 +245,7 @@ impl Target for ShakyTarget {
     fn remote_id(
         &self,
         calendar: &CalendarKey,
-        key: &EntityKey,
+        key: &ItemKey,
         generation: u32,
     ) -> Option<RemoteId> {
         self.wire.target.remote_id(calendar, key, generation)

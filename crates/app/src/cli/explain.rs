@@ -2,7 +2,7 @@
 //! written, and why it is or is not in each mirror.
 
 use clap::Args;
-use domain::{EntityKey, EntityKind, MirrorName, SyncWindow};
+use domain::{EntityKey, EntityKind, ItemKey, MirrorName, Part, SyncWindow};
 use engine::plan::state::{Desired, Hidden, Wish, desired};
 use engine::port::{AuditEntry, FoundEntity, IntentState, LedgerRow, Subject, Verb};
 use engine::run::project::Projector;
@@ -45,6 +45,9 @@ struct Story {
     history: Vec<Past>,
 }
 
+/// Blocks and windows of breaks of one shift that a `UID` is tried against.
+const PARTS_TRIED_MAX: u16 = 12;
+
 /// How it stands in one mirror.
 #[derive(Debug, Serialize)]
 struct MirrorStory {
@@ -57,6 +60,9 @@ struct MirrorStory {
 #[derive(Debug, Serialize)]
 struct Item {
     calendar: String,
+    /// Which of the entity's items it is, where it is not the main one.
+    #[serde(skip_serializing_if = "Part::is_main")]
+    part: Part,
     /// How the log calls that calendar.
     mark: String,
     remote_id: Option<String>,
@@ -122,11 +128,18 @@ pub async fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failu
 /// after its `@`, or the id of an item. Looks through everything, because nothing else is wanted.
 async fn shown_as(works: &Works, id: &str) -> Result<Option<EntityKey>, Failure> {
     let uid = id.split_once('@').map_or(id, |(uid, _)| uid);
-    for roster in &works.rosters {
-        let (_, index) = works.store.roster_index(&roster.name).await?;
-        let is_uid = |key: &EntityKey| feed_uid(&roster.name, key, UidStyle::Opaque) == uid;
-        if let Some(row) = index.into_iter().find(|row| is_uid(&row.key)) {
-            return Ok(Some(row.key));
+    for parts in [parts_main(), parts_further()] {
+        for roster in &works.rosters {
+            let (_, index) = works.store.roster_index(&roster.name).await?;
+            let is_uid = |key: &EntityKey| {
+                parts.iter().any(|part| {
+                    let item = ItemKey { entity: key.clone(), part: *part };
+                    feed_uid(&roster.name, &item, UidStyle::Opaque) == uid
+                })
+            };
+            if let Some(row) = index.into_iter().find(|row| is_uid(&row.key)) {
+                return Ok(Some(row.key));
+            }
         }
     }
     for mirror in works.mirrors.iter().map(|it| &it.spec.name) {
@@ -135,7 +148,7 @@ async fn shown_as(works: &Works, id: &str) -> Result<Option<EntityKey>, Failure>
             let rows = works.store.ledger_of_calendar(mirror, calendar).await?;
             let found = rows.into_iter().find(|row| {
                 row.remote.as_ref().is_some_and(|it| it.id.0 == id)
-                    || object_uid(mirror, calendar, &row.key, row.generation) == uid
+                    || object_uid(mirror, calendar, &row.item(), row.generation) == uid
             });
             if let Some(row) = found {
                 return Ok(Some(row.key));
@@ -143,6 +156,18 @@ async fn shown_as(works: &Works, id: &str) -> Result<Option<EntityKey>, Failure>
         }
     }
     Ok(None)
+}
+
+fn parts_main() -> Vec<Part> {
+    vec![Part::Main]
+}
+
+/// Further parts that a feed may show. Not more of them than most shifts have: each costs a hash
+/// for every entity.
+fn parts_further() -> Vec<Part> {
+    let blocks = (1..=PARTS_TRIED_MAX).map(Part::Block);
+    let windows = (1..=PARTS_TRIED_MAX).map(Part::BreakWindow);
+    blocks.chain(windows).chain([Part::LatestStart, Part::EarliestLeave]).collect()
 }
 
 async fn story(works: &Works, found: FoundEntity) -> Result<Story, Failure> {
@@ -197,7 +222,8 @@ async fn mirror_story(
     let window = SyncWindow::around(works.outside.clock.now(), spec.past, spec.future);
     let entry = found.deleted_at.is_none().then(|| found.entry.clone());
     let subject = Subject { key: found.entry.entity.key(), entry, ledger };
-    let wish = desired(&subject, projected.as_ref(), &window);
+    let rows: Vec<&LedgerRow> = subject.ledger.iter().filter(|it| it.part.is_main()).collect();
+    let wish = desired(&subject, (Part::Main, &rows), projected.as_ref(), &window);
     Ok(MirrorStory {
         mirror: spec.name.to_string(),
         verdict: verdict(&wish, &subject, &window),
@@ -237,6 +263,7 @@ fn verdict(wish: &Wish, subject: &Subject, window: &SyncWindow) -> String {
             let reason = match hidden {
                 Hidden::Deleted => "it was deleted from the roster".to_owned(),
                 Hidden::NotShown => "this mirror does not show its kind".to_owned(),
+                Hidden::Recut => "other items show it now".to_owned(),
                 Hidden::Unmapped(reason) => format!("it belongs to no calendar: {reason}"),
                 Hidden::Purged => "the mirror is being purged".to_owned(),
             };
@@ -272,6 +299,7 @@ fn item(row: &LedgerRow) -> Item {
     });
     Item {
         calendar: row.calendar.to_string(),
+        part: row.part,
         mark: mark(row.calendar.as_str()),
         remote_id: row.remote.as_ref().map(|remote| remote.id.to_string()),
         etag: row.remote.as_ref().and_then(|remote| remote.etag.as_ref()).map(ToString::to_string),
@@ -314,6 +342,9 @@ fn print(story: &Story, output: &Output) -> Result<(), Failure> {
         text.push_str(&format!("\n  mirror `{mirror}`: {verdict}"));
         for item in items {
             text.push_str(&format!("\n    calendar `{}` ({})", item.calendar, item.mark));
+            if !item.part.is_main() {
+                text.push_str(&format!(", {}", item.part));
+            }
             if let (Some(remote), Some(version)) = (&item.remote_id, item.version) {
                 let etag = item.etag.as_deref().unwrap_or("unknown");
                 text.push_str(&format!(": item {remote}, etag {etag}, shows version {version}"));

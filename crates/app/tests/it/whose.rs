@@ -27,6 +27,7 @@ fn an_exact_id_of_any_length_and_every_uid_are_explained() {
         kind: domain::EntityKind::Shift,
         id: domain::EntityId::new("s3").unwrap(),
     };
+    let key = key.into();
     let roster = domain::RosterName::new("ward").unwrap();
     let feed = ical::feed_uid(&roster, &key, ical::UidStyle::Opaque);
     for id in [uid, remote, &feed, &format!("{feed}@acme")] {

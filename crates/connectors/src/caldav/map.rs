@@ -1,7 +1,7 @@
 //! Between our terms and CalDAV's: where an entity belongs, what an object's address is, what its
 //! etag is worth, what it shows. Pure.
 
-use domain::{CalendarKey, Employee, Entity, EntityKey, Fingerprint, MirrorName, OriginTag};
+use domain::{CalendarKey, Employee, Entity, Fingerprint, ItemKey, MirrorName, OriginTag};
 use engine::port::{Content, ETag, Item, Placement, RemoteId, RemoteItem};
 use ical::{EventHeader, ReadEvent, UtcStyle};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -145,10 +145,10 @@ fn push_plain(path: &mut String, value: &str) {
 pub(super) fn uid(
     mirror: &MirrorName,
     calendar: &CalendarKey,
-    key: &EntityKey,
+    item: &ItemKey,
     generation: u32,
 ) -> String {
-    ical::object_uid(mirror, calendar, key, generation)
+    ical::object_uid(mirror, calendar, item, generation)
 }
 
 /// The name of the item with this `UID`.
@@ -249,8 +249,8 @@ pub(super) struct Expected<'a> {
     pub mirror: &'a MirrorName,
     /// Where the item stands.
     pub calendar: &'a CalendarKey,
-    /// The entity that should stand behind it, and its generation.
-    pub entity: Option<(&'a EntityKey, u32)>,
+    /// The item that it should be, and its generation.
+    pub item: Option<(&'a ItemKey, u32)>,
 }
 
 /// What a stored object shows.
@@ -266,16 +266,17 @@ pub(super) fn remote_item(
     bytes: &[u8],
     expected: Expected<'_>,
 ) -> RemoteItem {
-    let Expected { mirror, calendar, entity } = expected;
+    let Expected { mirror, calendar, item } = expected;
     let events = ical::read_object(bytes).unwrap_or_default();
     let tagged = events.iter().find_map(|event| own_tag(event, calendar));
     let origin = tagged.cloned().or_else(|| {
-        let (key, generation) = entity?;
-        let ours = uid(mirror, calendar, key, generation);
+        let (item, generation) = item?;
+        let ours = uid(mirror, calendar, item, generation);
         let same = |event: &ReadEvent| event.uid.as_deref() == Some(ours.as_str());
         events.iter().any(same).then(|| OriginTag {
             mirror: mirror.clone(),
-            key: key.clone(),
+            key: item.entity.clone(),
+            part: item.part,
             generation,
             entity: Fingerprint::from_bytes([0; 16]),
         })
@@ -297,8 +298,8 @@ pub(super) fn remote_item(
 /// The tag of an event, if the event's `UID` proves it.
 fn own_tag<'e>(event: &'e ReadEvent, calendar: &CalendarKey) -> Option<&'e OriginTag> {
     let tag = event.origin.as_ref()?;
-    let OriginTag { mirror, key, generation, entity: _ } = tag;
-    let proof = uid(mirror, calendar, key, *generation);
+    let OriginTag { mirror, key: _, part: _, generation, entity: _ } = tag;
+    let proof = uid(mirror, calendar, &tag.item(), *generation);
     (event.uid.as_deref() == Some(proof.as_str())).then_some(tag)
 }
 

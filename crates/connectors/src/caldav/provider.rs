@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
 use domain::limits::MULTIGET_ITEMS_MAX;
-use domain::{CalendarKey, ConnectionName, Employee, Entity, EntityKey, EntityKind, MirrorName};
+use domain::{CalendarKey, ConnectionName, Employee, Entity, EntityKind, ItemKey, MirrorName};
 use engine::port::{
     Capabilities, Clock, ContentForm, DeltaToken, ETag, Failure, FailureClass, Finding, Item,
     ItemIdentity, Listing, Opened, Placement, Probe, QuotaDeclaration, QuotaScope, RemoteId,
@@ -142,7 +142,7 @@ impl CaldavTarget {
         };
         let doing = Doing { asked, verb, place: calendar.as_str() };
         let origin = &item.origin;
-        let uid = map::uid(&self.setup.mirror, calendar, &origin.key, origin.generation);
+        let uid = map::uid(&self.setup.mirror, calendar, &origin.item(), origin.generation);
         let Some((body, fingerprint)) = map::object(&uid, item) else {
             return Err(doing.bug("the item is no event of a calendar"));
         };
@@ -312,7 +312,7 @@ impl Target for CaldavTarget {
     fn remote_id(
         &self,
         calendar: &CalendarKey,
-        key: &EntityKey,
+        key: &ItemKey,
         generation: u32,
     ) -> Option<RemoteId> {
         let uid = map::uid(&self.setup.mirror, calendar, key, generation);
@@ -361,7 +361,7 @@ impl Target for CaldavTarget {
 
     async fn create(&self, calendar: &CalendarKey, item: &Item) -> Result<Written, Failure> {
         let origin = &item.origin;
-        let uid = map::uid(&self.setup.mirror, calendar, &origin.key, origin.generation);
+        let uid = map::uid(&self.setup.mirror, calendar, &origin.item(), origin.generation);
         let remote = map::remote_id_of(uid);
         self.put(calendar, &remote, Expecting::Nothing, item).await
     }

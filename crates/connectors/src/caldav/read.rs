@@ -231,8 +231,8 @@ impl CaldavTarget {
     }
 
     fn expected<'a>(&'a self, calendar: &'a CalendarKey, probe: &'a Probe) -> Expected<'a> {
-        let entity = probe.key.as_ref().map(|key| (key, probe.generation));
-        Expected { mirror: &self.setup.mirror, calendar, entity }
+        let item = probe.key.as_ref().map(|key| (key, probe.generation));
+        Expected { mirror: &self.setup.mirror, calendar, item }
     }
 
     /// Many objects in one request. What the answer leaves out, or tells without a strong etag,

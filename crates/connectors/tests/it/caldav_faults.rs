@@ -33,6 +33,7 @@ pub fn item(id: &str, summary: &str) -> Item {
         origin: OriginTag {
             mirror: mirror(),
             key: shift_key(id),
+            part: domain::Part::Main,
             generation: 0,
             entity: content.fingerprint(),
         },

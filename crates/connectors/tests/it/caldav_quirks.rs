@@ -80,7 +80,7 @@ fn what_others_changed_is_seen_to_be_changed() {
 /// What an object that somebody else put into the calendar says of its origin.
 fn origin_of(stage: &Stage, text: String) -> Option<OriginTag> {
     stage.server.put_object("anna/", "copy.ics", text);
-    let probes = [None, Some(shift_key("a"))].map(|key| Probe {
+    let probes = [None, Some(shift_key("a").into())].map(|key| Probe {
         key,
         generation: 0,
         remote_id: Some(RemoteId("copy.ics".into())),
@@ -129,10 +129,10 @@ fn a_made_up_tag_is_somebody_elses() {
     };
     assert_eq!(origin_of(&stage, tagged("1", &mine)), None);
     let elsewhere = CalendarKey::new("berta/").unwrap();
-    let name = stage.target.remote_id(&elsewhere, &mine.key, 0).unwrap();
+    let name = stage.target.remote_id(&elsewhere, &mine.item(), 0).unwrap();
     let uid = name.0.replace(".ics", "");
     assert_eq!(origin_of(&stage, tagged(&uid, &mine)), None, "of another calendar");
-    let name = stage.target.remote_id(&stage.calendar, &mine.key, 0).unwrap();
+    let name = stage.target.remote_id(&stage.calendar, &mine.item(), 0).unwrap();
     let uid = name.0.replace(".ics", "");
     let later = OriginTag { generation: 1, ..mine.clone() };
     assert_eq!(origin_of(&stage, tagged(&uid, &later)), None, "of another generation");
@@ -146,7 +146,7 @@ fn a_uid_that_is_taken_says_where_the_other_item_is() {
     {
         let stage = Stage::new(Options { uid_check, ..Options::default() });
         let ours = item("a", "Late");
-        let id = stage.target.remote_id(&stage.calendar, &ours.origin.key, 0);
+        let id = stage.target.remote_id(&stage.calendar, &ours.origin.item(), 0);
         let uid = id.unwrap().0.replace(".ics", "");
         stage.server.put_object("anna/", "elsewhere.ics", foreign(&uid));
         let failure = stage.create(&ours).unwrap_err();
@@ -160,7 +160,7 @@ fn an_item_without_its_tag_is_known_by_its_uid() {
     let ours = item("a", "Late");
     let written = stage.create(&ours).unwrap();
     let by_key = Probe {
-        key: Some(shift_key("a")),
+        key: Some(shift_key("a").into()),
         generation: 0,
         remote_id: Some(written.remote_id.clone()),
         shows: None,
@@ -177,7 +177,8 @@ fn an_item_without_its_tag_is_known_by_its_uid() {
     assert_eq!(seen.origin, None);
     // And a stranger's item under our name is not ours.
     stage.server.put_object("anna/", &written.remote_id.0, foreign("stranger"));
-    let by_key = Probe { key: Some(shift_key("a")), generation: 0, remote_id: None, shows: None };
+    let by_key =
+        Probe { key: Some(shift_key("a").into()), generation: 0, remote_id: None, shows: None };
     let Sighting::Present(seen) = look(&stage, by_key) else {
         panic!("it is there");
     };

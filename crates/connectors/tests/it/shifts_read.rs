@@ -25,6 +25,7 @@ fn made() -> Item {
         origin: OriginTag {
             mirror: MirrorName::new("ward-shifts").unwrap(),
             key: key(EntityKind::Shift, "x"),
+            part: domain::Part::Main,
             generation: 0,
             entity: content.fingerprint(),
         },

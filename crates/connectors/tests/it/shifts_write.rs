@@ -32,6 +32,7 @@ fn item(content: ScheduleItem) -> Item {
         origin: OriginTag {
             mirror: domain::MirrorName::new("ward-shifts").unwrap(),
             key: key(EntityKind::Shift, "x"),
+            part: domain::Part::Main,
             generation: 0,
             entity: content.fingerprint(),
         },

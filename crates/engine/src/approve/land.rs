@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use domain::limits::{ASK_SETTLE_MARGIN, ASK_WAIT_ASSUMED, ASK_WAIT_MAX};
 use domain::{
     CalendarKey, Command, CommandKind, Entity, EntityKey, EntityKind, Fingerprint, Fingerprinter,
-    ScheduleItem,
+    Part, ScheduleItem,
 };
 use jiff::Timestamp;
 
@@ -270,6 +270,7 @@ fn put(
 fn unwritten(key: EntityKey, calendar: &CalendarKey, now: Timestamp) -> LedgerRow {
     LedgerRow {
         key,
+        part: Part::Main,
         calendar: calendar.clone(),
         employee: None,
         generation: 0,
@@ -295,8 +296,8 @@ fn remove(
     let intended = intended.map(|it| (it.fingerprint, it.remote_id));
     let found = there.map(|(print, id)| (print, Some(id))).or(intended);
     let Some((fingerprint, remote_id)) = found else {
-        let (calendar, key) = (row.calendar, row.key);
-        return Some(LedgerWrite::Remove { calendar, key });
+        let (calendar, key, part) = (row.calendar, row.key, row.part);
+        return Some(LedgerWrite::Remove { calendar, key, part });
     };
     row.intent = Some(Intent {
         verb: Verb::Delete,

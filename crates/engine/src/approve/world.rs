@@ -63,9 +63,10 @@ impl World {
         }
     }
 
-    /// Adds ledger rows.
+    /// Adds ledger rows. Only main items can be asked about: further parts of an entity are made
+    /// of it, and follow it.
     pub fn add_rows(&mut self, rows: impl IntoIterator<Item = LedgerRow>) {
-        rows.into_iter().for_each(|row| self.put_row(row));
+        rows.into_iter().filter(|row| row.part.is_main()).for_each(|row| self.put_row(row));
     }
 
     /// Adds requests.
@@ -185,7 +186,7 @@ impl World {
         for write in ledger {
             match write {
                 LedgerWrite::Put(row) => self.put_row(row.clone()),
-                LedgerWrite::Remove { calendar, key } => self.remove_row(calendar, key),
+                LedgerWrite::Remove { calendar, key, part: _ } => self.remove_row(calendar, key),
             }
         }
         self.add_requests(requests.iter().cloned());

@@ -103,7 +103,9 @@ fn applied(attempt: Attempt, written: Option<Written>, now: Timestamp) -> Settle
     };
     let mut untold = false;
     let write = match (verb, written) {
-        (Verb::Delete, _) => LedgerWrite::Remove { calendar: row.calendar, key: row.key },
+        (Verb::Delete, _) => {
+            LedgerWrite::Remove { calendar: row.calendar, key: row.key, part: row.part }
+        }
         (Verb::Create | Verb::Update, Some(written)) => {
             // Without an etag the item may have been rewritten; only a look tells our own write
             // from a later change by somebody else.
@@ -204,9 +206,9 @@ fn not_there(attempt: Attempt, now: Timestamp, next: Next) -> Settled {
 
 /// Gone already, as it should be.
 fn gone(attempt: Attempt) -> Settled {
-    let LedgerRow { calendar, key, .. } = attempt.row;
+    let LedgerRow { calendar, key, part, .. } = attempt.row;
     let audit = Some((AuditVerb::Forgotten, "it was gone already".to_owned()));
-    Settled { write: LedgerWrite::Remove { calendar, key }, audit, next: Next::Done }
+    Settled { write: LedgerWrite::Remove { calendar, key, part }, audit, next: Next::Done }
 }
 
 /// Refused: counted, tried again in later cycles, set aside after too many times.

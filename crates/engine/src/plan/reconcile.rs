@@ -1,6 +1,8 @@
 //! One situation → one action: the heart of the product. Pure; one match, no wildcards.
 
-use domain::{CalendarKey, EntityKey, Fingerprint, SyncWindow};
+use std::collections::BTreeSet;
+
+use domain::{CalendarKey, EntityKey, Fingerprint, ItemKey, Part, SyncWindow};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -68,6 +70,8 @@ pub enum Because {
     Orphaned,
     /// It is a second copy of an item of ours.
     Surplus,
+    /// Its entity is shown in other items now.
+    Recut,
     /// The mirror is being purged.
     Purged,
 }
@@ -86,6 +90,7 @@ impl Because {
             Self::Vanished => "vanished",
             Self::Orphaned => "orphaned",
             Self::Surplus => "surplus",
+            Self::Recut => "recut",
             Self::Purged => "purged",
         }
     }
@@ -95,7 +100,7 @@ impl Because {
     #[must_use]
     pub const fn replaces(self) -> bool {
         match self {
-            Self::Moved | Self::Surplus => true,
+            Self::Moved | Self::Surplus | Self::Recut => true,
             Self::New
             | Self::Changed
             | Self::Deleted
@@ -122,11 +127,13 @@ pub enum Hold {
     Unmapped(String),
 }
 
-/// One action on one entity in one calendar.
+/// One action on one item of one entity in one calendar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     /// Which entity.
     pub key: EntityKey,
+    /// Which of its items.
+    pub part: Part,
     /// In which calendar.
     pub calendar: CalendarKey,
     /// What to do.
@@ -138,6 +145,14 @@ pub struct Step {
     /// For a removal whose counterpart is made elsewhere for the same employee: where. It must be
     /// possible to make it there before it is removed here.
     pub destination: Option<CalendarKey>,
+}
+
+impl Step {
+    /// Which item.
+    #[must_use]
+    pub fn item(&self) -> ItemKey {
+        ItemKey { entity: self.key.clone(), part: self.part }
+    }
 }
 
 /// What decides beside the subject itself.
@@ -153,7 +168,8 @@ pub struct Circumstances<'a> {
     pub purge: bool,
 }
 
-/// Plans one subject: at most one step per calendar, none where there is nothing to do.
+/// Plans all parts of one subject: at most one step per calendar and part, none where there is
+/// nothing to do.
 ///
 /// `seen` says what was seen of it in a calendar this time round.
 #[must_use]
@@ -163,12 +179,33 @@ pub fn plan_subject(
     circumstances: Circumstances<'_>,
     seen: &dyn Fn(&CalendarKey) -> Seen,
 ) -> Vec<Step> {
+    let mut steps = plan_part(subject, Part::Main, projected, circumstances, seen);
+    let wanted = projected.map_or(&[][..], Projected::more).iter().map(|it| it.part);
+    let known = subject.ledger.iter().map(|row| row.part);
+    let others: BTreeSet<Part> = wanted.chain(known).filter(|part| !part.is_main()).collect();
+    for part in others {
+        steps.extend(plan_part(subject, part, projected, circumstances, seen));
+    }
+    steps
+}
+
+/// Plans one part of one subject: at most one step per calendar.
+#[must_use]
+pub fn plan_part(
+    subject: &Subject,
+    part: Part,
+    projected: Option<&Projected>,
+    circumstances: Circumstances<'_>,
+    seen: &dyn Fn(&CalendarKey) -> Seen,
+) -> Vec<Step> {
+    let rows: Vec<&LedgerRow> = subject.ledger.iter().filter(|row| row.part == part).collect();
+    let this = (&subject.key, part);
     let Circumstances { window, now, clock, purge } = circumstances;
     let now = if purge { Timestamp::MAX } else { now };
     let wish = if purge {
         Wish::Now(Desired::Hidden(Hidden::Purged))
     } else {
-        desired(subject, projected, window)
+        desired(subject, (part, &rows), projected, window)
     };
     let (showing, only_if_there) = match &wish {
         Wish::Now(Desired::Shown(showing)) => (Some(showing), false),
@@ -181,7 +218,7 @@ pub fn plan_subject(
     };
     let mut steps = Vec::new();
     let mut in_place = false;
-    for row in &subject.ledger {
+    for row in rows.iter().copied() {
         let here = showing.filter(|showing| showing.calendar == row.calendar);
         in_place |= here.is_some();
         // What is wanted elsewhere by now moves there, even if it was over where it stood.
@@ -204,7 +241,7 @@ pub fn plan_subject(
         }
         let seen = seen(&row.calendar);
         let moved = here.is_none() && showing.is_some() && !only_if_there;
-        let mut planned = step(subject, Some(row), &row.calendar, desired, seen, now, moved);
+        let mut planned = step(this, Some(row), &row.calendar, desired, seen, now, moved);
         if let (Some(step), Some(showing)) = (&mut planned, showing.filter(|_| moved)) {
             step.destination = blocks(row, showing).then(|| showing.calendar.clone());
         }
@@ -213,8 +250,8 @@ pub fn plan_subject(
     if let Some(showing) = showing.filter(|_| !in_place && !only_if_there) {
         let seen = seen(&showing.calendar);
         let desired = Desired::Shown(showing.clone());
-        let waits = subject.ledger.iter().any(|row| blocks(row, showing));
-        let mut made = step(subject, None, &showing.calendar, desired, seen, now, false);
+        let waits = rows.iter().any(|row| blocks(row, showing));
+        let mut made = step(this, None, &showing.calendar, desired, seen, now, false);
         // What stands here already need not wait: it is there twice either way.
         let creates = |step: &&mut Step| matches!(step.action, Action::Create(_));
         if let Some(step) = made.as_mut().filter(creates).filter(|_| waits) {
@@ -228,7 +265,7 @@ pub fn plan_subject(
 /// Plans an item of ours that neither roster nor ledger knows.
 #[must_use]
 pub fn plan_orphan(
-    subject: &Subject,
+    orphan: &ItemKey,
     calendar: &CalendarKey,
     item: RemoteItem,
     circumstances: Circumstances<'_>,
@@ -240,7 +277,8 @@ pub fn plan_orphan(
         return None;
     }
     let desired = Desired::Hidden(hidden);
-    step(subject, None, calendar, desired, Seen::Present(item), circumstances.now, false)
+    let this = (&orphan.entity, orphan.part);
+    step(this, None, calendar, desired, Seen::Present(item), circumstances.now, false)
 }
 
 /// Whether a copy in another calendar must be gone before this one is made: both are the same
@@ -263,6 +301,7 @@ pub fn vendors_turn(row: &LedgerRow, clock: Timestamp) -> Option<Timestamp> {
 fn leave(row: &LedgerRow) -> Step {
     Step {
         key: row.key.clone(),
+        part: row.part,
         calendar: row.calendar.clone(),
         action: Action::Forget,
         showing: None,
@@ -274,6 +313,7 @@ fn leave(row: &LedgerRow) -> Step {
 fn wait_for_vendor(row: &LedgerRow, here: Option<&Showing>, until: Timestamp) -> Step {
     Step {
         key: row.key.clone(),
+        part: row.part,
         calendar: row.calendar.clone(),
         action: Action::Hold(Hold::NotBefore(until)),
         showing: here.cloned(),
@@ -283,7 +323,7 @@ fn wait_for_vendor(row: &LedgerRow, here: Option<&Showing>, until: Timestamp) ->
 }
 
 fn step(
-    subject: &Subject,
+    (key, part): (&EntityKey, Part),
     row: Option<&LedgerRow>,
     calendar: &CalendarKey,
     desired: Desired,
@@ -297,7 +337,7 @@ fn step(
     };
     let unmapped = match &desired {
         Desired::Hidden(Hidden::Unmapped(reason)) => Some(reason.clone()),
-        Desired::Hidden(Hidden::Deleted | Hidden::NotShown | Hidden::Purged)
+        Desired::Hidden(Hidden::Deleted | Hidden::NotShown | Hidden::Recut | Hidden::Purged)
         | Desired::Shown(_) => None,
     };
     let taken = seen == Seen::Foreign;
@@ -325,8 +365,8 @@ fn step(
     if action == Action::Nothing {
         return None;
     }
-    let (key, calendar) = (subject.key.clone(), calendar.clone());
-    Some(Step { key, calendar, action, showing, generation, destination: None })
+    let (key, calendar) = (key.clone(), calendar.clone());
+    Some(Step { key, part, calendar, action, showing, generation, destination: None })
 }
 
 /// Turns one situation into one action.
@@ -389,6 +429,7 @@ pub fn reconcile(situation: &Situation) -> Action {
 fn remove(hidden: &Hidden, remote: RemoteId, etag: Option<ETag>) -> Action {
     let because = match hidden {
         Hidden::Deleted | Hidden::NotShown => Because::Deleted,
+        Hidden::Recut => Because::Recut,
         Hidden::Unmapped(_) => Because::Unmapped,
         Hidden::Purged => Because::Purged,
     };

@@ -1,6 +1,8 @@
 //! The situations that one entity can be in, in one calendar. Pure.
 
-use domain::{CalendarKey, EmployeeId, Fingerprint, SyncWindow};
+use std::sync::Arc;
+
+use domain::{CalendarKey, EmployeeId, Fingerprint, Part, SyncWindow, UtcInterval};
 use jiff::Timestamp;
 
 use crate::port::{Intent, IntentState, LedgerRow, Placement, Remote, RemoteItem, Subject};
@@ -36,6 +38,8 @@ pub enum Hidden {
     Deleted,
     /// This mirror does not show its kind.
     NotShown,
+    /// The entity is shown, but not as this item: what it showed is in other items now.
+    Recut,
     /// Nobody knows where it belongs, for the reason given.
     Unmapped(String),
     /// The mirror is being purged.
@@ -45,10 +49,61 @@ pub enum Hidden {
 /// Turns what the target and the mapping say into what is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Projected {
-    /// Where it belongs.
+    /// Where it belongs, all parts of it.
     pub placement: Placement,
-    /// The fingerprint of what is to be shown; `None` when this mirror shows nothing of it.
+    /// The fingerprint of what is to be shown as the main item; `None` when this mirror shows
+    /// none.
     pub fingerprint: Option<Fingerprint>,
+    /// Further items, ordered by part; `None` for the most of entities.
+    pub more: Option<Arc<[PartShown]>>,
+}
+
+/// A further item of an entity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartShown {
+    /// Which.
+    pub part: Part,
+    /// The fingerprint of what is to be shown.
+    pub fingerprint: Fingerprint,
+    /// When it is, where that decides whether it is inside the window; else the entity does.
+    pub interval: Option<UtcInterval>,
+}
+
+impl Projected {
+    /// The further items.
+    #[must_use]
+    pub fn more(&self) -> &[PartShown] {
+        self.more.as_deref().unwrap_or_default()
+    }
+
+    /// What is to be shown as one part, and when that is, where not the entity says it.
+    fn shown(&self, part: Part) -> Option<(Fingerprint, Option<UtcInterval>)> {
+        if part.is_main() {
+            return self.fingerprint.map(|fingerprint| (fingerprint, None));
+        }
+        let found = self.more().binary_search_by_key(&part, |it| it.part).ok()?;
+        self.more().get(found).map(|it| (it.fingerprint, it.interval))
+    }
+
+    /// Why a part is not to be shown that `rows` may know to be there. What an entity shows in
+    /// other items now is not lost with this one; a count is lost where nothing is counted any
+    /// more.
+    fn hidden(&self, part: Part, rows: &[&LedgerRow]) -> Hidden {
+        let elsewhere = match part {
+            Part::Main => !self.more().is_empty(),
+            Part::Block(_) | Part::LatestStart | Part::EarliestLeave | Part::BreakWindow(_) => {
+                self.fingerprint.is_some()
+            }
+            Part::Count(from) => {
+                let end = rows.iter().filter_map(|row| row.ends_at).max();
+                self.more()
+                    .iter()
+                    .filter_map(|it| it.interval)
+                    .any(|it| it.end() > from && end.is_some_and(|end| it.start() < end))
+            }
+        };
+        if elsewhere { Hidden::Recut } else { Hidden::NotShown }
+    }
 }
 
 /// What was seen of one entity in one calendar, this time round.
@@ -101,37 +156,52 @@ impl Known {
     }
 }
 
-/// Whether a ledger row's item lies wholly before the window: history, which is left alone.
+/// Whether a ledger row's item lies wholly before the window: history, which is left alone. So is
+/// a count that begins before it: of what is counted there, not everything is known any more.
 #[must_use]
 pub fn is_history(row: &LedgerRow, window: &SyncWindow) -> bool {
-    row.ends_at.is_some_and(|ends_at| ends_at <= window.interval.start())
+    let start = window.interval.start();
+    match row.part {
+        Part::Count(from) => from < start,
+        Part::Main
+        | Part::Block(_)
+        | Part::LatestStart
+        | Part::EarliestLeave
+        | Part::BreakWindow(_) => row.ends_at.is_some_and(|ends_at| ends_at <= start),
+    }
 }
 
-/// What the roster wants of `subject`, given where it belongs and the window.
+/// What the roster wants of one part of `subject`, given where it belongs and the window. `rows`
+/// are the ledger's of that part.
 #[must_use]
-pub fn desired(subject: &Subject, projected: Option<&Projected>, window: &SyncWindow) -> Wish {
+pub fn desired(
+    subject: &Subject,
+    (part, rows): (Part, &[&LedgerRow]),
+    projected: Option<&Projected>,
+    window: &SyncWindow,
+) -> Wish {
     let Some(entry) = &subject.entry else {
         return Wish::Now(Desired::Hidden(Hidden::Deleted));
     };
-    let Some(Projected { placement, fingerprint }) = projected else {
+    let Some(projected) = projected else {
         return Wish::Now(Desired::Hidden(Hidden::NotShown));
     };
-    let interval = entry.entity.interval();
-    let (calendar, fingerprint) = match (placement, fingerprint) {
-        (Placement::In(calendar), Some(fingerprint)) => (calendar.clone(), *fingerprint),
-        (Placement::In(_), None) | (Placement::NotShown, _) => {
-            return Wish::Now(Desired::Hidden(Hidden::NotShown));
+    let shown = projected.shown(part);
+    let interval = shown.and_then(|it| it.1).or_else(|| entry.entity.interval());
+    let (calendar, fingerprint) = match (&projected.placement, shown) {
+        (Placement::In(calendar), Some((fingerprint, _))) => (calendar.clone(), fingerprint),
+        (Placement::In(_), None) => {
+            return Wish::Now(Desired::Hidden(projected.hidden(part, rows)));
         }
-        (Placement::Unmapped(reason), fingerprint) => {
+        (Placement::NotShown, _) => return Wish::Now(Desired::Hidden(Hidden::NotShown)),
+        (Placement::Unmapped(reason), shown) => {
             // Where it is already, it is kept true: a lost address is no reason to lose a shift.
             // Not so where it is another employee's by now.
             let theirs = entry.entity.employee();
-            let there = subject
-                .ledger
-                .iter()
-                .find(|row| row.remote.is_some() && row.employee.as_ref() == theirs);
-            match (there, fingerprint) {
-                (Some(row), Some(fingerprint)) => (row.calendar.clone(), *fingerprint),
+            let there =
+                rows.iter().find(|row| row.remote.is_some() && row.employee.as_ref() == theirs);
+            match (there, shown) {
+                (Some(row), Some((fingerprint, _))) => (row.calendar.clone(), fingerprint),
                 (Some(_) | None, _) => {
                     return Wish::Now(Desired::Hidden(Hidden::Unmapped(reason.clone())));
                 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{CalendarKey, EntityKey};
+use domain::{CalendarKey, EntityKey, ItemKey, Part};
 use serde::Serialize;
 
 use super::reconcile::{Action, Because, Hold, Step};
@@ -22,6 +22,9 @@ pub struct PlanEntry {
     pub calendar: CalendarKey,
     /// Which entity.
     pub key: EntityKey,
+    /// Which of its items.
+    #[serde(skip_serializing_if = "Part::is_main")]
+    pub part: Part,
     /// What will be done.
     pub what: PlannedAction,
 }
@@ -71,8 +74,8 @@ impl Plan {
             Action::Adopt(_) | Action::Forget | Action::DropIntent => PlannedAction::Record,
             Action::Hold(hold) => PlannedAction::Hold(hold.clone()),
         };
-        let (calendar, key) = (step.calendar.clone(), step.key.clone());
-        self.entries.push(PlanEntry { calendar, key, what });
+        let (calendar, key, part) = (step.calendar.clone(), step.key.clone(), step.part);
+        self.entries.push(PlanEntry { calendar, key, part, what });
     }
 
     /// How many actions of each sort.
@@ -92,10 +95,10 @@ impl Plan {
         counts
     }
 
-    /// The entities of each calendar that something is to be done about, in key order.
+    /// The items of each calendar that something is to be done about, in key order.
     #[must_use]
-    pub fn by_calendar(&self) -> BTreeMap<CalendarKey, Vec<EntityKey>> {
-        let mut calendars: BTreeMap<CalendarKey, Vec<EntityKey>> = BTreeMap::new();
+    pub fn by_calendar(&self) -> BTreeMap<CalendarKey, Vec<ItemKey>> {
+        let mut calendars: BTreeMap<CalendarKey, Vec<ItemKey>> = BTreeMap::new();
         for entry in &self.entries {
             let acts = match &entry.what {
                 PlannedAction::Create(_)
@@ -106,7 +109,8 @@ impl Plan {
                 PlannedAction::Hold(hold) => *hold == Hold::MovesFirst,
             };
             if acts {
-                calendars.entry(entry.calendar.clone()).or_default().push(entry.key.clone());
+                let item = ItemKey { entity: entry.key.clone(), part: entry.part };
+                calendars.entry(entry.calendar.clone()).or_default().push(item);
             }
         }
         calendars

@@ -25,6 +25,7 @@ mod failure;
 mod feed;
 mod foreign;
 mod hooks;
+mod ledger;
 mod part_store;
 mod roster;
 mod source;
@@ -55,6 +56,7 @@ pub use foreign::{
     MeetingContext, Response,
 };
 pub use hooks::{HookCall, HookMessage, Hooks, Notice, NoticeKind, Proof, Subscription, Topic};
+pub use ledger::{Intent, IntentState, LedgerRow, LedgerWrite, Remote, Trouble, Verb};
 pub use part_store::{PartStore, SourceMark};
 pub use roster::{
     ChangeSeq, Identity, IdentityHint, IngestCommit, IngestReceipt, RosterEntry, RosterIndexRow,
@@ -66,9 +68,8 @@ pub use source::{
 };
 pub use store::{
     AuditEntry, AuditVerb, CalendarState, CommitReceipt, Cursor, Epoch, Fenced, FoundEntity,
-    Intent, IntentState, LeaseDomain, LeaseGrant, LedgerCommit, LedgerRow, LedgerWrite,
-    MirrorCounts, Remote, ReportRow, RosterCounts, Scope, Store, StoreError, Subject, Trouble,
-    Verb,
+    LeaseDomain, LeaseGrant, LedgerCommit, MirrorCounts, ReportRow, RosterCounts, Scope, Store,
+    StoreError, Subject,
 };
 pub use sync_job::{JobError, JobStatus, MirrorTally, SyncJob, SyncOrder};
 pub use target::{

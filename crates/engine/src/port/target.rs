@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    CalendarEvent, CalendarKey, Directory, Employee, Entity, EntityKey, EntityKind, EventSpan,
-    Fingerprint, OriginTag, ScheduleItem, UtcInterval,
+    CalendarEvent, CalendarKey, Directory, Employee, Entity, EntityKind, EventSpan, Fingerprint,
+    ItemKey, OriginTag, ScheduleItem, UtcInterval,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -57,12 +57,8 @@ pub trait Target: Send + Sync {
 
     /// The remote id that [`Self::create`] will give, where it is deterministic. An equal answer
     /// for equal arguments is what makes a lost answer harmless.
-    fn remote_id(
-        &self,
-        calendar: &CalendarKey,
-        key: &EntityKey,
-        generation: u32,
-    ) -> Option<RemoteId>;
+    fn remote_id(&self, calendar: &CalendarKey, key: &ItemKey, generation: u32)
+    -> Option<RemoteId>;
 
     /// Looks whether it can be reached and written, and what is granted too much. Writes nothing.
     async fn check(&self) -> Vec<Finding>;
@@ -400,8 +396,8 @@ pub struct ListEntry {
 /// What is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probe {
-    /// The entity that the item shows, where that is known.
-    pub key: Option<EntityKey>,
+    /// Which item of which entity it is, where that is known.
+    pub key: Option<ItemKey>,
     /// Which generation of it.
     pub generation: u32,
     /// Where it should be, where that is known.

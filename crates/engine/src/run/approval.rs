@@ -36,7 +36,7 @@ use crate::approve::translate::{Translated, named, translate, translate_question
 use crate::approve::world::World;
 use crate::port::{
     Answer, ApprovalCommit, Approvals, Ask, AskWhat, AskedQuestion, ChangeSeq, Clock, Decider,
-    Entropy, Facts, LedgerRow, LedgerWrite, Offered, SourceRef, Store, StoreError, Upsert, Verdict,
+    Entropy, Facts, LedgerRow, Offered, SourceRef, Store, StoreError, Upsert, Verdict,
 };
 
 /// What a desk is run with.
@@ -457,11 +457,8 @@ fn commit(
         }));
         tombstones.extend(gone.iter().cloned());
         for write in rows {
-            let place = match write {
-                LedgerWrite::Put(row) => (row.calendar.clone(), row.key.clone()),
-                LedgerWrite::Remove { calendar, key } => (calendar.clone(), key.clone()),
-            };
-            ledger.insert(place, write.clone());
+            let (calendar, item) = write.place();
+            ledger.insert((calendar.clone(), item), write.clone());
         }
         requests.extend(outcome.requests.into_iter().map(|it| (it.at.clone(), it)));
         grants.extend(outcome.grant.map(|it| (it.key, it)));
@@ -494,7 +491,8 @@ fn offered(found: Eligible, calendar: &CalendarKey, rows: &[LedgerRow]) -> Optio
         Eligible::Reason(id) => Some(Offered::Reason(id)),
         Eligible::Shift(id) => {
             let id = (&id).into();
-            let here = |it: &&LedgerRow| it.calendar == *calendar && it.key.id == id;
+            let here =
+                |it: &&LedgerRow| it.calendar == *calendar && it.key.id == id && it.part.is_main();
             let row = rows.iter().find(here)?;
             let intended = row.intent.as_ref().and_then(|it| it.remote_id.clone());
             let there = row.remote.as_ref().map(|it| it.id.clone());

@@ -5,17 +5,17 @@
 //! drain looks them up before it does anything else. A chunk whose calendar was taken over by
 //! somebody else is not sent.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use domain::limits::{GROUP_COMMIT_INTENTS_MAX, LEASE_DURATION};
-use domain::{CalendarKey, EntityKey, EntityKind};
+use domain::{CalendarKey, EntityKey, EntityKind, ItemKey, Part};
 use jiff::Timestamp;
 
 use super::cycle::{CycleError, Cycling};
 use super::gate::Shut;
 use super::observe::ReadFailure;
 use super::watch::Event;
-use crate::plan::reconcile::{Action, Circumstances, Step, plan_orphan, plan_subject};
+use crate::plan::reconcile::{Action, Circumstances, Step, plan_orphan, plan_part};
 use crate::plan::state::Seen;
 use crate::port::{
     AuditEntry, AuditVerb, CalendarState, Content, Epoch, Failure, Fenced, IntentState,
@@ -44,18 +44,18 @@ pub(super) struct Drain<'a> {
     calendar: &'a CalendarKey,
     epoch: Epoch,
     lease_until: Timestamp,
-    queue: VecDeque<EntityKey>,
+    queue: VecDeque<ItemKey>,
     /// What reading back saw, at [`Self::observed_at`].
-    seen: BTreeMap<EntityKey, Seen>,
+    seen: BTreeMap<ItemKey, Seen>,
     observed_at: Timestamp,
     observed: bool,
     /// What looking at certain items saw since.
-    looked: BTreeMap<EntityKey, Seen>,
+    looked: BTreeMap<ItemKey, Seen>,
     /// Items that were given to an entity because of their natural key.
-    claimed: BTreeMap<RemoteId, EntityKey>,
+    claimed: BTreeMap<RemoteId, ItemKey>,
     /// Items of others that are to go.
     others: Vec<RemoteItem>,
-    attempts: BTreeMap<EntityKey, u32>,
+    attempts: BTreeMap<ItemKey, u32>,
     pending: LedgerCommit,
     state: CalendarState,
     reopen: bool,
@@ -67,10 +67,10 @@ pub(super) struct Drain<'a> {
 /// What is to be done about one calendar.
 #[derive(Default)]
 pub(super) struct Task {
-    /// The entities to be planned.
-    pub keys: Vec<EntityKey>,
+    /// The items to be planned.
+    pub keys: Vec<ItemKey>,
     /// What was seen of them before.
-    pub seen: BTreeMap<EntityKey, Seen>,
+    pub seen: BTreeMap<ItemKey, Seen>,
     /// Items of others that are to go.
     pub others: Vec<RemoteItem>,
 }
@@ -162,7 +162,7 @@ impl<'a> Drain<'a> {
                 self.observe().await?;
             }
             let size = self.chunk.min(self.queue.len());
-            let keys: Vec<EntityKey> = self.queue.drain(..size).collect();
+            let keys: Vec<ItemKey> = self.queue.drain(..size).collect();
             let started = self.cycling.clock.now();
             if let Some(wait) = self.work(keys).await? {
                 self.wait(wait).await?;
@@ -208,20 +208,25 @@ impl<'a> Drain<'a> {
 
     /// What was seen of an entity. What was seen before a vendor was given its time tells nothing
     /// of what it made of that.
-    fn take_seen(&mut self, subject: &Subject) -> Seen {
-        let observed = self.seen.remove(&subject.key);
-        if let Some(seen) = self.looked.remove(&subject.key) {
+    fn take_seen(&mut self, subject: &Subject, item: &ItemKey) -> Seen {
+        let observed = self.seen.remove(item);
+        if let Some(seen) = self.looked.remove(item) {
             return seen;
         }
-        let row = subject.ledger.iter().find(|row| row.calendar == *self.calendar);
+        let row = self.row(subject, item.part);
         let intent = row.and_then(|row| row.intent.as_ref());
         let turn = intent.filter(|it| it.state == IntentState::Sent).and_then(|it| it.not_before);
         let fresh = turn.is_none_or(|until| until <= self.observed_at);
         observed.filter(|_| fresh).unwrap_or(Seen::NotLooked)
     }
 
-    /// Plans one subject in this calendar.
-    fn plan(&mut self, subject: &Subject) -> Option<Planned> {
+    /// What the ledger says of one part of a subject in this calendar.
+    fn row<'s>(&self, subject: &'s Subject, part: Part) -> Option<&'s LedgerRow> {
+        subject.ledger.iter().find(|row| row.calendar == *self.calendar && row.part == part)
+    }
+
+    /// Plans one part of one subject in this calendar.
+    fn plan(&mut self, subject: &Subject, item: &ItemKey) -> Option<Planned> {
         let cycling = self.cycling;
         let projected = subject.entry.as_ref().and_then(|entry| cycling.projector.project(entry));
         let circumstances = Circumstances {
@@ -230,22 +235,23 @@ impl<'a> Drain<'a> {
             clock: cycling.clock.now(),
             purge: cycling.purge,
         };
-        let seen = self.take_seen(subject);
+        let seen = self.take_seen(subject, item);
         let seen_until = match &seen {
             Seen::Present(item) => item.ends_at,
             Seen::NotLooked | Seen::Absent | Seen::AsKnown | Seen::Foreign => None,
         };
         let here = self.calendar;
-        let steps = plan_subject(subject, projected.as_ref(), circumstances, &|calendar| {
+        let projected = projected.as_ref();
+        let steps = plan_part(subject, item.part, projected, circumstances, &|calendar| {
             if calendar == here { seen.clone() } else { Seen::NotLooked }
         });
         let step = steps.into_iter().find(|step| step.calendar == *here);
-        let known = subject.ledger.iter().any(|row| row.calendar == *here);
+        let known = self.row(subject, item.part).is_some();
         let step = match (step, seen) {
-            (None, Seen::Present(item)) if !known => {
-                let step = plan_orphan(subject, here, item.clone(), circumstances)?;
+            (None, Seen::Present(found)) if !known => {
+                let step = plan_orphan(item, here, found.clone(), circumstances)?;
                 if !self.cycling.orphans_judged() {
-                    self.report.orphans.push((subject.key.clone(), item));
+                    self.report.orphans.push((item.clone(), found));
                     return None;
                 }
                 Some(step)
@@ -255,34 +261,38 @@ impl<'a> Drain<'a> {
         step.map(|step| Planned { step, seen_until })
     }
 
-    /// What is to be shown of an entity.
-    fn content(&self, subject: &Subject) -> Option<Content> {
-        self.cycling.projector.content(&subject.entry.as_ref()?.entity)
+    /// What is to be shown of an entity as one part.
+    fn content(&self, subject: &Subject, part: Part) -> Option<Content> {
+        self.cycling.projector.content(&subject.entry.as_ref()?.entity, part)
     }
 
     /// Works through one chunk. Returns until when to wait before the next one, if at all.
-    async fn work(&mut self, keys: Vec<EntityKey>) -> Result<Option<Timestamp>, Stop> {
+    async fn work(&mut self, keys: Vec<ItemKey>) -> Result<Option<Timestamp>, Stop> {
         // What was attempted before is read again: so what came of it must be there.
         if keys.iter().any(|key| self.attempts.contains_key(key)) {
             self.commit().await?;
         }
-        let subjects = self.subjects(keys).await?;
+        let parts = by_entity(keys);
+        let subjects = self.subjects(parts.keys().cloned().collect()).await?;
         let (mut looks, mut sendings) = (Vec::new(), Vec::new());
-        for subject in subjects {
-            let Some(planned) = self.plan(&subject) else {
+        let items = subjects.iter().flat_map(|subject| {
+            let parts = parts.get(&subject.key).into_iter().flatten();
+            parts.map(move |part| (subject, ItemKey { entity: subject.key.clone(), part: *part }))
+        });
+        for (subject, item) in items {
+            let Some(planned) = self.plan(subject, &item) else {
                 continue;
             };
             let step = &planned.step;
-            let here = |row: &&LedgerRow| row.calendar == *self.calendar;
-            let row = subject.ledger.iter().find(here).cloned();
+            let row = self.row(subject, item.part).cloned();
             match &step.action {
                 Action::Nothing => {}
                 Action::Look => {
                     let row = row.unwrap_or_else(|| self.fresh_row(step));
-                    let shows = self.content(&subject);
+                    let shows = self.content(subject, item.part);
                     if self.is_beyond_looking(&row, shows.as_ref()) {
                         self.reopen = true;
-                        self.queue.push_back(subject.key);
+                        self.queue.push_back(item);
                     } else {
                         looks.push(self.look_for(&row, None, false, shows));
                     }
@@ -291,7 +301,10 @@ impl<'a> Drain<'a> {
                     self.record(step, row);
                 }
                 Action::Hold(hold) => {
-                    let elsewhere = subject.ledger.iter().filter(|row| !here(row));
+                    let elsewhere = subject
+                        .ledger
+                        .iter()
+                        .filter(|row| row.part == item.part && row.calendar != *self.calendar);
                     let now = self.cycling.clock.now();
                     self.hold(step, hold, { elsewhere }.any(|row| waits_for_vendor(row, now)));
                 }
@@ -335,12 +348,18 @@ impl<'a> Drain<'a> {
         Ok(opens)
     }
 
-    fn audit(&mut self, key: &EntityKey, verb: AuditVerb, version: u32, detail: String) {
+    fn audit(&mut self, item: &ItemKey, verb: AuditVerb, version: u32, detail: String) {
+        let ItemKey { entity, part } = item;
+        let detail = match (part.is_main(), detail.is_empty()) {
+            (true, _) => detail,
+            (false, true) => part.to_string(),
+            (false, false) => format!("{part}: {detail}"),
+        };
         self.pending.audit.push(AuditEntry {
             at: self.cycling.clock.now(),
             mirror: self.cycling.spec.name.clone(),
             calendar: self.calendar.clone(),
-            key: key.clone(),
+            key: entity.clone(),
             verb,
             version,
             detail,
@@ -379,4 +398,13 @@ impl<'a> Drain<'a> {
         self.cycling.clock.sleep_until(until).await;
         Ok(())
     }
+}
+
+/// The parts of each entity that are to be planned.
+fn by_entity(items: Vec<ItemKey>) -> BTreeMap<EntityKey, BTreeSet<Part>> {
+    let mut parts: BTreeMap<EntityKey, BTreeSet<Part>> = BTreeMap::new();
+    for ItemKey { entity, part } in items {
+        parts.entry(entity).or_default().insert(part);
+    }
+    parts
 }

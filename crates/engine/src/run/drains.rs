@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
 use std::pin::pin;
 
-use domain::{CalendarKey, EntityKey};
+use domain::{CalendarKey, EntityKey, ItemKey};
 use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
@@ -20,7 +20,7 @@ pub(super) struct Rest {
     /// To be planned again.
     pub again: Vec<EntityKey>,
     /// Items of ours that nobody knows.
-    pub orphans: Vec<(CalendarKey, EntityKey, RemoteItem)>,
+    pub orphans: Vec<(CalendarKey, ItemKey, RemoteItem)>,
     /// Items of others that are to go.
     pub others: Vec<(CalendarKey, RemoteItem)>,
     /// Calendars that are published once they are drained again.
@@ -28,7 +28,7 @@ pub(super) struct Rest {
 }
 
 /// What is to be planned in each calendar.
-pub(super) fn tasks(keys: BTreeMap<CalendarKey, Vec<EntityKey>>) -> BTreeMap<CalendarKey, Task> {
+pub(super) fn tasks(keys: BTreeMap<CalendarKey, Vec<ItemKey>>) -> BTreeMap<CalendarKey, Task> {
     let task = |keys| Task { keys, ..Task::default() };
     keys.into_iter().map(|(calendar, keys)| (calendar, task(keys))).collect()
 }

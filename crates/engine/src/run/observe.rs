@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 use domain::limits::ATTEMPTS_PER_CYCLE_MAX;
-use domain::{CalendarKey, EntityKey, MirrorName};
+use domain::{CalendarKey, ItemKey, MirrorName};
 use jiff::Timestamp;
 
 use super::gate::{Gate, Shut};
@@ -19,10 +19,10 @@ use crate::port::{
 /// What a calendar holds, against what the ledger says of it.
 #[derive(Debug, Default, PartialEq)]
 pub struct Observation {
-    /// What was seen of each entity that the ledger knows or that an item of ours names.
-    pub seen: BTreeMap<EntityKey, Seen>,
+    /// What was seen of each item that the ledger knows or that an item of ours names.
+    pub seen: BTreeMap<ItemKey, Seen>,
     /// Further copies of items of ours, to be removed.
-    pub surplus: Vec<(EntityKey, RemoteItem)>,
+    pub surplus: Vec<(ItemKey, RemoteItem)>,
     /// Items that no row of the ledger knows, where nothing else tells whose they are.
     pub unclaimed: Vec<RemoteItem>,
     /// Items of ours that the ledger did not know.
@@ -157,11 +157,11 @@ impl Reader<'_> {
             });
             match (row, entry.item) {
                 (Some(row), _) if as_known => {
-                    observation.seen.insert(row.key.clone(), Seen::AsKnown);
+                    observation.seen.insert(row.item(), Seen::AsKnown);
                 }
                 (_, Some(item)) => items.push(item),
                 (row, None) => probes.push(Probe {
-                    key: row.map(|row| row.key.clone()),
+                    key: row.map(|row| row.item()),
                     generation: row.map_or(0, |row| row.generation),
                     remote_id: Some(entry.remote_id),
                     shows: None,
@@ -175,7 +175,7 @@ impl Reader<'_> {
             let gone = ledger.iter().filter_map(|row| {
                 let remote = row.remote.as_ref().filter(|it| !listed.contains(&it.id))?;
                 Some(Probe {
-                    key: Some(row.key.clone()),
+                    key: Some(row.item()),
                     generation: row.generation,
                     remote_id: Some(remote.id.clone()),
                     shows: None,
@@ -195,7 +195,7 @@ impl Reader<'_> {
             ItemIdentity::NaturalKey => self.attribute_unmarked(&mut observation, ledger, items),
         }
         for row in ledger {
-            observation.seen.entry(row.key.clone()).or_insert(Seen::Absent);
+            observation.seen.entry(row.item()).or_insert(Seen::Absent);
         }
         Ok(observation)
     }
@@ -216,7 +216,7 @@ impl Reader<'_> {
             let at = row.intent.as_ref().and_then(|intent| intent.remote_id.as_ref());
             intended.extend(at.map(|id| (id, row)));
             if vendors_turn(row, now).is_some() {
-                observation.seen.insert(row.key.clone(), Seen::NotLooked);
+                observation.seen.insert(row.item(), Seen::NotLooked);
             }
         }
         // An item where it is to be counts more than one where it was.
@@ -226,7 +226,7 @@ impl Reader<'_> {
             let id = &item.remote_id;
             match intended.get(id).or_else(|| there.get(id)) {
                 Some(row) if vendors_turn(row, now).is_some() => {}
-                Some(row) => self.first_or_surplus(observation, row.key.clone(), item),
+                Some(row) => self.first_or_surplus(observation, row.item(), item),
                 None => observation.unclaimed.push(item),
             }
         }
@@ -239,24 +239,24 @@ impl Reader<'_> {
         ledger: &[LedgerRow],
         items: Vec<RemoteItem>,
     ) {
-        let mut expected: BTreeMap<RemoteId, (&EntityKey, bool)> = BTreeMap::new();
+        let mut expected: BTreeMap<RemoteId, (ItemKey, bool)> = BTreeMap::new();
         for row in ledger {
             let intended = row.intent.as_ref().and_then(|intent| intent.remote_id.clone());
-            expected.extend(intended.map(|id| (id, (&row.key, false))));
-            expected.extend(row.remote.as_ref().map(|it| (it.id.clone(), (&row.key, true))));
+            expected.extend(intended.map(|id| (id, (row.item(), false))));
+            expected.extend(row.remote.as_ref().map(|it| (it.id.clone(), (row.item(), true))));
         }
-        let known: BTreeSet<&EntityKey> = ledger.iter().map(|row| &row.key).collect();
+        let known: BTreeSet<ItemKey> = ledger.iter().map(LedgerRow::item).collect();
         let mut others = Vec::new();
         for item in items {
             match expected.get(&item.remote_id) {
                 // Where we once saw an item of ours it is ours, whatever became of its tag.
                 Some((key, was_seen)) if *was_seen || self.is_ours(&item, key) => {
-                    self.first_or_surplus(observation, (*key).clone(), item);
+                    self.first_or_surplus(observation, key.clone(), item);
                 }
                 // Somebody else's, where an intent that may not have been sent would have put ours.
                 Some((key, _)) => {
                     observation.foreign += 1;
-                    observation.seen.entry((*key).clone()).or_insert(Seen::Foreign);
+                    observation.seen.entry(key.clone()).or_insert(Seen::Foreign);
                 }
                 None => others.push(item),
             }
@@ -264,20 +264,21 @@ impl Reader<'_> {
         for item in others {
             match item.origin.clone().filter(|origin| origin.mirror == *self.mirror) {
                 Some(origin) => {
-                    observation.unknown_ours += u64::from(!known.contains(&origin.key));
-                    self.first_or_surplus(observation, origin.key, item);
+                    let key = origin.item();
+                    observation.unknown_ours += u64::from(!known.contains(&key));
+                    self.first_or_surplus(observation, key, item);
                 }
                 None => observation.foreign += 1,
             }
         }
     }
 
-    fn is_ours(&self, item: &RemoteItem, key: &EntityKey) -> bool {
+    fn is_ours(&self, item: &RemoteItem, key: &ItemKey) -> bool {
         let origin = item.origin.as_ref();
-        origin.is_some_and(|origin| origin.key == *key && origin.mirror == *self.mirror)
+        origin.is_some_and(|origin| origin.item() == *key && origin.mirror == *self.mirror)
     }
 
-    fn first_or_surplus(&self, observation: &mut Observation, key: EntityKey, item: RemoteItem) {
+    fn first_or_surplus(&self, observation: &mut Observation, key: ItemKey, item: RemoteItem) {
         match observation.seen.get(&key) {
             None | Some(Seen::Foreign) => {
                 observation.seen.insert(key, Seen::Present(item));

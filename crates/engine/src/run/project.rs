@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::{
-    CalendarKey, Directory, Employee, Entity, EntityKind, MirrorName, OriginTag, RosterName,
+    CalendarKey, Directory, Employee, Entity, EntityKind, MirrorName, OriginTag, Part, RosterName,
     ScheduleItem, Shift, ShiftId, UtcInterval,
 };
 use jiff::Timestamp;
@@ -94,11 +94,11 @@ impl<'a> Projector<'a> {
         let placement = self.place(entity)?;
         let fingerprint = match &placement {
             Placement::In(_) | Placement::Unmapped(_) => {
-                self.content(entity).map(|it| it.fingerprint())
+                self.content(entity, Part::Main).map(|it| it.fingerprint())
             }
             Placement::NotShown => None,
         };
-        Some(Projected { placement, fingerprint })
+        Some(Projected { placement, fingerprint, more: None })
     }
 
     /// Where an entity belongs; `None` for kinds that the target does not show.
@@ -121,11 +121,12 @@ impl<'a> Projector<'a> {
 
     /// The item to be written.
     #[must_use]
-    pub fn item(&self, entry: &RosterEntry, generation: u32) -> Option<Item> {
-        let content = self.content(&entry.entity)?;
+    pub fn item(&self, entry: &RosterEntry, part: Part, generation: u32) -> Option<Item> {
+        let content = self.content(&entry.entity, part)?;
         let origin = OriginTag {
             mirror: self.mirror.clone(),
             key: entry.entity.key(),
+            part,
             generation,
             entity: entry.fingerprint,
         };
@@ -134,9 +135,12 @@ impl<'a> Projector<'a> {
         Some(Item { content, origin, revision })
     }
 
-    /// What is shown of an entity.
+    /// What is shown of an entity as one part.
     #[must_use]
-    pub fn content(&self, entity: &Entity) -> Option<Content> {
+    pub fn content(&self, entity: &Entity, part: Part) -> Option<Content> {
+        if !part.is_main() {
+            return None;
+        }
         match self.target.capabilities().content {
             ContentForm::CalendarEvent => {
                 self.profile.event(entity, &self.names).map(Content::Event)

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::limits::CYCLE_WAIT_MAX;
-use domain::{CalendarKey, Entity, EntityKind, Fingerprint, SyncWindow};
+use domain::{CalendarKey, Entity, EntityKey, EntityKind, Fingerprint, SyncWindow};
 use jiff::Timestamp;
 
 use super::cycle::{Equipment, MirrorSpec};
@@ -61,6 +61,7 @@ pub async fn gather_hints(
     };
     let mut shown = Shown::of(spec, target, entities, described);
     let (mut hints, mut unlike) = (Vec::new(), Vec::new());
+    let mut hinted: BTreeSet<EntityKey> = BTreeSet::new();
     let deadline = clock.now().saturating_add(CYCLE_WAIT_MAX).unwrap_or(Timestamp::MAX);
     for calendar in shown.calendars() {
         let mirror = &spec.name;
@@ -83,6 +84,11 @@ pub async fn gather_hints(
         for (key, seen) in observation.seen {
             let Seen::Present(item) = seen else { continue };
             let Some(origin) = &item.origin else { continue };
+            // One item is enough to know the entity by: what its other parts say is the same.
+            let key = key.entity;
+            if !hinted.insert(key.clone()) {
+                continue;
+            }
             match shown.take_meaning(key.kind, origin.entity) {
                 Some(fingerprint) => hints.push(IdentityHint { key, fingerprint }),
                 None => unlike.push((calendar.clone(), key, origin.entity, item.fingerprint)),
@@ -134,8 +140,9 @@ impl Shown {
             Projector::new(target, &spec.profile, &spec.name, employees, entities.iter());
         let mut shown = Self::default();
         for entity in &entities {
-            let Some(Projected { placement: Placement::In(calendar), fingerprint: Some(look) }) =
-                projector.project_entity(entity)
+            let Some(Projected {
+                placement: Placement::In(calendar), fingerprint: Some(look), ..
+            }) = projector.project_entity(entity)
             else {
                 continue;
             };

@@ -179,7 +179,7 @@ async fn somebody_elses_item_where_ours_would_have_been_is_not_touched() {
     world.put([with_email("ada"), Entity::Shift(shift("a", "ada", 6))]).await;
     let ada = calendar("ada@example.com/shifts");
     let key = Entity::Shift(shift("a", "ada", 6)).key();
-    let id = world.target.remote_id(&ada, &key, 0).expect("we choose ids here");
+    let id = world.target.remote_id(&ada, &key.clone().into(), 0).expect("we choose ids here");
     world.crash_before_sending(&ada, &key, &id).await;
     world.target.put_foreign(&ada, &id, "dentist");
     world.cycle(READ_BACK).await;

@@ -63,6 +63,7 @@ fn action(wanted: Option<&str>, hours: i64, purge: bool) -> Option<Action> {
     let projected = wanted.map(|wanted| Projected {
         placement: Placement::In(ada.clone()),
         fingerprint: Some(print(wanted)),
+        more: None,
     });
     let subject = Subject { key: shift_key("s"), entry, ledger: vec![row] };
     let window = window(-100, 200);

@@ -2,7 +2,7 @@
 
 use domain::{
     CalendarEvent, Colour, Contact, EntityId, EntityKey, EntityKind, EventExtras, EventSpan,
-    Fingerprinter, MirrorName, OriginTag, ShowAs, UtcInterval, Visibility,
+    Fingerprinter, MirrorName, OriginTag, Part, ShowAs, UtcInterval, Visibility,
 };
 use jiff::Timestamp;
 use jiff::civil::date;
@@ -71,6 +71,7 @@ pub fn origin(id: &str) -> OriginTag {
     OriginTag {
         mirror: MirrorName::new("ward-caldav").unwrap(),
         key: EntityKey { kind: EntityKind::Shift, id: EntityId::new(id).unwrap() },
+        part: Part::Main,
         generation: 2,
         entity: Fingerprinter::new("test").finish(),
     }

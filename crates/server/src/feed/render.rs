@@ -17,7 +17,8 @@ use std::time::Duration;
 use domain::limits::FEED_BYTES_MAX;
 use domain::policy::PrivacyTier;
 use domain::{
-    CalendarEvent, Entity, EntityId, EntityKey, EntityKind, EventSpan, RosterName, Shift, TimeOff,
+    CalendarEvent, Entity, EntityId, EntityKey, EntityKind, EventSpan, ItemKey, RosterName, Shift,
+    TimeOff,
 };
 use engine::mapping::{MappingProfile, Names};
 use engine::port::RosterEntry;
@@ -149,7 +150,7 @@ pub fn render(
 
 /// One event of a feed.
 struct Shown {
-    key: EntityKey,
+    key: ItemKey,
     start: Timestamp,
     uid: String,
     revised_at: Timestamp,
@@ -165,7 +166,7 @@ impl Shown {
         options: &FeedOptions,
     ) -> Option<Self> {
         let event = options.profile.event(&entry.entity, &names.names)?;
-        let key = entry.entity.key();
+        let key = ItemKey::from(entry.entity.key());
         let style = match &options.uid_style {
             UidStyle::Opaque => ical::UidStyle::Opaque,
             UidStyle::Organization(organization) => ical::UidStyle::Organization(organization),

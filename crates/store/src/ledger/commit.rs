@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use domain::{CalendarKey, EntityKey, MirrorName};
+use domain::{CalendarKey, EntityKey, MirrorName, Part};
 use engine::port::{
     AuditEntry, CalendarState, CommitReceipt, Cursor, Fenced, LeaseDomain, LedgerCommit, LedgerRow,
     LedgerWrite,
@@ -108,7 +108,7 @@ async fn renew(
         .collect())
 }
 
-type Place<'c> = (&'c CalendarKey, &'c EntityKey);
+type Place<'c> = (&'c CalendarKey, &'c EntityKey, Part);
 
 /// What is left when the last write to each row counts, without those that are not admitted.
 fn last_writes<'c>(
@@ -119,8 +119,8 @@ fn last_writes<'c>(
     let mut seen: HashSet<Place<'c>> = HashSet::with_capacity(writes.len());
     for write in writes.iter().rev() {
         let place = match write {
-            LedgerWrite::Put(row) => (&row.calendar, &row.key),
-            LedgerWrite::Remove { calendar, key } => (calendar, key),
+            LedgerWrite::Put(row) => (&row.calendar, &row.key, row.part),
+            LedgerWrite::Remove { calendar, key, part } => (calendar, key, *part),
         };
         if !admit(place.0) || !seen.insert(place) {
             continue;
@@ -157,17 +157,17 @@ enum Over {
 macro_rules! put_rows {
     ($waits_until:literal) => {
         over_rows!(
-            "INSERT INTO ledger (mirror, kind, id, calendar, unsettled, intent_state, \
+            "INSERT INTO ledger (mirror, kind, id, calendar, part, unsettled, intent_state, \
          quarantined_at, employee, ends_at, changed_at, generation, remote, intent, trouble, \
          remote_id, intended_id) \
          SELECT $2, given.value ->> 0, given.value ->> 1, given.value ->> 2, \
-         CAST(given.value ->> 3 AS BIGINT), given.value ->> 4, \
-         CAST(given.value ->> 5 AS BIGINT), given.value ->> 6, \
-         CAST(given.value ->> 7 AS BIGINT), CAST(given.value ->> 8 AS BIGINT), \
-         CAST(given.value ->> 9 AS BIGINT), given.value ->> 10, given.value ->> 11, \
-         given.value ->> 12, given.value ->> 13, given.value ->> 14 FROM",
+         given.value ->> 3, CAST(given.value ->> 4 AS BIGINT), given.value ->> 5, \
+         CAST(given.value ->> 6 AS BIGINT), given.value ->> 7, \
+         CAST(given.value ->> 8 AS BIGINT), CAST(given.value ->> 9 AS BIGINT), \
+         CAST(given.value ->> 10 AS BIGINT), given.value ->> 11, given.value ->> 12, \
+         given.value ->> 13, given.value ->> 14, given.value ->> 15 FROM",
             concat!(
-                "WHERE true ON CONFLICT (mirror, kind, id, calendar) DO UPDATE SET \
+                "WHERE true ON CONFLICT (mirror, kind, id, calendar, part) DO UPDATE SET \
          unsettled = excluded.unsettled, intent_state = excluded.intent_state, \
          quarantined_at = excluded.quarantined_at, employee = excluded.employee, \
          ends_at = excluded.ends_at, changed_at = excluded.changed_at, \
@@ -218,14 +218,17 @@ async fn remove_rows(
 ) -> Result<(), Fault> {
     // `|| ''` keeps SQLite from the index by calendar, where it would look at too many.
     const REMOVE: Sql = over_rows!(
-        "DELETE FROM ledger WHERE mirror = $2 AND (kind, id, calendar || '') IN \
-         (SELECT given.value ->> 0, given.value ->> 1, given.value ->> 2 FROM",
+        "DELETE FROM ledger WHERE mirror = $2 AND (kind, id, calendar || '', part) IN \
+         (SELECT given.value ->> 0, given.value ->> 1, given.value ->> 2, \
+         given.value ->> 3 FROM",
         ")"
     );
     for removals in removals.chunks(super::WRITE_ROWS) {
         let rows: Vec<_> = removals
             .iter()
-            .map(|(calendar, key)| (key.kind.as_str(), key.id.as_str(), calendar.as_str()))
+            .map(|(calendar, key, part)| {
+                (key.kind.as_str(), key.id.as_str(), calendar.as_str(), part.to_string())
+            })
             .collect();
         let rows = packed::rows(&rows)?;
         let args = [Arg::Text(&rows), Arg::Text(mirror.as_str())];

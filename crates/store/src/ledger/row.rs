@@ -1,6 +1,6 @@
 //! One ledger row: its columns, the JSON in three of them, and back.
 
-use domain::{CalendarKey, EmployeeId, EntityKey, Fingerprint};
+use domain::{CalendarKey, EmployeeId, EntityKey, Fingerprint, Part};
 use engine::port::{ETag, Intent, IntentState, LedgerRow, Remote, RemoteId, Trouble, Verb};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -16,6 +16,7 @@ macro_rules! row_record {
             "ledger.kind",
             "ledger.id",
             "ledger.calendar",
+            "ledger.part",
             "ledger.employee",
             "ledger.ends_at",
             "ledger.changed_at",
@@ -92,6 +93,7 @@ pub(crate) struct PutRow<'a>(
     &'static str,
     &'a str,
     &'a str,
+    String,
     u8,
     Option<&'static str>,
     Option<i64>,
@@ -109,6 +111,7 @@ pub(crate) struct PutRow<'a>(
 pub(crate) fn encode_row(row: &LedgerRow) -> Result<PutRow<'_>, Fault> {
     let LedgerRow {
         key,
+        part,
         calendar,
         employee,
         generation,
@@ -127,6 +130,7 @@ pub(crate) fn encode_row(row: &LedgerRow) -> Result<PutRow<'_>, Fault> {
         key.kind.as_str(),
         key.id.as_str(),
         calendar.as_str(),
+        part.to_string(),
         u8::from(unsettled),
         intent.as_ref().map(|it| state_word(it.state)),
         quarantined_at.map(Timestamp::as_millisecond),
@@ -165,6 +169,7 @@ pub(crate) fn state_word(state: IntentState) -> &'static str {
 pub(crate) fn decode_row(fields: &mut Fields<'_>) -> Result<LedgerRow, Fault> {
     let key = fields.key()?;
     let calendar = fields.id("calendar", CalendarKey::new)?;
+    let part: Part = fields.parse("part")?;
     let employee = match fields.maybe()? {
         None => None,
         Some(text) => {
@@ -181,6 +186,7 @@ pub(crate) fn decode_row(fields: &mut Fields<'_>) -> Result<LedgerRow, Fault> {
     let trouble = document::<TroubleText>(fields, "trouble")?;
     Ok(LedgerRow {
         key,
+        part,
         calendar,
         employee,
         generation,

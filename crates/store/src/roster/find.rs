@@ -70,7 +70,7 @@ async fn add_ledger(session: &mut Session, found: &mut [FoundEntity]) -> Result<
         ),
         "CROSS JOIN mirror CROSS JOIN ledger WHERE ledger.mirror = mirror.name \
          AND ledger.kind = (given.value ->> 0) AND ledger.id = (given.value ->> 1) \
-         ORDER BY ledger.mirror, ledger.calendar) AS records"
+         ORDER BY ledger.mirror, ledger.calendar, ledger.part) AS records"
     );
     let keys: std::collections::BTreeSet<_> =
         found.iter().map(|it| it.entry.entity.key()).collect();

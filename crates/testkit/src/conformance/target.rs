@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::{
-    CalendarEvent, CalendarKey, EntityKey, EventExtras, EventSpan, MirrorName, OriginTag, ShowAs,
-    Visibility,
+    CalendarEvent, CalendarKey, EntityKey, EventExtras, EventSpan, MirrorName, OriginTag, Part,
+    ShowAs, Visibility,
 };
 use engine::port::{
     Content, ContentForm, DeltaToken, ETag, Failure, FailureClass, FindingLevel, Item, Listing,
@@ -139,6 +139,7 @@ impl Bench {
             origin: OriginTag {
                 mirror: self.mirror.clone(),
                 key,
+                part: Part::Main,
                 generation: 0,
                 // Any fingerprint will do here; the content's is at hand.
                 entity: content.fingerprint(),
@@ -207,8 +208,8 @@ async fn a_missing_calendar_is_said_to_be_missing_and_made_once(bench: Bench) {
 async fn what_was_created_is_found_where_it_was_promised(bench: Bench) {
     bench.open().await;
     let item = bench.item("a/ä b", work("Spätdienst – Süd; 🚑, \\ and more", 1));
-    let key = &item.origin.key;
-    let promised = bench.target.remote_id(&bench.calendar, key, 0);
+    let key = item.origin.item();
+    let promised = bench.target.remote_id(&bench.calendar, &key, 0);
     let written = bench.create(&item).await;
     if let Some(promised) = promised {
         assert_eq!(written.remote_id, promised);
@@ -233,7 +234,7 @@ async fn a_lost_answer_is_settled_by_looking_and_creating_again_makes_no_second_
     bench.open().await;
     let item = bench.item("a", work("Late", 1));
     let probe = |key: &EntityKey| Probe {
-        key: Some(key.clone()),
+        key: Some(key.clone().into()),
         generation: 0,
         remote_id: None,
         shows: None,

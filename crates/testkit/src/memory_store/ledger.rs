@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::limits::HISTORY_ENTRIES_MAX;
-use domain::{CalendarKey, EntityKey, MirrorName};
+use domain::{CalendarKey, EntityKey, MirrorName, Part};
 use engine::port::{
     AuditEntry, CalendarState, CommitReceipt, Cursor, Epoch, Fenced, IntentState, LeaseDomain,
     LeaseGrant, LedgerCommit, LedgerRow, LedgerWrite, MirrorCounts, RemoteId,
@@ -21,7 +21,7 @@ pub(super) struct Ledgers {
 
 #[derive(Debug, Default)]
 pub(super) struct Mirror {
-    pub rows: BTreeMap<EntityKey, BTreeMap<CalendarKey, LedgerRow>>,
+    pub rows: BTreeMap<EntityKey, BTreeMap<(CalendarKey, Part), LedgerRow>>,
     pub calendars: BTreeMap<CalendarKey, CalendarState>,
     pub cursor: Cursor,
     pub conflicts: Conflicts,
@@ -37,12 +37,12 @@ struct Lease {
 }
 
 impl Mirror {
-    /// All rows, ordered by key and calendar.
+    /// All rows, ordered by key, calendar and part.
     pub fn all_rows(&self) -> impl Iterator<Item = &LedgerRow> {
         self.rows.values().flat_map(BTreeMap::values)
     }
 
-    /// The rows of one entity, ordered by calendar.
+    /// The rows of one entity, ordered by calendar and part.
     pub fn of_key(&self, key: &EntityKey) -> impl Iterator<Item = &LedgerRow> {
         self.rows.get(key).into_iter().flat_map(BTreeMap::values)
     }
@@ -62,7 +62,8 @@ impl Mirror {
     /// Whether a write is a put over a row that waits for its vendor at the put's own time.
     fn must_wait(&self, write: &LedgerWrite) -> bool {
         let LedgerWrite::Put(row) = write else { return false };
-        let stored = self.rows.get(&row.key).and_then(|rows| rows.get(&row.calendar));
+        let place = (row.calendar.clone(), row.part);
+        let stored = self.rows.get(&row.key).and_then(|rows| rows.get(&place));
         let intent = stored.and_then(|stored| stored.intent.as_ref());
         let sent = intent.filter(|intent| intent.state == IntentState::Sent);
         sent.and_then(|intent| intent.not_before).is_some_and(|until| until > row.changed_at)
@@ -96,11 +97,11 @@ impl Mirror {
         match write {
             LedgerWrite::Put(row) => {
                 let rows = self.rows.entry(row.key.clone()).or_default();
-                rows.insert(row.calendar.clone(), row);
+                rows.insert((row.calendar.clone(), row.part), row);
             }
-            LedgerWrite::Remove { calendar, key } => {
+            LedgerWrite::Remove { calendar, key, part } => {
                 let rows = self.rows.entry(key.clone()).or_default();
-                rows.remove(&calendar);
+                rows.remove(&(calendar, part));
                 if rows.is_empty() {
                     self.rows.remove(&key);
                 }
@@ -122,13 +123,10 @@ impl Ledgers {
         let kept = self.mirrors.entry(mirror.clone()).or_default();
         let mut seen = BTreeSet::new();
         for write in writes.into_iter().rev() {
-            let (calendar, key) = match &write {
-                LedgerWrite::Put(row) => (&row.calendar, &row.key),
-                LedgerWrite::Remove { calendar, key } => (calendar, key),
-            };
+            let (calendar, item) = write.place();
             if !ours.contains(calendar) {
                 fenced.insert(calendar.clone());
-            } else if seen.insert((calendar.clone(), key.clone())) && !kept.must_wait(&write) {
+            } else if seen.insert((calendar.clone(), item)) && !kept.must_wait(&write) {
                 kept.carry_out(write);
             }
         }

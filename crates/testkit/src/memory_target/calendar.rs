@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::EntityKey;
+use domain::ItemKey;
 use engine::port::{DeltaToken, ETag, FailureClass, RemoteId};
 
 use super::KeptItem;
@@ -64,10 +64,10 @@ impl Calendar {
         RemoteId(format!("item-{}", self.revision + 1))
     }
 
-    pub fn by_origin(&self, key: &EntityKey, generation: u32) -> Option<(&RemoteId, &KeptItem)> {
+    pub fn by_origin(&self, key: &ItemKey, generation: u32) -> Option<(&RemoteId, &KeptItem)> {
         self.items.iter().find(|(_, item)| {
             let origin = item.origin.as_ref();
-            origin.is_some_and(|it| it.key == *key && it.generation == generation)
+            origin.is_some_and(|it| it.item() == *key && it.generation == generation)
         })
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::limits::GROUP_COMMIT_INTENTS_MAX;
 use domain::{
-    CalendarKey, Directory, Employee, Entity, EntityKey, EntityKind, ScheduleGroupId, UtcInterval,
+    CalendarKey, Directory, Employee, Entity, EntityKind, ItemKey, ScheduleGroupId, UtcInterval,
 };
 use engine::port::{
     Capabilities, Content, ContentForm, DeltaToken, ETag, Failure, FailureClass, Finding, Item,
@@ -167,7 +167,7 @@ impl Target for ShiftsTarget {
         }
     }
 
-    fn remote_id(&self, _: &CalendarKey, _: &EntityKey, _: u32) -> Option<RemoteId> {
+    fn remote_id(&self, _: &CalendarKey, _: &ItemKey, _: u32) -> Option<RemoteId> {
         None
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{EntityId, EntityKey, EntityKind, Fingerprint, Fingerprinter};
+use domain::{EntityId, EntityKey, EntityKind, Fingerprint, Fingerprinter, ItemKey, Part};
 use jiff::Timestamp;
 
 use super::publish::old_place;
@@ -89,7 +89,7 @@ impl Drain<'_> {
     /// left is counted, and kept to be removed where that is wanted.
     pub(super) async fn adopt(
         &mut self,
-        seen: &mut BTreeMap<EntityKey, Seen>,
+        seen: &mut BTreeMap<ItemKey, Seen>,
         unclaimed: Vec<RemoteItem>,
         ledger: &[LedgerRow],
     ) -> Result<(), Stop> {
@@ -104,10 +104,11 @@ impl Drain<'_> {
             else {
                 continue;
             };
-            if seen.get(&row.key) == Some(&Seen::Absent)
+            let key = row.item();
+            if seen.get(&key) == Some(&Seen::Absent)
                 && let Some(item) = unclaimed.claim_look(intent.fingerprint)
             {
-                seen.insert(row.key.clone(), Seen::Present(item));
+                seen.insert(key, Seen::Present(item));
             }
         }
         let wanting = if self.cycling.purge { vec![] } else { self.wanting(seen).await? };
@@ -115,14 +116,14 @@ impl Drain<'_> {
         for it in wanting {
             match unclaimed.claim_look(it.look) {
                 Some(item) => {
-                    seen.insert(it.key, Seen::Present(item));
+                    seen.insert(it.key.into(), Seen::Present(item));
                 }
                 None => differing.push(it),
             }
         }
         for it in differing {
             if let Some(item) = unclaimed.claim_natural_key(it.natural_key) {
-                seen.insert(it.key, Seen::Present(item));
+                seen.insert(it.key.into(), Seen::Present(item));
             }
         }
         if !self.cycling.purge {
@@ -167,8 +168,10 @@ impl Drain<'_> {
             return;
         };
         let projected = projector.project(entry);
-        let Wish::Later(showing) = desired(subject, projected.as_ref(), window) else { return };
-        let natural_key = self.content(subject).as_ref().and_then(Content::natural_key);
+        let wish = desired(subject, (Part::Main, &[]), projected.as_ref(), window);
+        let Wish::Later(showing) = wish else { return };
+        let content = self.content(subject, Part::Main);
+        let natural_key = content.as_ref().and_then(Content::natural_key);
         let Some(natural_key) = natural_key.filter(|_| showing.calendar == *self.calendar) else {
             return;
         };
@@ -180,6 +183,7 @@ impl Drain<'_> {
         let unknown = || Fingerprinter::new("unknown").finish();
         let row = LedgerRow {
             key: subject.key.clone(),
+            part: Part::Main,
             calendar: self.calendar.clone(),
             employee: showing.employee,
             generation: 0,
@@ -197,20 +201,22 @@ impl Drain<'_> {
             changed_at: clock.now(),
         };
         self.report.adopted += 1;
-        self.audit(&subject.key, AuditVerb::Adopted, showing.version, String::new());
+        self.audit(&subject.key.clone().into(), AuditVerb::Adopted, showing.version, String::new());
         self.pending.writes.push(LedgerWrite::Put(row));
     }
 
     /// Entities that are to be shown here, and of which nothing is here.
-    async fn wanting(&self, seen: &BTreeMap<EntityKey, Seen>) -> Result<Vec<Wanting>, Stop> {
+    async fn wanting(&self, seen: &BTreeMap<ItemKey, Seen>) -> Result<Vec<Wanting>, Stop> {
         let gone = seen.iter().filter(|(_, seen)| **seen == Seen::Absent).map(|(key, _)| key);
-        let mut keys: Vec<EntityKey> = self.queue.iter().chain(gone).cloned().collect();
+        let keys = self.queue.iter().chain(gone);
+        let mut keys: Vec<EntityKey> = keys.map(|key| key.entity.clone()).collect();
         keys.sort();
         keys.dedup();
         let mut wanting = Vec::new();
         for page in keys.chunks(PAGE) {
             for subject in self.subjects(page.to_vec()).await? {
-                let is_gone = seen.get(&subject.key).is_none_or(|it| *it == Seen::Absent);
+                let item = ItemKey::from(subject.key.clone());
+                let is_gone = seen.get(&item).is_none_or(|it| *it == Seen::Absent);
                 wanting.extend(self.wants(&subject).filter(|_| is_gone));
             }
         }
@@ -226,11 +232,13 @@ impl Drain<'_> {
             return None;
         }
         let projected: Option<Projected> = projector.project(subject.entry.as_ref()?);
-        match desired(subject, projected.as_ref(), window) {
+        let rows: Vec<&LedgerRow> = subject.ledger.iter().collect();
+        match desired(subject, (Part::Main, &rows), projected.as_ref(), window) {
             Wish::Now(Desired::Shown(Showing { calendar, fingerprint, .. }))
                 if calendar == *self.calendar =>
             {
-                let natural_key = self.content(subject).as_ref().and_then(Content::natural_key)?;
+                let content = self.content(subject, Part::Main);
+                let natural_key = content.as_ref().and_then(Content::natural_key)?;
                 Some(Wanting { key: subject.key.clone(), look: fingerprint, natural_key })
             }
             Wish::Now(Desired::Shown(_) | Desired::Hidden(_)) | Wish::Past(_) | Wish::Later(_) => {
@@ -299,7 +307,7 @@ impl Drain<'_> {
                 self.report.deleted += 1;
                 if let Some(key) = key {
                     let why = "it is not in the roster".to_owned();
-                    self.audit(&key, AuditVerb::Deleted, 0, why);
+                    self.audit(&key.into(), AuditVerb::Deleted, 0, why);
                 }
                 Ok(())
             }

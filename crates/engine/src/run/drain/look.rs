@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::EntityKey;
+use domain::ItemKey;
 
 use super::publish::old_place;
 use super::{Drain, Stop};
@@ -16,7 +16,7 @@ use crate::run::observe::{Observation, ReadFailure, Reader};
 
 /// One item to be looked at.
 pub(super) struct Look {
-    pub key: EntityKey,
+    pub key: ItemKey,
     pub probe: Probe,
     /// Where it was before, where that is somewhere else.
     pub before: Option<RemoteId>,
@@ -31,7 +31,7 @@ pub(super) struct Look {
 }
 
 /// Whose each item of a calendar is, as far as the ledger knows.
-type Owners = BTreeMap<RemoteId, EntityKey>;
+type Owners = BTreeMap<RemoteId, ItemKey>;
 
 impl<'a> Drain<'a> {
     pub(super) fn reader(&self) -> Reader<'a> {
@@ -67,11 +67,11 @@ impl<'a> Drain<'a> {
         self.report.unknown_ours = unknown_ours;
         self.adopt(&mut seen, unclaimed, &ledger).await?;
         drop(ledger);
-        let queued: BTreeSet<EntityKey> = self.queue.iter().cloned().collect();
+        let queued: BTreeSet<ItemKey> = self.queue.iter().cloned().collect();
         let more = seen.iter().filter(|(key, seen)| {
             !queued.contains(key) && !matches!(seen, Seen::AsKnown | Seen::NotLooked)
         });
-        let more: Vec<EntityKey> = more.map(|(key, _)| key.clone()).collect();
+        let more: Vec<ItemKey> = more.map(|(key, _)| key.clone()).collect();
         self.queue.extend(more);
         self.seen = seen;
         self.remove_surplus(surplus).await?;
@@ -101,7 +101,7 @@ impl<'a> Drain<'a> {
 
     /// Removes further copies of items of ours. Needs no intent: removing a copy twice is
     /// harmless, and one that stays is seen again the next time.
-    async fn remove_surplus(&mut self, surplus: Vec<(EntityKey, RemoteItem)>) -> Result<(), Stop> {
+    async fn remove_surplus(&mut self, surplus: Vec<(ItemKey, RemoteItem)>) -> Result<(), Stop> {
         if !self.cycling.writes {
             self.report.held += surplus.len() as u64;
             return Ok(());
@@ -148,7 +148,7 @@ impl<'a> Drain<'a> {
     async fn look_at_places(
         &self,
         looks: Vec<Look>,
-    ) -> Result<(Vec<(Look, Sighting)>, Vec<(EntityKey, RemoteItem)>), Stop> {
+    ) -> Result<(Vec<(Look, Sighting)>, Vec<(ItemKey, RemoteItem)>), Stop> {
         let mut probes: Vec<Probe> = Vec::with_capacity(looks.len());
         for look in &looks {
             probes.push(look.probe.clone());
@@ -209,9 +209,11 @@ impl<'a> Drain<'a> {
         self.commit().await?;
         let mut owners = Owners::new();
         for row in self.ledger().await? {
+            let item = row.item();
             let intended = row.intent.and_then(|intent| intent.remote_id);
             let there = row.remote.map(|remote| remote.id);
-            owners.extend(intended.into_iter().chain(there).map(|id| (id, row.key.clone())));
+            let places = intended.into_iter().chain(there);
+            owners.extend(places.map(|id| (id, item.clone())));
         }
         Ok(owners)
     }
@@ -237,7 +239,7 @@ impl<'a> Drain<'a> {
     /// The first of `items` that is nobody's, where nothing marks ours: so it is this one's.
     fn claim(
         &mut self,
-        key: &EntityKey,
+        key: &ItemKey,
         items: Vec<RemoteItem>,
         owners: &Owners,
     ) -> Option<RemoteItem> {
@@ -268,10 +270,10 @@ impl<'a> Drain<'a> {
             && intent.is_some_and(|intent| shown != Some(intent.fingerprint))
     }
 
-    fn is_ours(&self, key: &EntityKey, item: &RemoteItem) -> bool {
+    fn is_ours(&self, key: &ItemKey, item: &RemoteItem) -> bool {
         item.origin
             .as_ref()
-            .is_some_and(|origin| origin.key == *key && origin.mirror == self.cycling.spec.name)
+            .is_some_and(|origin| origin.item() == *key && origin.mirror == self.cycling.spec.name)
     }
 
     /// What to look at to learn how `row` stands. An item that the ledger knows to be ours at
@@ -298,23 +300,23 @@ impl<'a> Drain<'a> {
             (intended, None) => (intended, None),
         };
         let (here, before) = if at.is_some() { (at, None) } else { (here, before) };
-        let own = || self.cycling.target.remote_id(self.calendar, &row.key, row.generation);
+        let key = row.item();
+        let own = || self.cycling.target.remote_id(self.calendar, &key, row.generation);
         let remote_id = here.or_else(own);
         let shows = shows.filter(|_| natural);
         let probe = Probe {
-            key: Some(row.key.clone()),
+            key: Some(key.clone()),
             generation: row.generation,
             shows: shows.clone().filter(|_| remote_id.is_none()),
             remote_id,
         };
-        let key = row.key.clone();
         Look { key, probe, before, shows, known, taken, confirms: None }
     }
 
     /// What to look at to learn how the target keeps what was just written.
     pub(super) fn look_to_confirm(&self, row: LedgerRow) -> Look {
         let remote_id = row.remote.as_ref().map(|remote| remote.id.clone());
-        let key = row.key.clone();
+        let key = row.item();
         let probe =
             Probe { key: Some(key.clone()), generation: row.generation, remote_id, shows: None };
         let (before, shows, confirms) = (None, None, Some(row));

@@ -15,6 +15,7 @@ impl Drain<'_> {
     pub(super) fn fresh_row(&self, step: &Step) -> LedgerRow {
         LedgerRow {
             key: step.key.clone(),
+            part: step.part,
             calendar: self.calendar.clone(),
             employee: step.showing.as_ref().and_then(|showing| showing.employee.clone()),
             generation: step.generation,
@@ -66,7 +67,7 @@ impl Drain<'_> {
                 row.changed_at = self.cycling.clock.now();
                 if !known {
                     self.report.adopted += 1;
-                    self.audit(&step.key, AuditVerb::Adopted, showing.version, String::new());
+                    self.audit(&step.item(), AuditVerb::Adopted, showing.version, String::new());
                 }
                 LedgerWrite::Put(row)
             }
@@ -93,8 +94,8 @@ impl Drain<'_> {
                 } else {
                     "it was gone already"
                 };
-                self.audit(&step.key, AuditVerb::Forgotten, 0, why.to_owned());
-                LedgerWrite::Remove { calendar: row.calendar, key: row.key }
+                self.audit(&step.item(), AuditVerb::Forgotten, 0, why.to_owned());
+                LedgerWrite::Remove { calendar: row.calendar, key: row.key, part: row.part }
             }
         };
         // Somebody may have written it who had no time to publish it.
@@ -137,7 +138,7 @@ impl Drain<'_> {
             row.employee.clone_from(&showing.employee);
         }
         let item = match (&step.showing, entry) {
-            (Some(_), Some(entry)) => self.cycling.projector.item(entry, row.generation),
+            (Some(_), Some(entry)) => self.cycling.projector.item(entry, row.part, row.generation),
             (Some(_) | None, _) => None,
         };
         let written = item.as_ref().and_then(|item| item.content.interval());
@@ -158,7 +159,7 @@ impl Drain<'_> {
             }
             Action::Create(_) => {
                 row.remote = None;
-                self.cycling.target.remote_id(self.calendar, &row.key, row.generation)
+                self.cycling.target.remote_id(self.calendar, &row.item(), row.generation)
             }
             Action::Nothing
             | Action::Look

@@ -1,7 +1,7 @@
 //! Sending one chunk, and settling every answer.
 
 use domain::limits::{ATTEMPTS_PER_CYCLE_MAX, REQUEST_TIMEOUT};
-use domain::{CalendarKey, EntityKey, Fingerprint};
+use domain::{CalendarKey, EntityKey, Fingerprint, ItemKey};
 use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 
@@ -58,7 +58,8 @@ impl Drain<'_> {
                     let failed =
                         matches!(&answer, Err(Failure { class: FailureClass::Unavailable, .. }));
                     if failed {
-                        let failures = self.attempts.get(&sending.step.key).map_or(1, |it| it + 1);
+                        let failures =
+                            self.attempts.get(&sending.step.item()).map_or(1, |it| it + 1);
                         wait = wait.max(Some(self.cycling.gate.backoff(failures)));
                     }
                     looks.extend(self.settle(sending, answer));
@@ -90,7 +91,7 @@ impl Drain<'_> {
             self.cycling.return_deletion();
         }
         self.pending.writes.push(LedgerWrite::Put(row));
-        self.queue.push_back(step.key);
+        self.queue.push_back(step.item());
     }
 
     fn settle(
@@ -99,7 +100,7 @@ impl Drain<'_> {
         answer: Result<Option<Written>, Failure>,
     ) -> Option<Look> {
         let Sending { step, row, verb, fingerprint, version, item, because, there_until } = sending;
-        let key = step.key;
+        let key = step.item();
         let shows = item.map(|item| item.content);
         let vanished = verb == Verb::Update
             && self.cycling.identity == ItemIdentity::NaturalKey
@@ -137,7 +138,7 @@ impl Drain<'_> {
     /// Does what follows from an answer; what must be looked at is returned.
     fn follow(
         &mut self,
-        (key, verb): (EntityKey, Verb),
+        (key, verb): (ItemKey, Verb),
         row: LedgerRow,
         shows: Option<Content>,
         next: Next,
@@ -152,11 +153,11 @@ impl Drain<'_> {
                 Some(self.look_to_confirm(row))
             }
             Next::Postponed => {
-                self.fail(key, "the target was not available".into());
+                self.fail(key.entity, "the target was not available".into());
                 None
             }
             Next::Refused(reason) => {
-                self.fail(key, reason);
+                self.fail(key.entity, reason);
                 None
             }
             Next::Again => {
@@ -173,8 +174,9 @@ impl Drain<'_> {
         }
     }
 
-    fn done(&mut self, key: EntityKey, verb: Verb) {
+    fn done(&mut self, key: ItemKey, verb: Verb) {
         self.attempts.remove(&key);
+        let key = key.entity;
         self.report.count(verb);
         let calendar = self.calendar.clone();
         self.cycling.watcher.on(&Event::Written { calendar, key, verb });

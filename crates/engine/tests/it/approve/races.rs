@@ -4,7 +4,7 @@
 
 use async_trait::async_trait;
 use domain::policy::DeletionGuard;
-use domain::{CalendarKey, Directory, Employee, Entity, EntityKey, EntityKind, ScheduleItem};
+use domain::{CalendarKey, Directory, Employee, Entity, EntityKind, ItemKey, ScheduleItem};
 use engine::mapping::MappingProfile;
 use engine::port::{
     Approvals, Ask, AskWhat, Capabilities, DeltaToken, ETag, Failure, Finding, Item, Listing,
@@ -88,7 +88,7 @@ impl Target for Hooked<'_> {
     fn place(&self, entity: &Entity, employee: Option<&Employee>) -> Placement {
         self.inner().place(entity, employee)
     }
-    fn remote_id(&self, _: &CalendarKey, _: &EntityKey, _: u32) -> Option<RemoteId> {
+    fn remote_id(&self, _: &CalendarKey, _: &ItemKey, _: u32) -> Option<RemoteId> {
         None
     }
     async fn check(&self) -> Vec<Finding> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::policy::DeletionGuard;
 use domain::{
-    CalendarKey, Directory, Employee, Entity, EntityKey, ScheduleItem, Shift, UtcInterval,
+    CalendarKey, Directory, Employee, Entity, EntityKey, ItemKey, ScheduleItem, Shift, UtcInterval,
 };
 use engine::mapping::MappingProfile;
 use engine::port::{
@@ -232,7 +232,7 @@ impl Target for BadLine {
         self.target.place(entity, employee)
     }
 
-    fn remote_id(&self, _: &CalendarKey, _: &EntityKey, _: u32) -> Option<RemoteId> {
+    fn remote_id(&self, _: &CalendarKey, _: &ItemKey, _: u32) -> Option<RemoteId> {
         None
     }
 

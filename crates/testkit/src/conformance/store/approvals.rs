@@ -11,7 +11,7 @@ use super::ledger::{commit as commit_ledger, commit_to, hold, intent, print};
 use super::requests::{grant, request};
 use super::{Handles, promises};
 use crate::builders::{
-    approvals, calendar, hour, ingest, ledger_row, mirror, roster, shift, shift_key,
+    approvals, calendar, hour, ingest, ledger_removal, ledger_row, mirror, roster, shift, shift_key,
 };
 
 promises![
@@ -214,7 +214,7 @@ async fn ledger_rows_of_decisions_need_no_lease_and_leave_it(Handles { one, two 
 }
 
 async fn the_last_decision_on_a_ledger_row_counts(Handles { one, two }: Handles) {
-    let remove = |id: &str| LedgerWrite::Remove { calendar: calendar("team"), key: shift_key(id) };
+    let remove = |id: &str| ledger_removal(shift_key(id), &calendar("team"));
     let put = |id: &str, generation| LedgerWrite::Put(LedgerRow { generation, ..row(id) });
     let decide = async |ledger| {
         let decided = ApprovalCommit { ledger, ..approvals(ChangeSeq(0), []) };

@@ -13,8 +13,8 @@ use engine::port::{
 use super::ledger::{commit, commit_to, fence, hold, hold_of, intent, remote};
 use super::{Handles, promises};
 use crate::builders::{
-    calendar, employee, employee_id, hours, ingest, key, ledger_row, mirror, roster, shift,
-    shift_key, window,
+    calendar, employee, employee_id, hours, ingest, key, ledger_removal, ledger_row, mirror,
+    roster, shift, shift_key, window,
 };
 
 promises![
@@ -89,7 +89,7 @@ async fn a_row_is_not_found_where_its_item_was(Handles { one, two }: Handles) {
     put(&*one, &[row("a", None, None), row("b", Some("r2"), None)]).await;
     assert_eq!(at(&*two, &["r2"]).await, ["b in ada"]);
     let ada = calendar("ada");
-    let gone = LedgerWrite::Remove { calendar: ada.clone(), key: shift_key("b") };
+    let gone = ledger_removal(shift_key("b"), &ada);
     commit(&*one, commit_to(&ada, vec![gone])).await;
     assert_eq!(at(&*two, &["r2"]).await, [""; 0]);
 }

@@ -2,17 +2,18 @@
 #![expect(clippy::unwrap_used, reason = "a test suite")]
 
 use domain::{
-    CalendarKey, EntityKey, EntityKind, Fingerprint, Fingerprinter, MirrorName, UtcInterval,
+    CalendarKey, EntityKey, EntityKind, Fingerprint, Fingerprinter, MirrorName, Part, UtcInterval,
 };
 use engine::port::{
     AuditEntry, AuditVerb, CalendarState, ChangeSeq, Cursor, DeltaToken, ETag, Epoch, Fenced,
     Intent, IntentState, LeaseDomain, LeaseGrant, LedgerCommit, LedgerRow, LedgerWrite,
-    MirrorCounts, Remote, RemoteId, Store, Trouble, Verb,
+    MirrorCounts, Remote, RemoteId, Scope, Store, Trouble, Verb,
 };
 
 use super::{Handles, promises};
 use crate::builders::{
-    calendar, employee_id, hour, hours, key, ledger_row, midnight, mirror, shift_key,
+    calendar, employee_id, hour, hours, key, ledger_removal, ledger_row, midnight, mirror, roster,
+    shift_key,
 };
 
 promises![
@@ -20,6 +21,7 @@ promises![
     the_last_write_to_a_row_counts,
     a_row_that_waits_for_its_vendor_stays_until_then,
     the_rows_of_a_calendar_are_ordered_by_key,
+    every_part_of_an_entity_has_a_row_of_its_own,
     a_stale_epoch_changes_nothing_and_the_others_commit,
     writes_without_a_fence_are_fenced,
     a_lease_that_ran_out_still_commits_and_is_renewed,
@@ -90,6 +92,7 @@ pub(super) async fn commit(store: &dyn Store, commit: LedgerCommit) -> Vec<Calen
 fn full_row(calendar: &CalendarKey) -> LedgerRow {
     LedgerRow {
         key: shift_key("Zoë's \"%_\\ 夜勤"),
+        part: Part::Main,
         calendar: calendar.clone(),
         employee: Some(employee_id("ada")),
         generation: 3,
@@ -123,7 +126,7 @@ fn full_row(calendar: &CalendarKey) -> LedgerRow {
 async fn a_row_reads_back_as_it_was_written(Handles { one, two }: Handles) {
     let ada = calendar("/dav/ada's \"calendar\"/");
     hold(&*one, &[&ada], "me").await;
-    let full = full_row(&ada);
+    let full = LedgerRow { part: Part::BreakWindow(7), ..full_row(&ada) };
     let empty = ledger_row(shift_key("empty"), &ada);
     let other_verbs = [Verb::Create, Verb::Update].map(|verb| LedgerRow {
         intent: Some(Intent { verb, ..intent(IntentState::Planned) }),
@@ -144,7 +147,7 @@ async fn the_last_write_to_a_row_counts(Handles { one, two }: Handles) {
     let first = full_row(&ada);
     let second = LedgerRow { changed_at: hour(5), ..ledger_row(first.key.clone(), &ada) };
     let put = |row: &LedgerRow| LedgerWrite::Put(row.clone());
-    let remove = |key: &EntityKey| LedgerWrite::Remove { calendar: ada.clone(), key: key.clone() };
+    let remove = |key: &EntityKey| ledger_removal(key.clone(), &ada);
     let read = async || two.ledger_of_calendar(&mirror(), &ada).await.unwrap();
 
     commit(&*one, commit_to(&ada, vec![put(&first)])).await;
@@ -192,7 +195,7 @@ async fn a_row_that_waits_for_its_vendor_stays_until_then(Handles { one, two }: 
     }
     // It still waits when the same commit takes it away and puts it again.
     let key = shift_key("granted");
-    let remove = LedgerWrite::Remove { calendar: ada.clone(), key: key.clone() };
+    let remove = ledger_removal(key.clone(), &ada);
     let again = vec![remove, LedgerWrite::Put(row("granted", 5, None))];
     commit(&*one, commit_to(&ada, again)).await;
     assert_eq!(two.ledger_of(&mirror(), &[key]).await.unwrap(), [granted]);
@@ -262,6 +265,40 @@ async fn holder(store: &dyn Store, calendar: &CalendarKey) -> (String, i64, jiff
     }
 }
 
+async fn every_part_of_an_entity_has_a_row_of_its_own(Handles { one, two }: Handles) {
+    let (ada, bob) = (calendar("ada"), calendar("bob"));
+    hold(&*one, &[&ada, &bob], "me").await;
+    let row = |id: &str, part, calendar, generation| LedgerRow {
+        part,
+        generation,
+        ..ledger_row(shift_key(id), calendar)
+    };
+    let parts = [Part::Main, Part::Block(2), Part::Block(10), Part::Count(hour(1))];
+    let rows: Vec<_> =
+        ["a", "b"].iter().flat_map(|id| parts.map(|part| row(id, part, &ada, 0))).collect();
+    let writes = rows.iter().rev().cloned().map(LedgerWrite::Put).collect();
+    assert_eq!(commit(&*one, commit_to(&ada, writes)).await, []);
+    assert_eq!(two.ledger_of_calendar(&mirror(), &ada).await.unwrap(), rows);
+
+    // One part is replaced, another removed, and the others stay.
+    let remove = |part| LedgerWrite::Remove { calendar: ada.clone(), key: shift_key("a"), part };
+    let again = row("a", Part::Block(2), &ada, 1);
+    let writes = vec![LedgerWrite::Put(again.clone()), remove(Part::Block(10))];
+    commit(&*one, commit_to(&ada, writes)).await;
+    let elsewhere = row("a", Part::Block(2), &bob, 0);
+    commit(&*one, commit_to(&bob, vec![LedgerWrite::Put(elsewhere.clone())])).await;
+    let scope = Scope::Keys(vec![shift_key("a")]);
+    let kinds = &EntityKind::ALL;
+    let subjects = two.subjects(&mirror(), &roster(), kinds, &scope, None, 9).await.unwrap();
+    let count = row("a", Part::Count(hour(1)), &ada, 0);
+    let expected = [rows[0].clone(), again, count, elsewhere];
+    assert_eq!(subjects[0].ledger, expected);
+    commit(&*one, commit_to(&ada, vec![remove(Part::Main)])).await;
+    let subjects = two.subjects(&mirror(), &roster(), kinds, &scope, None, 9).await.unwrap();
+    assert_eq!(subjects[0].ledger, expected[1..]);
+    assert_eq!(two.mirror_counts(&mirror()).await.unwrap().items, 0);
+}
+
 async fn a_stale_epoch_changes_nothing_and_the_others_commit(Handles { one, two }: Handles) {
     let (ada, bob) = (calendar("ada"), calendar("bob"));
     hold(&*one, &[&ada, &bob], "me").await;
@@ -291,7 +328,7 @@ async fn a_stale_epoch_changes_nothing_and_the_others_commit(Handles { one, two 
     assert_eq!(states, std::slice::from_ref(&bob));
     assert_eq!(holder(&*one, &bob).await, ("me".into(), 1, hour(9)));
     // A removal is fenced too, and so is an epoch from the future.
-    let row = LedgerWrite::Remove { calendar: bob.clone(), key: shift_key("good") };
+    let row = ledger_removal(shift_key("good"), &bob);
     let future = LedgerCommit { fences: vec![fence(&bob, 2)], ..commit_to(&bob, vec![row]) };
     assert_eq!(commit(&*one, future).await, std::slice::from_ref(&bob));
     let kept = one.ledger_of_calendar(&mirror(), &bob).await.unwrap();

@@ -115,6 +115,7 @@ impl Bench {
             origin: OriginTag {
                 mirror: self.mirror.clone(),
                 key: key(item.kind(), id),
+                part: domain::Part::Main,
                 generation: 0,
                 entity: item.fingerprint(),
             },
@@ -162,7 +163,7 @@ impl Bench {
 async fn the_target_chooses_ids_and_shows_no_tags(bench: Bench) {
     bench.open().await;
     let item = bench.shows(work("Late", 1));
-    let promised = bench.target.remote_id(&bench.calendar, &item.origin.key, 0);
+    let promised = bench.target.remote_id(&bench.calendar, &item.origin.item(), 0);
     assert_eq!(promised, None);
     let written = bench.create(&item).await;
     let seen = bench.see(&written.remote_id).await.expect("is there");
