@@ -2,6 +2,8 @@
 //! each is in the way of, and what would be or was done to it. Never what it is about: that is its
 //! owner's business.
 
+use std::collections::BTreeSet;
+
 use domain::EventSpan;
 use engine::plan::conflict::{Conflict, Verdict};
 use engine::port::{ChangesOf, EventChangeState, ForeignChange, StoreError, Subject};
@@ -191,7 +193,8 @@ pub(super) async fn conflict_stories(
     subject: &Subject,
 ) -> Result<Vec<ConflictStory>, StoreError> {
     let mut stories = Vec::new();
-    for calendar in subject.ledger.iter().map(|row| &row.calendar) {
+    let calendars: BTreeSet<_> = subject.ledger.iter().map(|row| &row.calendar).collect();
+    for calendar in calendars {
         let standing = works.store.conflicts(&spec.name, Some(calendar)).await?;
         let standing = standing.into_iter().filter(|it| it.shift == subject.key);
         stories.extend(standing.map(|it| ConflictStory {

@@ -284,7 +284,8 @@ async fn written(
     }
     // A waiting intent has the item planned again, by whoever plans next.
     for mut row in store.ledger_of(mirror, &change.shifts).await? {
-        let Some(remote) = row.remote.as_ref().filter(|_| row.calendar == change.calendar) else {
+        let here = row.calendar == change.calendar && row.part.is_main();
+        let Some(remote) = row.remote.as_ref().filter(|_| here) else {
             continue;
         };
         if row.intent.is_some() {

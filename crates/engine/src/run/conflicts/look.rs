@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::policy::{ConflictPolicy, OverrideAction};
 use domain::{
-    CalendarKey, EmployeeId, Entity, EntityKind, MirrorName, RosterName, ShowAs, SyncWindow,
+    CalendarKey, EmployeeId, Entity, EntityKind, MirrorName, Part, RosterName, ShowAs, SyncWindow,
     UtcInterval,
 };
 use futures_util::stream::{self, StreamExt};
@@ -179,7 +179,7 @@ impl<'a> Lookout<'a> {
         if entity.kind() != EntityKind::Shift {
             return None;
         }
-        let (title, taken) = match self.projector.content(entity)? {
+        let (title, taken) = match self.projector.content(entity, Part::Main)? {
             Content::Event(event) => (Some(event.summary), event.show_as != ShowAs::Free),
             Content::Schedule(_) => (None, true),
         };

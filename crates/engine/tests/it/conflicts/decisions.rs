@@ -73,6 +73,7 @@ fn of_a_mirror() -> ForeignEvent {
     let origin = OriginTag {
         mirror: domain::MirrorName::new(name).unwrap(),
         key: shift_key("other"),
+        part: domain::Part::Main,
         generation: 0,
         entity: Fingerprint::from_bytes([0; 16]),
     };
