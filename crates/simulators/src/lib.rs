@@ -7,4 +7,5 @@ pub mod caldav;
 pub mod contact_centre;
 pub mod fault;
 pub mod genesys;
+pub mod google;
 pub mod graph;

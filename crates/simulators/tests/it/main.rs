@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where its ground is not as it says")]
 
+mod google;
 mod graph_batch;
 mod graph_examples;
 mod graph_quota;
