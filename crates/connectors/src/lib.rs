@@ -24,6 +24,5 @@ registry::providers!(modules);
 
 pub use descriptor::{
     CalendarRegistration, ConnectionConfig, ConnectionContext, ConnectionError, Descriptor,
-    ForeignReach, MirrorConfig, MirrorContext, MirrorDescriptor, MirrorParts, Registration,
-    RegistrationStatus,
+    MirrorConfig, MirrorContext, MirrorDescriptor, MirrorParts, Registration, RegistrationStatus,
 };

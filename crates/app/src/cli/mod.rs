@@ -1,7 +1,6 @@
 //! The command line: one file per command.
 
 mod config;
-mod conflicts;
 mod demo;
 mod doctor;
 mod explain;
@@ -15,7 +14,6 @@ mod serve;
 mod shifts;
 mod status;
 mod sync;
-mod undo;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -82,8 +80,6 @@ pub enum Command {
     Recover(recover::Arguments),
     /// Remove everything Rotabridge wrote into a mirror, and nothing else
     Purge(purge::Arguments),
-    /// Take back what a conflict policy did to somebody's event
-    Undo(undo::Arguments),
     /// Bring the store to this version
     Migrate(migrate::Arguments),
 }
@@ -122,7 +118,6 @@ impl Command {
             Self::Shifts(arguments) => shifts::run(arguments, session).await,
             Self::Recover(arguments) => recover::run(arguments, session).await,
             Self::Purge(arguments) => purge::run(arguments, session).await,
-            Self::Undo(arguments) => undo::run(arguments, session).await,
             Self::Migrate(arguments) => migrate::run(&arguments, session).await,
         }
     }
@@ -142,7 +137,6 @@ impl Command {
             | Self::Shifts(_)
             | Self::Recover(_)
             | Self::Purge(_)
-            | Self::Undo(_)
             | Self::Migrate(_) => false,
         }
     }
@@ -165,7 +159,6 @@ impl Command {
             | Self::Shifts(_)
             | Self::Recover(_)
             | Self::Purge(_)
-            | Self::Undo(_)
             | Self::Migrate(_) => "error,rotabridge::event=off,rotabridge::wait=warn",
         }
     }

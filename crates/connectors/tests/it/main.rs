@@ -5,6 +5,10 @@
 mod caldav;
 mod caldav_faults;
 mod caldav_quirks;
+mod google;
+mod google_foreign;
+mod google_oddities;
+mod google_payloads;
 mod microsoft_graph;
 mod microsoft_graph_lists;
 mod roster_file;

@@ -33,40 +33,40 @@ const POLLS_MAX: u32 = 200_000;
 
 /// How many kills, in which parts.
 #[derive(Debug, Clone, Copy)]
-struct Plan {
-    seed: u64,
-    kills_first: usize,
-    kills_changing: usize,
+pub struct Plan {
+    pub seed: u64,
+    pub kills_first: usize,
+    pub kills_changing: usize,
     /// Requests after which a process is killed, at most.
-    requests_max: usize,
+    pub requests_max: usize,
     /// Shifts for each kind of change.
-    changes: usize,
+    pub changes: usize,
 }
 
 /// What the trials did.
 #[derive(Debug, Default)]
-struct Tally {
+pub struct Tally {
     kills: usize,
     /// Runs that ended before their moment came.
     ended: usize,
 }
 
 /// One ward under trial.
-struct Trial<'a> {
-    ward: Ward,
-    plan: Plan,
-    dice: Dice,
-    watcher: Watcher,
+pub struct Trial<'a> {
+    pub ward: Ward,
+    pub plan: Plan,
+    pub dice: Dice,
+    pub watcher: Watcher,
     /// How many requests reached the server so far.
-    reached: &'a dyn Fn() -> u64,
+    pub reached: &'a dyn Fn() -> u64,
     /// Everything that is there, as it looks.
-    look: &'a dyn Fn() -> Vec<Look>,
-    tally: Tally,
+    pub look: &'a dyn Fn() -> Vec<Look>,
+    pub tally: Tally,
 }
 
 impl Trial<'_> {
     /// Kills a first sync, then changing ones, and lets each part end well.
-    fn run(mut self) {
+    pub fn run(mut self) {
         let Plan { kills_first, kills_changing, changes, .. } = self.plan;
         self.watcher.allow(&self.ward.wanted());
         while self.tally.kills < kills_first {

@@ -1,4 +1,5 @@
-//! The binary end to end: the real process, on Radicale, Xandikos and the played CalDAV server.
+//! The binary end to end: the real process, on Radicale, Xandikos, the played CalDAV server and the
+//! played Google Calendar.
 //!
 //! Covered here: a real roster mirrored exactly (read back by Python's `caldav` and `icalendar`),
 //! `kill -9` at random moments, a lost store, `recover`, `purge`, a faulty server, the deletion
@@ -15,6 +16,7 @@ mod clock_changes;
 mod database;
 mod dav;
 mod faults;
+mod google;
 mod guard;
 mod host;
 mod kill;

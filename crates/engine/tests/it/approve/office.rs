@@ -164,7 +164,6 @@ impl Office {
             future: 60 * day,
             first_future: None,
             others: Others::default(),
-            conflicts: None,
         };
         let (clock, entropy) = (Arc::new(self.clock.clone()), Arc::new(SeededEntropy::new(2)));
         let gate = Gate::new(clock, entropy, engine::port::Target::capabilities(&self.target));
@@ -176,7 +175,6 @@ impl Office {
             clock: &self.clock,
             ownership: &owner,
             watcher: &Unwatched,
-            foreign: None,
         };
         run_cycle(&spec, equipment, CycleOptions::default()).await.expect("the office is in order")
     }
