@@ -299,6 +299,7 @@ impl World {
             clock: &*self.clock,
             ownership: &owner,
             watcher: &Unwatched,
+            foreign: None,
         };
         run_cycle(&self.spec, equipment, CycleOptions::default()).await.map_err(Trouble::failed)
     }
@@ -355,6 +356,7 @@ fn mirror(
         future: days(28),
         first_future: config.first_future(),
         others: Others::Report,
+        conflicts: None,
     };
     Ok((spec, parts.target, gate))
 }

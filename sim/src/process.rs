@@ -113,6 +113,7 @@ impl Process {
             clock: &self.clock,
             ownership: &self.owner,
             watcher: &Unwatched,
+            foreign: None,
         }
     }
 
@@ -271,5 +272,6 @@ pub fn mirror_of(roster: &RosterName, setup: &Setup) -> MirrorSpec {
         future: hours(crate::oracle::FUTURE_HOURS),
         first_future: setup.schedule.filter(|it| it.begins_near).map(|_| hours(48)),
         others: if setup.removes_others() { Others::Remove } else { Others::Report },
+        conflicts: None,
     }
 }

@@ -25,6 +25,8 @@ const QUARANTINED: &str = "rotabridge_mirror_quarantined";
 const SHIFTS: &str = "rotabridge_roster_shifts";
 const LEFT_OUT: &str = "rotabridge_roster_rows_left_out";
 const ASKS: &str = "rotabridge_asks_total";
+const CONFLICTS: &str = "rotabridge_mirror_conflicts";
+const EVENTS_CHANGED: &str = "rotabridge_events_changed_total";
 
 /// Says what the metrics are; once, after the recorder is installed.
 pub fn describe() {
@@ -38,6 +40,8 @@ pub fn describe() {
     describe_gauge!(QUARANTINED, "Entities set aside after repeated refusals");
     describe_gauge!(SHIFTS, "Live shifts of a roster");
     describe_gauge!(LEFT_OUT, "Bad rows of a roster's source that are left out");
+    describe_gauge!(CONFLICTS, "Events of people that stand in the way of shifts, by standing");
+    describe_counter!(EVENTS_CHANGED, "Events of people that a policy changed");
     describe_counter!(ASKS, "What people asked for in mirrors, by kind and answer");
 }
 
@@ -86,6 +90,7 @@ pub fn cycled(mirror: &str, report: &CycleReport, outcome: &'static str) {
     let CycleReport { unchanged, requests, .. } = report;
     count_writes(mirror, report);
     counter!(REQUESTS, "mirror" => name()).increment(*requests);
+    counter!(EVENTS_CHANGED, "mirror" => name()).increment(report.conflicts.changed);
     let line = format!("mirror {mirror}: {}, {unchanged} unchanged", counts(report));
     let duration_ms = (seconds * 1000.0) as u64;
     if report.is_done() {
@@ -193,6 +198,12 @@ pub async fn measure(
             gauge!(ITEMS, "mirror" => name()).set(counts.items as f64);
             gauge!(BACKLOG, "mirror" => name()).set((counts.planned + counts.in_doubt) as f64);
             gauge!(QUARANTINED, "mirror" => name()).set(counts.quarantined as f64);
+        }
+        if let Ok(counts) = store.conflict_counts(mirror).await {
+            for (standing, count) in [("open", counts.open), ("kept", counts.kept)] {
+                gauge!(CONFLICTS, "mirror" => mirror.to_string(), "standing" => standing)
+                    .set(count as f64);
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use std::fmt;
 
 use engine::plan::guard::GuardRefusal;
 use engine::port::{FieldFault, SourceError, StoreError};
+use engine::run::conflicts::EventRefusal;
 use engine::run::cycle::CycleError;
 use engine::run::ingest::IngestError;
 use engine::run::recover::RecoverError;
@@ -117,6 +118,24 @@ impl Failure {
         let deletions = refusal.count.deletions;
         let hint = format!("if that is meant, run again with `{flag} {deletions}`");
         Self { exit: Exit::Refused, ..Self::saying(guard_message(refusal)) }.hint(hint)
+    }
+}
+
+impl Failure {
+    /// A guard refused to change so many events of people: names the flag that lets it pass.
+    pub fn events_refused(refusal: &EventRefusal, flag: &str) -> Self {
+        let EventRefusal { mirror, changes, changes_max } = refusal;
+        let message = format!(
+            "mirror `{mirror}` would change {} events of people at once, more than {}; they were \
+             left as they are",
+            thousands(*changes),
+            thousands(*changes_max),
+        );
+        let hint = format!(
+            "`rotabridge plan --mirror {mirror}` names them; if that is meant, run again with \
+             `{flag} {changes}`, or raise `changes_max` in `[mirror.conflicts]`"
+        );
+        Self { exit: Exit::Refused, ..Self::saying(message) }.hint(hint)
     }
 }
 

@@ -110,6 +110,7 @@ impl MirrorRun {
         match &self.result {
             Err(_) => Outcome::Failed,
             Ok(report) if report.refused.is_some() => Outcome::Refused,
+            Ok(report) if report.conflicts.refused.is_some() => Outcome::Refused,
             Ok(report) if report.is_done() => Outcome::Done,
             Ok(report) if achieved_nothing(report) => Outcome::Failed,
             Ok(_) => Outcome::Partly,
@@ -207,6 +208,15 @@ pub struct MirrorLine {
     pub quarantined: u64,
     /// Items seen that are not ours.
     pub foreign: u64,
+    /// Events of people that were changed, because a policy says so.
+    #[serde(default)]
+    pub events_changed: u64,
+    /// Changes of people's events that wait for another cycle or are not known to be done.
+    #[serde(default)]
+    pub events_waiting: u64,
+    /// Calendars that could not be looked into for people's events.
+    #[serde(default)]
+    pub events_unread: u64,
     /// Calendars left to another process that is at work on them.
     pub busy: u64,
     /// Requests sent.
@@ -258,7 +268,10 @@ impl MirrorLine {
         let unmapped = report.unmapped.into_iter();
         let error = match &run.result {
             Err(error) => Some(error.to_string()),
-            Ok(CycleReport { refused, .. }) => refused.as_ref().map(GuardRefusal::to_string),
+            Ok(CycleReport { refused, conflicts, .. }) => {
+                let events = conflicts.refused.as_ref().map(ToString::to_string);
+                refused.as_ref().map(GuardRefusal::to_string).or(events)
+            }
         };
         let duration = report.ended_at.duration_since(report.started_at);
         Self {
@@ -274,6 +287,11 @@ impl MirrorLine {
             held: report.held,
             quarantined: report.quarantined,
             foreign: report.foreign,
+            events_changed: report.conflicts.changed,
+            events_waiting: report.conflicts.put_off
+                + report.conflicts.in_doubt
+                + report.conflicts.failed,
+            events_unread: report.conflicts.unread,
             busy: report.busy,
             requests: report.requests,
             duration_ms: duration.as_millis().unsigned_abs() as u64,
@@ -436,6 +454,9 @@ pub fn tell(run: &MirrorRun, output: &Output) {
     };
     if let Some(refusal) = &report.refused {
         return output.failure(&Failure::refused(refusal, "--allow-deletions"));
+    }
+    if let Some(refusal) = &report.conflicts.refused {
+        return output.failure(&Failure::events_refused(refusal, "--allow-event-changes"));
     }
     for (reason, count) in &report.unmapped {
         output.say(format!("mirror `{name}`: {count} belong to no calendar: {reason}"));

@@ -8,7 +8,8 @@ use connectors::{ConnectionContext, ConnectionError, MirrorParts, Registration, 
 use domain::{ConnectionName, Employee, MirrorName, RosterName, SyncWindow};
 use engine::approve::{NobodyDecides, OwnRecord};
 use engine::port::{
-    Approver, Clock, Decider, Entropy, Inbound, Source, SourceError, Store, StoreError, Target,
+    Approver, Clock, Decider, Entropy, ForeignEvents, Inbound, Source, SourceError, Store,
+    StoreError, Target,
 };
 use engine::run::approval::{Desk, DeskEquipment};
 use engine::run::cycle::{Equipment, MirrorSpec, Others};
@@ -82,6 +83,8 @@ pub struct MirrorWorks {
     pub approver: Option<Arc<dyn Approver>>,
     /// What has us called.
     pub registration: Option<Arc<dyn Registration>>,
+    /// The way to what is in the same people's calendars and not ours.
+    pub foreign: Option<Arc<dyn ForeignEvents>>,
 }
 
 /// How the store is opened.
@@ -227,6 +230,7 @@ impl Works {
             clock: self.outside.clock.as_ref(),
             ownership: self.outside.ownership.as_ref(),
             watcher,
+            foreign: mirror.foreign.as_deref(),
         }
     }
 
@@ -351,7 +355,8 @@ fn mirror(
             section.config.as_ref(),
         )
         .map_err(|error| wrong(&format!("connection `{}`", connection.name), &error))?;
-    let MirrorParts { target, inbound, approver, registration, foreign: _ } = parts;
+    let MirrorParts { target, inbound, approver, registration, foreign } = parts;
+    let reach = connection.config.foreign(section.config.as_ref());
     let gate = gates.entry(connection.name.clone()).or_insert_with(|| {
         let (clock, entropy) = (Arc::clone(&outside.clock), Arc::clone(&outside.entropy));
         Arc::new(Gate::new(clock, entropy, target.capabilities()))
@@ -359,6 +364,7 @@ fn mirror(
     let roster = config.roster(&section.roster);
     let window = section.window.or(roster.map(|it| it.window)).unwrap_or_default();
     let time_zone = roster.map_or("UTC", |it| it.time_zone.as_str());
+    let zone = TimeZone::get(time_zone).map_err(Failure::because)?;
     let spec = MirrorSpec {
         name: section.name.clone(),
         roster: section.roster.clone(),
@@ -369,8 +375,9 @@ fn mirror(
         future: window.future.0,
         first_future: section.config.first_future(),
         others: if section.config.removes_others() { Others::Remove } else { Others::Report },
+        conflicts: section.conflicts.rules(&reach, zone),
     };
     let gate = Arc::clone(gate);
     let connection = connection.name.clone();
-    Ok(MirrorWorks { spec, connection, target, gate, inbound, approver, registration })
+    Ok(MirrorWorks { spec, connection, target, gate, inbound, approver, registration, foreign })
 }

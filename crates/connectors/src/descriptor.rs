@@ -193,6 +193,15 @@ pub trait ConnectionConfig: fmt::Debug + Send + Sync {
     fn hooks(&self, context: &ConnectionContext)
     -> Result<Option<Arc<dyn Hooks>>, ConnectionError>;
 
+    /// Whether a mirror over this connection can see what is in people's calendars and not ours.
+    fn foreign(&self, mirror: &dyn MirrorConfig) -> ForeignReach {
+        let _ = mirror;
+        ForeignReach::Nowhere {
+            why: "its vendor keeps no calendars of people".to_owned(),
+            hint: "leave the key out".to_owned(),
+        }
+    }
+
     /// Makes a mirror; `config` was parsed by one of [`Descriptor::mirrors`].
     ///
     /// # Errors
@@ -203,6 +212,22 @@ pub trait ConnectionConfig: fmt::Debug + Send + Sync {
         mirror: &MirrorContext,
         config: &dyn MirrorConfig,
     ) -> Result<MirrorParts, ConnectionError>;
+}
+
+/// How far a mirror sees what is in people's calendars and not ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ForeignReach {
+    /// Not at all.
+    Nowhere {
+        /// Why not: a clause, such as `` scope `x` shows our own calendars only ``.
+        why: String,
+        /// What would change that.
+        hint: String,
+    },
+    /// It could look, and does where the operator asks for it: there is seldom anything to see.
+    OnRequest,
+    /// It looks: people live in these calendars.
+    Always,
 }
 
 /// What is peculiar to one kind of mirror in a parsed `[[mirror]]` section.

@@ -24,5 +24,6 @@ registry::providers!(modules);
 
 pub use descriptor::{
     CalendarRegistration, ConnectionConfig, ConnectionContext, ConnectionError, Descriptor,
-    MirrorConfig, MirrorContext, MirrorDescriptor, MirrorParts, Registration, RegistrationStatus,
+    ForeignReach, MirrorConfig, MirrorContext, MirrorDescriptor, MirrorParts, Registration,
+    RegistrationStatus,
 };

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::plan::guard::GuardRefusal;
 use crate::port::{FieldFault, RemoteItem, Verb};
+use crate::run::conflicts::EventRefusal;
 use crate::run::cycle::CycleError;
 
 /// Problems named one by one in a report; the rest are counted.
@@ -40,6 +41,8 @@ pub struct CycleReport {
     pub published: u64,
     /// Items seen that are not ours (only when mirrors were read back).
     pub foreign: u64,
+    /// Events of people that stand in the way.
+    pub conflicts: ConflictReport,
     /// Whether everything that was to be done was tried.
     pub complete: bool,
     /// Problems, the first 100.
@@ -55,11 +58,41 @@ pub struct CycleReport {
     pub refused: Option<GuardRefusal>,
 }
 
-fn as_text<S: serde::Serializer>(
-    refusal: &Option<GuardRefusal>,
+fn as_text<T: ToString, S: serde::Serializer>(
+    refusal: &Option<T>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     refusal.as_ref().map(ToString::to_string).serialize(serializer)
+}
+
+/// What a cycle did about events of people that stand in the way. How many stand there now, the
+/// store tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ConflictReport {
+    /// Calendars that were looked at.
+    pub looked: u64,
+    /// Calendars that could not be looked at, or were another process's.
+    pub unread: u64,
+    /// Events that were changed.
+    pub changed: u64,
+    /// Changes that wait for another cycle, because of a limit or the guard.
+    pub put_off: u64,
+    /// Changes whose outcome is not known yet.
+    pub in_doubt: u64,
+    /// Changes that were not made.
+    pub failed: u64,
+    /// What the guard refused, if it did.
+    #[serde(serialize_with = "as_text")]
+    pub refused: Option<EventRefusal>,
+}
+
+impl ConflictReport {
+    /// Whether everything was looked at and done.
+    #[must_use]
+    pub const fn is_done(&self) -> bool {
+        let Self { looked: _, unread, changed: _, put_off, in_doubt, failed, refused } = self;
+        *unread == 0 && *put_off == 0 && *in_doubt == 0 && *failed == 0 && refused.is_none()
+    }
 }
 
 /// One thing that went wrong.
@@ -210,7 +243,7 @@ impl CycleReport {
     /// Whether everything is as it should be now.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.complete && self.failed == 0 && self.refused.is_none()
+        self.complete && self.failed == 0 && self.refused.is_none() && self.conflicts.is_done()
     }
 
     /// Writes of every kind.

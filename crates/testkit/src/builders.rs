@@ -1,11 +1,12 @@
 //! Builders with harmless defaults, so that each line of a test says something about the test.
 
 use domain::{
-    CalendarKey, Employee, EmployeeId, Entity, EntityId, EntityKey, EntityKind, MirrorName, Part,
-    RosterName, Shift, ShiftId, SyncWindow, UtcInterval,
+    CalendarKey, Employee, EmployeeId, Entity, EntityId, EntityKey, EntityKind, EventSpan,
+    MirrorName, Part, RosterName, Shift, ShiftId, SyncWindow, UtcInterval, Visibility,
 };
 use engine::port::{
-    ApprovalCommit, ChangeSeq, IngestCommit, LedgerRow, LedgerWrite, SourceRef, SourceState, Upsert,
+    ApprovalCommit, ChangeSeq, ForeignEvent, ForeignRole, ForeignShowAs, IngestCommit, KeptEvent,
+    LedgerRow, LedgerWrite, MeetingContext, RemoteId, SourceRef, SourceState, Upsert,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -163,5 +164,30 @@ pub fn ledger_row(key: EntityKey, calendar: &CalendarKey) -> LedgerRow {
         trouble: None,
         ends_at: None,
         changed_at: midnight(),
+    }
+}
+
+/// A meeting of one's own, from one hour to another, counted from [`midnight`].
+#[must_use]
+pub fn meeting(id: &str, start: i64, end: i64) -> ForeignEvent {
+    ForeignEvent {
+        id: RemoteId(id.into()),
+        etag: None,
+        span: EventSpan::Timed(hours(start, end)),
+        show_as: ForeignShowAs::Busy,
+        visibility: Visibility::Default,
+        role: ForeignRole::Owner,
+        series: None,
+        calendar_name: None,
+        categories: Vec::new(),
+        origin: None,
+        context: MeetingContext {
+            subject: format!("Subject of {id}"),
+            body: Some(format!("Body of {id}")),
+            location: Some("Room 4".into()),
+            attendees: vec!["guest@example.com".into()],
+            link: Some("https://meet.example.com/1".into()),
+        },
+        kept: KeptEvent { id: RemoteId(id.into()), body: "{}".into() },
     }
 }

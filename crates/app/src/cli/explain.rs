@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Session;
+use super::conflicts::{ConflictStory, conflict_stories};
 use super::plan::what;
 use crate::failure::{Exit, Failure};
 use crate::impersonal::mark;
@@ -54,6 +55,8 @@ struct MirrorStory {
     mirror: String,
     verdict: String,
     items: Vec<Item>,
+    /// Events of people that stand in its way, or did.
+    conflicts: Vec<ConflictStory>,
 }
 
 /// What the ledger says of it in one calendar.
@@ -183,6 +186,7 @@ async fn story(works: &Works, found: FoundEntity) -> Result<Story, Failure> {
             mirror: name.to_string(),
             verdict: "the configuration has no such mirror (any more)".to_owned(),
             items: vec![item(row)],
+            conflicts: Vec::new(),
         });
     }
     let history = works.store.history(&key).await?;
@@ -228,6 +232,7 @@ async fn mirror_story(
         mirror: spec.name.to_string(),
         verdict: verdict(&wish, &subject, &window),
         items: subject.ledger.iter().map(item).collect(),
+        conflicts: conflict_stories(works, spec, &subject).await?,
     })
 }
 
@@ -338,7 +343,7 @@ fn print(story: &Story, output: &Output) -> Result<(), Failure> {
     if let Some(at) = story.deleted_at {
         text.push_str(&format!("\n  deleted   {}", time::instant(at)));
     }
-    for MirrorStory { mirror, verdict, items } in &story.mirrors {
+    for MirrorStory { mirror, verdict, items, conflicts } in &story.mirrors {
         text.push_str(&format!("\n  mirror `{mirror}`: {verdict}"));
         for item in items {
             text.push_str(&format!("\n    calendar `{}` ({})", item.calendar, item.mark));
@@ -352,6 +357,9 @@ fn print(story: &Story, output: &Output) -> Result<(), Failure> {
             for line in [&item.intent, &item.trouble].into_iter().flatten() {
                 text.push_str(&format!("\n      {line}"));
             }
+        }
+        for conflict in conflicts {
+            text.push_str(&format!("\n    conflict {}", conflict.told()));
         }
     }
     if !story.history.is_empty() {

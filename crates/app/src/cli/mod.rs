@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod config;
+mod conflicts;
 mod demo;
 mod doctor;
 mod explain;
@@ -14,6 +15,7 @@ mod serve;
 mod shifts;
 mod status;
 mod sync;
+mod undo;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -80,6 +82,8 @@ pub enum Command {
     Recover(recover::Arguments),
     /// Remove everything Rotabridge wrote into a mirror, and nothing else
     Purge(purge::Arguments),
+    /// Take back what a conflict policy did to somebody's event
+    Undo(undo::Arguments),
     /// Bring the store to this version
     Migrate(migrate::Arguments),
 }
@@ -118,6 +122,7 @@ impl Command {
             Self::Shifts(arguments) => shifts::run(arguments, session).await,
             Self::Recover(arguments) => recover::run(arguments, session).await,
             Self::Purge(arguments) => purge::run(arguments, session).await,
+            Self::Undo(arguments) => undo::run(arguments, session).await,
             Self::Migrate(arguments) => migrate::run(&arguments, session).await,
         }
     }
@@ -137,6 +142,7 @@ impl Command {
             | Self::Shifts(_)
             | Self::Recover(_)
             | Self::Purge(_)
+            | Self::Undo(_)
             | Self::Migrate(_) => false,
         }
     }
@@ -159,6 +165,7 @@ impl Command {
             | Self::Shifts(_)
             | Self::Recover(_)
             | Self::Purge(_)
+            | Self::Undo(_)
             | Self::Migrate(_) => "error,rotabridge::event=off,rotabridge::wait=warn",
         }
     }

@@ -10,6 +10,7 @@ use engine::plan::guard::GuardRefusal;
 use engine::plan::reconcile::Hold;
 use engine::plan::summary::{PlanCounts, PlanEntry, PlannedAction};
 use engine::port::{FieldFault, Store};
+use engine::run::conflicts::EventRefusal;
 use engine::run::cycle::survey_only;
 use engine::run::ingest::Prepared;
 use engine::run::project::Projector;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Session;
+use super::conflicts::{self, ConflictPlan, conflict_plan};
 use super::sync::remarks as tell_remarks;
 use crate::failure::{Exit, Failure, guard_message, thousands};
 use crate::output::{Output, Table};
@@ -72,6 +74,8 @@ struct MirrorPlan {
     refused: Option<String>,
     unmapped: Vec<Unmapped>,
     entries: Vec<Line>,
+    /// Events of people that stand in the way.
+    conflicts: ConflictPlan,
 }
 
 /// What would be done to one item.
@@ -102,6 +106,7 @@ pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failur
     };
     let mut report = Report { rosters: Vec::new(), mirrors: Vec::new() };
     let mut refusals: Vec<GuardRefusal> = Vec::new();
+    let mut events_refused: Vec<EventRefusal> = Vec::new();
     for roster in rosters {
         let ingest = works.ingest(roster)?;
         let prepared = ingest.prepare().await?;
@@ -111,10 +116,13 @@ pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failur
         let overlay = prepared.overlay();
         for mirror in mirrors.iter().filter(|it| it.spec.roster == roster.name) {
             let (survey, refusal) = survey(&works, mirror, &overlay).await?;
-            report
-                .mirrors
-                .push(mirror_plan(&works, mirror, survey, refusal.as_ref(), &overlay).await?);
+            let mut plan = mirror_plan(&works, mirror, survey, refusal.as_ref(), &overlay).await?;
+            let projector = projector(&works, mirror, &overlay).await?;
+            let (conflicts, events) = conflict_plan(&works, mirror, &projector, &overlay).await?;
+            plan.conflicts = conflicts;
+            report.mirrors.push(plan);
             refusals.extend(refusal);
+            events_refused.extend(events);
         }
     }
     if let Some(path) = &arguments.out {
@@ -131,7 +139,12 @@ pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failur
     for refusal in &refusals {
         session.output.failure(&Failure::refused(refusal, "sync --allow-deletions"));
     }
-    Ok(if refusals.is_empty() { Exit::Done } else { Exit::Refused })
+    for refusal in &events_refused {
+        let flag = "sync --allow-event-changes";
+        session.output.failure(&Failure::events_refused(refusal, flag));
+    }
+    let refused = !refusals.is_empty() || !events_refused.is_empty();
+    Ok(if refused { Exit::Refused } else { Exit::Done })
 }
 
 /// What a cycle of `mirror` would do, with `overlay` in its roster.
@@ -143,14 +156,25 @@ pub async fn survey(
     mirror: &MirrorWorks,
     overlay: &Overlay,
 ) -> Result<(Survey, Option<GuardRefusal>), Failure> {
+    let projector = projector(works, mirror, overlay).await?;
+    let now = works.outside.clock.now();
+    Ok(survey_only(&mirror.spec, works.store.as_ref(), &projector, now, overlay).await?)
+}
+
+/// What projects into `mirror`, with `overlay` in its roster.
+async fn projector<'a>(
+    works: &Works,
+    mirror: &'a MirrorWorks,
+    overlay: &Overlay,
+) -> Result<Projector<'a>, Failure> {
     let store = works.store.as_ref();
     let spec = &mirror.spec;
     let people = organisation(store, mirror, overlay).await?;
     let employees: Vec<Employee> = people.iter().filter_map(employee).collect();
     let projector =
         Projector::new(mirror.target.as_ref(), &spec.profile, &spec.name, employees, people.iter());
-    let now = works.outside.clock.now();
-    Ok(survey_only(spec, store, &projector, now, overlay).await?)
+    projector.tell(store.meeting_notes(&spec.name).await?);
+    Ok(projector)
 }
 
 fn employee(entity: &Entity) -> Option<Employee> {
@@ -230,6 +254,7 @@ async fn mirror_plan(
         refused: refusal.map(guard_message),
         unmapped: unmapped.map(|(reason, count)| Unmapped { reason, count }).collect(),
         entries,
+        conflicts: ConflictPlan::default(),
     })
 }
 
@@ -288,7 +313,7 @@ fn print(report: &Report, output: &Output) -> Result<(), Failure> {
         tell_remarks("note", notes, output);
         tell_remarks("left out", skipped, output);
     }
-    for MirrorPlan { name, counts, unmapped, entries, .. } in &report.mirrors {
+    for MirrorPlan { name, counts, unmapped, entries, conflicts, .. } in &report.mirrors {
         let mut table = Table::new(&["ACTION", "WHY", "CALENDAR", "FROM (UTC)", "WHAT", "ID"]);
         for line in entries.iter().filter(|it| it.action != "record") {
             let start = line.start.map(|at| at.strftime("%Y-%m-%d %H:%M").to_string());
@@ -317,6 +342,7 @@ fn print(report: &Report, output: &Output) -> Result<(), Failure> {
         for Unmapped { reason, count } in unmapped {
             output.say(format!("mirror `{name}`: {count} belong to no calendar: {reason}"));
         }
+        conflicts::print(name, conflicts, output)?;
     }
     output.say("nothing was changed");
     Ok(())

@@ -1,7 +1,7 @@
 //! `rotabridge status`: per roster and mirror, how things stand.
 
 use clap::Args;
-use engine::port::{ChangeSeq, MirrorCounts, RosterCounts, Store};
+use engine::port::{ChangeSeq, ConflictCounts, MirrorCounts, RosterCounts, Store};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -54,6 +54,8 @@ struct MirrorStatus {
     backlog: u64,
     /// Changes of the roster that no complete cycle has looked at yet.
     lag_changes: i64,
+    /// Events of people that stand in the way of shifts, and what was done about them.
+    conflicts: ConflictCounts,
 }
 
 /// Runs it.
@@ -96,6 +98,7 @@ async fn gather(config: &Config, store: &dyn Store) -> Result<Status, Failure> {
             cycled_at: report.map(|report| report.at),
             last: report.and_then(|report| serde_json::from_str(&report.body).ok()),
             backlog: counts.planned + counts.in_doubt,
+            conflicts: store.conflict_counts(&section.name).await?,
             counts,
             lag_changes: (latest - reached).max(0),
         });
@@ -118,14 +121,25 @@ fn print(status: &Status, now: Timestamp, output: &Output) -> Result<(), Failure
     if status.mirrors.is_empty() {
         return Ok(());
     }
-    let header = ["MIRROR", "CYCLE", "", "ITEMS", "CALENDARS", "BACKLOG", "SET ASIDE", "BEHIND"];
-    let mut table = Table::new(&header).right(&[3, 4, 5, 6, 7]);
-    for MirrorStatus { name, cycled_at, last, counts, backlog, lag_changes, .. } in &status.mirrors
-    {
+    let header = [
+        "MIRROR",
+        "CYCLE",
+        "",
+        "ITEMS",
+        "CALENDARS",
+        "BACKLOG",
+        "SET ASIDE",
+        "CONFLICTS",
+        "BEHIND",
+    ];
+    let mut table = Table::new(&header).right(&[3, 4, 5, 6, 7, 8]);
+    for mirror in &status.mirrors {
+        let MirrorStatus { name, cycled_at, last, counts, backlog, lag_changes, .. } = mirror;
         let outcome = last.as_ref().map_or("", |line| line.outcome.as_str());
         let head = [name.clone(), when(*cycled_at), outcome.to_owned()];
         let lag = lag_changes.unsigned_abs();
-        let counts = [counts.items, counts.calendars, *backlog, counts.quarantined, lag];
+        let open = mirror.conflicts.open;
+        let counts = [counts.items, counts.calendars, *backlog, counts.quarantined, open, lag];
         table.row(head.into_iter().chain(counts.map(thousands)));
     }
     output.data("")?;

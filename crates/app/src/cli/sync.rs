@@ -29,6 +29,9 @@ pub struct Arguments {
     /// So many deletions are meant: the guard lets them pass
     #[arg(long, value_name = "N")]
     allow_deletions: Option<u64>,
+    /// So many changes of people's events are meant: the guard lets them pass
+    #[arg(long, value_name = "N")]
+    allow_event_changes: Option<u64>,
     /// Data for programs
     #[arg(long)]
     json: bool,
@@ -66,6 +69,7 @@ pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failur
     let options = CycleOptions {
         read_back: arguments.full,
         allow_deletions: arguments.allow_deletions,
+        allow_event_changes: arguments.allow_event_changes,
         ..CycleOptions::default()
     };
     let mirror_runs = runs::cycles(&works, &mirrors, |_| options, output).await;

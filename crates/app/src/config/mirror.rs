@@ -11,6 +11,7 @@ use engine::mapping::{ActivityProfile, MappingProfile};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::conflicts::{Conflicts, ConflictsSection};
 use super::connection::unavailable;
 use super::duration::Length;
 use super::guard::GuardSection;
@@ -41,6 +42,8 @@ pub struct MirrorSection {
     pub window: Option<Window>,
     /// How much may be deleted at once.
     pub guard: GuardSection,
+    /// What is done about events of people that stand in the way.
+    pub conflicts: Conflicts,
     /// How often `serve` reads it back and repairs drift.
     pub full_interval: Duration,
     pub(super) spans: Spans,
@@ -81,13 +84,19 @@ pub(super) struct Written {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, DirectionWord>")]
     directions: BTreeMap<CommandKind, Direction>,
-    /// What happens where something that we did not write stands.
+    /// What happens where an event that we did not write takes the time of a shift: `report`
+    /// touches nothing and is the default, `keep_both` wants both to stand,
+    /// `wfm_priority_override` moves or deletes the event, as `conflicts` says.
     #[serde(default)]
-    #[schemars(with = "ConflictWord")]
-    conflict_policy: ConflictPolicy,
-    /// Whether meetings stay as they are when a shift is written over them.
+    #[schemars(with = "Option<ConflictWord>")]
+    conflict_policy: Option<ConflictPolicy>,
+    /// Whether what a meeting was about (subject, text, place, people, link) is kept in a note:
+    /// in the shift's item for one that was removed, in the event itself for one that was moved.
     #[serde(default = "yes")]
     preserve_meeting_context: bool,
+    /// More about conflicts.
+    #[serde(default)]
+    conflicts: Option<ConflictsSection>,
     /// Whether adherence rules are written too.
     #[serde(default)]
     include_adherence_rules: bool,
@@ -188,7 +197,7 @@ const _: fn(ShowAs) = |it| match it {
     | ShowAs::WorkingElsewhere => {}
 };
 
-pub(super) const SHARED_KEYS: [&str; 15] = [
+pub(super) const SHARED_KEYS: [&str; 16] = [
     "name",
     "roster",
     "connection",
@@ -197,6 +206,7 @@ pub(super) const SHARED_KEYS: [&str; 15] = [
     "directions",
     "conflict_policy",
     "preserve_meeting_context",
+    "conflicts",
     "include_adherence_rules",
     "privacy",
     "title",
@@ -219,7 +229,13 @@ impl MirrorSection {
             refused(&error, &spans, faults);
             return None;
         }
-        if !written.check(kind, &spans, faults) {
+        let mut clean = written.check(kind, &spans, faults);
+        let conflicts = written.conflicts();
+        if let Some((key, message, hint)) = conflicts.fault() {
+            faults.add(spans.of(key), format!("`{key}`: {message}"), Some(hint));
+            clean = false;
+        }
+        if !clean {
             return None;
         }
         let two_way = written.two_way(kind);
@@ -235,6 +251,7 @@ impl MirrorSection {
             look: Look { privacy, title, activities },
             window,
             guard,
+            conflicts,
             full_interval: full_interval.0,
             spans,
         })
@@ -281,6 +298,15 @@ fn own_kind(
 }
 
 impl Written {
+    /// What it says of conflicts.
+    fn conflicts(&self) -> Conflicts {
+        Conflicts {
+            policy: self.conflict_policy,
+            preserve_meeting_context: self.preserve_meeting_context,
+            section: self.conflicts.clone(),
+        }
+    }
+
     /// What people may ask for: by its own direction, else by the mirror's.
     fn two_way(&self, descriptor: &MirrorDescriptor) -> BTreeSet<CommandKind> {
         let direction = |kind: &CommandKind| self.directions.get(kind).unwrap_or(&self.direction);
@@ -314,15 +340,6 @@ impl Written {
         for (key, _) in changed.into_iter().filter(|(_, changed)| shown_as_it_is && *changed) {
             let message = format!("a `{kind}` mirror shows the schedule as it is");
             wrong.push((key, message, defaults.to_owned()));
-        }
-        if self.conflict_policy != ConflictPolicy::Report {
-            let message = format!("a `{kind}` mirror knows no other policy than `report`");
-            let hint = "what we did not write is never touched there";
-            wrong.push(("conflict_policy", message, hint.to_owned()));
-        }
-        if !self.preserve_meeting_context {
-            let message = format!("`false` means nothing to a `{kind}` mirror");
-            wrong.push(("preserve_meeting_context", message, defaults.to_owned()));
         }
         if self.include_adherence_rules {
             let message = format!("a `{kind}` mirror has no place for adherence rules");

@@ -4,6 +4,7 @@
 //! mistakes as possible are told at once, each with its place in the file.
 
 mod checks;
+mod conflicts;
 mod connection;
 mod duration;
 mod feeds;
@@ -132,6 +133,7 @@ impl Config {
         checks::names(&connections, &rosters, &mirrors, &tables.names, &mut faults);
         checks::calendars(&mirrors, &mut faults);
         checks::decides(&connections, &rosters, &mirrors, &mut faults);
+        conflicts::check(&connections, &mirrors, &mut faults);
         match (server, store, feeds) {
             (Some(server), Some(store), Some(feeds)) if faults.is_empty() => {
                 let base = base.to_owned();

@@ -25,8 +25,11 @@ use crate::port::{
 
 mod free_time;
 mod note;
+mod settle;
 
 use free_time::FreeTime;
+
+pub use settle::{changed_since, places, settled};
 
 /// What the operator decided about conflicts of one mirror.
 #[derive(Debug, Clone, PartialEq)]
@@ -136,7 +139,16 @@ pub enum Verdict {
     /// Nothing, for this reason.
     Leave(Left),
     /// The event is to be changed.
-    Change(Box<EventChange>),
+    Change(Box<Planned>),
+}
+
+/// One change of one event, to be made durable and sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// The event as it was seen.
+    pub event: ForeignEvent,
+    /// What is to be done to it.
+    pub change: EventChange,
 }
 
 /// What of `shifts` and `events` stands in the way of each other, and what follows; ordered by
@@ -232,7 +244,7 @@ fn judge(
         Some(EventChangeState::NotDone { .. }) | None => {}
     }
     free.take(at, &change.change);
-    Some(Verdict::Change(Box::new(change)))
+    Some(Verdict::Change(Box::new(Planned { event: event.clone(), change })))
 }
 
 /// Whether an event takes time that its owner means to give.

@@ -233,7 +233,7 @@ impl Left {
             Self::Refused => "the calendar refused the change",
             Self::NoFreeTime => "there is no free time to move it to",
             Self::TooLarge => "it is too large to be kept for undoing",
-            Self::Waits => "waits for a later cycle",
+            Self::Waits => "it waits for a later cycle",
         }
     }
 

@@ -4,7 +4,7 @@
 //! the window, as far as the ledger knows; with [`CycleOptions::read_back`], as far as the mirror
 //! itself says. A cycle that is cut anywhere can be run again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -16,6 +16,8 @@ use futures_util::lock::Mutex as AsyncMutex;
 use jiff::Timestamp;
 
 use super::batch::Batches;
+use super::conflicts::{self, Due};
+use super::drains::Rest;
 use super::gate::{Gate, Shut};
 use super::group_commit::GroupCommit;
 use super::lease::Ownership;
@@ -25,10 +27,11 @@ use super::rounds::{drain_all, later_rounds, remove_unknown};
 use super::survey::{Survey, Surveyor};
 use super::watch::{Event, Watcher};
 use crate::mapping::MappingProfile;
+use crate::plan::conflict::ConflictRules;
 use crate::plan::guard::{DeletionCount, GuardRefusal, judge};
 use crate::port::{
-    CalendarState, ChangeSeq, Clock, Cursor, ItemIdentity, LedgerCommit, QuotaScope, Scope, Store,
-    StoreError, Target,
+    CalendarState, ChangeSeq, Clock, ConflictWrite, Cursor, ForeignEvents, ItemIdentity,
+    LedgerCommit, QuotaScope, Scope, Store, StoreError, Target,
 };
 use crate::report::CycleReport;
 
@@ -60,6 +63,8 @@ pub struct MirrorSpec {
     pub first_future: Option<Duration>,
     /// What becomes of items that are not ours, where nothing but the ledger marks ours.
     pub others: Others,
+    /// What is done about events of people that stand in the way; `None`: nobody looks.
+    pub conflicts: Option<ConflictRules>,
 }
 
 /// What becomes of items that are not ours, in a target whose items carry no origin tag.
@@ -103,6 +108,8 @@ pub struct Equipment<'a> {
     pub ownership: &'a dyn Ownership,
     /// Who wants to know.
     pub watcher: &'a dyn Watcher,
+    /// The way to what is in people's calendars and not ours, where there is one.
+    pub foreign: Option<&'a dyn ForeignEvents>,
 }
 
 /// How one cycle is run.
@@ -112,6 +119,8 @@ pub struct CycleOptions {
     pub read_back: bool,
     /// So many deletions are meant.
     pub allow_deletions: Option<u64>,
+    /// So many changes of people's events are meant.
+    pub allow_event_changes: Option<u64>,
     /// Remove everything of ours.
     pub purge: bool,
     /// Send writes. Without it, only the ledger is brought to what the mirror says.
@@ -120,7 +129,13 @@ pub struct CycleOptions {
 
 impl Default for CycleOptions {
     fn default() -> Self {
-        Self { read_back: false, allow_deletions: None, purge: false, writes: true }
+        Self {
+            read_back: false,
+            allow_deletions: None,
+            allow_event_changes: None,
+            purge: false,
+            writes: true,
+        }
     }
 }
 
@@ -260,7 +275,8 @@ pub async fn run_cycle(
     let mut report =
         CycleReport { complete: true, started_at, ended_at: started_at, ..Default::default() };
     let start = start(spec, store, started_at, options).await?;
-    if is_quiet(spec, store, target, &start).await? {
+    let due = conflicts::due(spec, equipment, options, started_at).await?;
+    if due.is_nothing() && is_quiet(spec, store, target, &start).await? {
         return settle_quiet(spec, store, clock, &start, report).await;
     }
     let projector = Projector::load(store, target, &spec.profile, &spec.name, &spec.roster).await?;
@@ -278,13 +294,36 @@ pub async fn run_cycle(
     let left = deletions_allowed(spec, count, allowance);
     let cycling = cycling(spec, equipment, options, &start, &projector, &commits, left);
     let read_back = options.read_back;
+    let touched = survey.plan.by_calendar().into_keys().collect();
     let creating = read_back || (start.widens && cycling.identity == ItemIdentity::NaturalKey);
     let rest = drain_all(&cycling, equipment, survey, (read_back, creating), &mut report).await?;
     let rest = remove_unknown(&cycling, equipment, rest, count, allowance, &mut report).await?;
     later_rounds(&cycling, equipment, rest, &mut report).await?;
+    after_drains(&cycling, equipment, (due, touched), options, &mut report).await?;
     finish(&cycling, &start, count, options, &mut report).await?;
     report.requests = target.requests_sent() - sent_before;
     Ok(report)
+}
+
+/// Looks for what stands in the way of what was written, and has shifts' items tell of it.
+async fn after_drains(
+    cycling: &Cycling<'_>,
+    equipment: Equipment<'_>,
+    (due, touched): (Due, BTreeSet<CalendarKey>),
+    options: CycleOptions,
+    report: &mut CycleReport,
+) -> Result<(), CycleError> {
+    if options.purge || !options.writes || report.refused.is_some() {
+        return Ok(());
+    }
+    let allowance = options.allow_event_changes;
+    let noted = conflicts::run(cycling, equipment, due, touched, allowance, report).await?;
+    if noted.is_empty() {
+        return Ok(());
+    }
+    cycling.projector.tell(cycling.store.meeting_notes(&cycling.spec.name).await?);
+    let rest = Rest { again: noted, ..Rest::default() };
+    later_rounds(cycling, equipment, rest, report).await
 }
 
 /// Whether nothing at all is to be looked at: the common case, and it should cost next to nothing.
@@ -333,7 +372,7 @@ fn cycling<'a>(
     commits: &'a GroupCommit<'a>,
     deletions_left: i64,
 ) -> Cycling<'a> {
-    let Equipment { store, target, gate, clock, ownership: _, watcher } = equipment;
+    let Equipment { store, target, gate, clock, ownership: _, watcher, foreign: _ } = equipment;
     Cycling {
         spec,
         store,
@@ -510,7 +549,11 @@ async fn finish(
         cycling.commits.commit(commit).await.map_err(CycleError::Shared)?;
     }
     if options.purge {
-        let commit = LedgerCommit { cursor: Some(Cursor::default()), ..LedgerCommit::default() };
+        let commit = LedgerCommit {
+            cursor: Some(Cursor::default()),
+            conflicts: vec![ConflictWrite::DropAll],
+            ..LedgerCommit::default()
+        };
         cycling.commits.commit(commit).await.map_err(CycleError::Shared)?;
     }
     let items = cycling.store.mirror_counts(&cycling.spec.name).await?.items;

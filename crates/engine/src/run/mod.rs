@@ -3,15 +3,16 @@
 //! [`ingest`] reads a source into the roster. [`cycle`] brings one mirror into agreement: survey,
 //! guard, then, in `rounds`, one [`drain`] per calendar under its [`lease`], many at once
 //! (`drains`). [`gate`] spends the budgets, [`group_commit`] merges what many calendars make
-//! durable at once, [`batch`] what they write. [`own_record`] reads a roster that nobody else
-//! keeps. [`recover`] rebuilds a lost ledger. [`approval`] takes what people ask for in a mirror,
-//! and [`approve_due`] grants what needs no manager. Nothing here spawns: dropping the future of a
-//! cycle stops all of it.
+//! durable at once, [`batch`] what they write. [`conflicts`] looks for events of people that stand
+//! in the way. [`own_record`] reads a roster that nobody else keeps. [`recover`] rebuilds a lost
+//! ledger. [`approval`] takes what people ask for in a mirror, and [`approve_due`] grants what
+//! needs no manager. Nothing here spawns: dropping the future of a cycle stops all of it.
 
 pub mod approval;
 mod approval_facts;
 pub mod approve_due;
 pub mod batch;
+pub mod conflicts;
 pub mod cycle;
 pub mod drain;
 mod drains;

@@ -1,18 +1,20 @@
 //! From an entity of the roster to what a mirror shows of it, and where.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError, RwLock};
 
+use domain::policy::PrivacyTier;
 use domain::{
-    CalendarKey, Directory, Employee, Entity, EntityKind, MirrorName, OriginTag, Part, RosterName,
-    ScheduleItem, Shift, ShiftId, UtcInterval,
+    CalendarEvent, CalendarKey, Directory, Employee, EmployeeId, Entity, EntityKey, EntityKind,
+    MirrorName, OriginTag, Part, RosterName, ScheduleItem, Shift, ShiftId, UtcInterval,
 };
 use jiff::Timestamp;
 
 use crate::mapping::{MappingProfile, Names};
 use crate::plan::state::Projected;
 use crate::port::{
-    Content, ContentForm, Item, Placement, Revision, RosterEntry, Store, StoreError, Target,
+    Content, ContentForm, Item, MeetingNote, Placement, Revision, RosterEntry, Store, StoreError,
+    Target,
 };
 
 /// Projects entities of one roster into one mirror. Pure once it is made.
@@ -24,6 +26,8 @@ pub struct Projector<'a> {
     names: Names,
     /// Calendars meant for one employee to which the addresses of several lead.
     ambiguous: BTreeSet<CalendarKey>,
+    /// What shifts' items tell of meetings that were taken out of their way.
+    notes: RwLock<BTreeMap<EntityKey, String>>,
 }
 
 impl<'a> Projector<'a> {
@@ -42,7 +46,9 @@ impl<'a> Projector<'a> {
         let mut others = store.entries_of_kind(roster, EntityKind::ScheduleGroup).await?;
         others.extend(store.entries_of_kind(roster, EntityKind::TimeOffReason).await?);
         let others = others.iter().map(|entry| &entry.entity);
-        Ok(Self::new(target, profile, mirror, employees, others))
+        let projector = Self::new(target, profile, mirror, employees, others);
+        projector.tell(store.meeting_notes(mirror).await?);
+        Ok(projector)
     }
 
     /// Projects for these people, groups and reasons.
@@ -79,7 +85,39 @@ impl<'a> Projector<'a> {
         directory.employees = employees.into_iter().map(|it| (it.id.clone(), it)).collect();
         let directory = Arc::new(directory);
         target.meet(Arc::clone(&directory));
-        Self { target, profile, mirror, directory, names, ambiguous }
+        let notes = RwLock::default();
+        Self { target, profile, mirror, directory, names, ambiguous, notes }
+    }
+
+    /// Has shifts' items tell these notes, and no others.
+    pub fn tell(&self, notes: Vec<MeetingNote>) {
+        let mut told: BTreeMap<EntityKey, String> = BTreeMap::new();
+        for MeetingNote { shifts, text } in notes {
+            for shift in shifts {
+                let all = told.entry(shift).or_default();
+                if !all.is_empty() {
+                    all.push_str("\n\n");
+                }
+                all.push_str(&text);
+            }
+        }
+        *self.notes.write().unwrap_or_else(PoisonError::into_inner) = told;
+    }
+
+    /// The calendars that are meant for one employee each, with whose they are.
+    #[must_use]
+    pub fn homes(&self) -> BTreeMap<CalendarKey, BTreeSet<EmployeeId>> {
+        let mut homes: BTreeMap<CalendarKey, BTreeSet<EmployeeId>> = BTreeMap::new();
+        if !self.target.capabilities().personal {
+            return homes;
+        }
+        for employee in self.directory.employees.values() {
+            let placement = some_shift_of(employee).and_then(|work| self.place(&work));
+            if let Some(Placement::In(calendar)) = placement {
+                homes.entry(calendar).or_default().insert(employee.id.clone());
+            }
+        }
+        homes
     }
 
     /// Where an entity belongs, and the fingerprint of what is shown of it.
@@ -143,12 +181,27 @@ impl<'a> Projector<'a> {
         }
         match self.target.capabilities().content {
             ContentForm::CalendarEvent => {
-                self.profile.event(entity, &self.names).map(Content::Event)
+                let event = self.profile.event(entity, &self.names)?;
+                Some(Content::Event(self.with_notes(entity, event)))
             }
             ContentForm::ScheduleItem => {
                 ScheduleItem::of(entity, &self.directory).map(Content::Schedule)
             }
         }
+    }
+
+    /// An event with what it tells of meetings; nothing where others see no more than titles.
+    fn with_notes(&self, entity: &Entity, mut event: CalendarEvent) -> CalendarEvent {
+        let notes = self.notes.read().unwrap_or_else(PoisonError::into_inner);
+        let note = if notes.is_empty() { None } else { notes.get(&entity.key()) };
+        let Some(note) = note.filter(|_| self.profile.privacy == PrivacyTier::Full) else {
+            return event;
+        };
+        event.description = Some(match event.description.take() {
+            Some(text) => format!("{text}\n\n{note}"),
+            None => note.clone(),
+        });
+        event.plain()
     }
 }
 

@@ -66,6 +66,7 @@ impl World {
             future: 7 * day,
             first_future: None,
             others: Others::default(),
+            conflicts: None,
         };
         let equipment = Equipment {
             store: &self.store,
@@ -74,6 +75,7 @@ impl World {
             clock: &self.clock,
             ownership: &self.owner,
             watcher: &Unwatched,
+            foreign: None,
         };
         run_cycle(&spec, equipment, options).await.expect("cycles")
     }
@@ -134,8 +136,13 @@ fn writes(report: &CycleReport) -> (u64, u64, u64) {
     (report.created, report.updated, report.deleted)
 }
 
-const READ_BACK: CycleOptions =
-    CycleOptions { read_back: true, allow_deletions: None, purge: false, writes: true };
+const READ_BACK: CycleOptions = CycleOptions {
+    read_back: true,
+    allow_deletions: None,
+    allow_event_changes: None,
+    purge: false,
+    writes: true,
+};
 
 #[tokio::test]
 async fn a_throttled_scope_without_a_declared_budget_is_closed_all_the_same() {

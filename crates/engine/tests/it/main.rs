@@ -1,6 +1,7 @@
 //! The engine against in-memory parts: whole decisions, and what simulated worlds once found.
 
 mod approve;
+mod conflicts;
 mod found_by_sim;
 mod ingest_diff;
 mod ingest_parts;

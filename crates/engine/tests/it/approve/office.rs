@@ -164,6 +164,7 @@ impl Office {
             future: 60 * day,
             first_future: None,
             others: Others::default(),
+            conflicts: None,
         };
         let (clock, entropy) = (Arc::new(self.clock.clone()), Arc::new(SeededEntropy::new(2)));
         let gate = Gate::new(clock, entropy, engine::port::Target::capabilities(&self.target));
@@ -175,6 +176,7 @@ impl Office {
             clock: &self.clock,
             ownership: &owner,
             watcher: &Unwatched,
+            foreign: None,
         };
         run_cycle(&spec, equipment, CycleOptions::default()).await.expect("the office is in order")
     }

@@ -61,6 +61,7 @@ impl<'a> Hooked<'a> {
             future: 60 * day,
             first_future: None,
             others: Others::default(),
+            conflicts: None,
         };
         let (clock, entropy) = (Arc::new(office.clock.clone()), Arc::new(SeededEntropy::new(2)));
         let gate = Gate::new(clock, entropy, self.inner().capabilities());
@@ -72,6 +73,7 @@ impl<'a> Hooked<'a> {
             clock: &office.clock,
             ownership: &owner,
             watcher: &Unwatched,
+            foreign: None,
         };
         run_cycle(&spec, equipment, options).await.unwrap()
     }
@@ -174,8 +176,13 @@ impl Target for Hooked<'_> {
 fn its() -> ScheduleItem {
     ScheduleItem::Shift(shown("ada", monday("08:00", "16:00")))
 }
-const READ_BACK: CycleOptions =
-    CycleOptions { read_back: true, allow_deletions: None, purge: false, writes: true };
+const READ_BACK: CycleOptions = CycleOptions {
+    read_back: true,
+    allow_deletions: None,
+    allow_event_changes: None,
+    purge: false,
+    writes: true,
+};
 
 #[tokio::test]
 async fn a_repetition_while_we_are_making_it_makes_nothing_twice() {

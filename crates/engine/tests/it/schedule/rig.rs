@@ -29,8 +29,13 @@ use testkit::memory_target::{Habits, KeptItem, MemoryTarget};
 use testkit::ownership::{NamedOwner, Obituaries};
 use testkit::seeded_entropy::SeededEntropy;
 
-pub const READ_BACK: CycleOptions =
-    CycleOptions { read_back: true, allow_deletions: None, purge: false, writes: true };
+pub const READ_BACK: CycleOptions = CycleOptions {
+    read_back: true,
+    allow_deletions: None,
+    allow_event_changes: None,
+    purge: false,
+    writes: true,
+};
 pub const PURGE: CycleOptions = CycleOptions { purge: true, ..READ_BACK };
 
 /// The product, on a bad line.
@@ -89,6 +94,7 @@ impl Rig {
             future: 7 * day,
             first_future: None,
             others: Others::default(),
+            conflicts: None,
         };
         let line = BadLine {
             target,
@@ -124,6 +130,7 @@ impl Rig {
             clock: &self.clock,
             ownership: &self.owner,
             watcher: &Unwatched,
+            foreign: None,
         };
         run_cycle(&self.spec, equipment, options).await.expect("cycles")
     }

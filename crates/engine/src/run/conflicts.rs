@@ -1,0 +1,240 @@
+//! Events of people that stand in the way of shifts: looked for, told of and, where the operator
+//! chose so, changed. Part of a cycle, after its drains.
+//!
+//! First everything is looked at and decided ([`look`]), then the guard sees the sum, and then each
+//! calendar's changes are carried out under its lease ([`act`]): made durable with all that is
+//! needed to take them back, sent once, and written down. What a crash leaves is settled by
+//! looking, before anything else is decided for that calendar ([`settle`]). [`undo`] takes one
+//! change back.
+//!
+//! A calendar is looked at when something was written to it in this cycle, when mirrors are read
+//! back, when something there is not settled, and when its last look is long ago.
+
+use std::collections::BTreeSet;
+
+use domain::limits::EVENT_CHANGES_PER_CYCLE_MAX;
+use domain::{CalendarKey, EntityKey};
+use futures_util::stream::{self, StreamExt};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::cycle::{CycleError, CycleOptions, Cycling, Equipment};
+use super::gate::Shut;
+use super::lease::lease;
+use crate::plan::conflict::{Conflict, ConflictRules, Verdict};
+use crate::port::{
+    ChangesOf, ConflictWrite, ForeignEvents, LeaseDomain, LedgerCommit, Left, StoreError,
+};
+use crate::report::CycleReport;
+
+mod act;
+pub mod look;
+mod settle;
+pub mod undo;
+
+use act::Acting;
+use look::{LookFailure, Looked, Lookout};
+
+/// The guard stopped what would have changed too many events of people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("mirror {mirror} would change {changes} events of people at once, more than {changes_max}")]
+pub struct EventRefusal {
+    /// Which mirror.
+    pub mirror: String,
+    /// How many.
+    pub changes: u64,
+    /// How many may be changed.
+    pub changes_max: u64,
+}
+
+/// Lets changes of people's events pass, or refuses them.
+///
+/// # Errors
+/// When there are more than the rules let pass and more than the operator said are meant.
+pub fn judge(
+    mirror: &domain::MirrorName,
+    changes: u64,
+    rules: &ConflictRules,
+    allowance: Option<u64>,
+) -> Result<(), EventRefusal> {
+    let changes_max = rules.changes_max;
+    if changes > changes_max && allowance.is_none_or(|it| changes > it) {
+        return Err(EventRefusal { mirror: mirror.to_string(), changes, changes_max });
+    }
+    Ok(())
+}
+
+/// How many changes of events are among these.
+#[must_use]
+pub fn changes_in<'c>(conflicts: impl IntoIterator<Item = &'c Conflict>) -> u64 {
+    let changes = conflicts.into_iter().filter(|it| match it.verdict {
+        Verdict::Change(_) => true,
+        Verdict::Leave(_) => false,
+    });
+    changes.count() as u64
+}
+
+/// What is to be looked at beside what a cycle writes to.
+#[derive(Debug, Default)]
+pub(super) struct Due {
+    calendars: BTreeSet<CalendarKey>,
+    /// Calendars in which something is not settled.
+    unsettled: BTreeSet<CalendarKey>,
+    /// Everything, because nothing was looked at yet.
+    everything: bool,
+}
+
+impl Due {
+    pub(super) fn is_nothing(&self) -> bool {
+        self.calendars.is_empty() && self.unsettled.is_empty() && !self.everything
+    }
+}
+
+/// What conflicts ask for in this cycle.
+pub(super) async fn due(
+    spec: &super::cycle::MirrorSpec,
+    equipment: Equipment<'_>,
+    options: CycleOptions,
+    now: Timestamp,
+) -> Result<Due, StoreError> {
+    let (Some(rules), Some(_)) = (&spec.conflicts, equipment.foreign) else {
+        return Ok(Due::default());
+    };
+    if options.purge || !options.writes {
+        return Ok(Due::default());
+    }
+    let looks = equipment.store.conflict_looks(&spec.name).await?;
+    let unsettled = equipment.store.event_changes(&spec.name, &ChangesOf::Unsettled).await?;
+    let is_due =
+        |at: &Timestamp| at.saturating_add(rules.look_interval).is_ok_and(|due| due <= now);
+    let everything = looks.is_empty() || options.read_back;
+    let due = looks.into_iter().filter(|(_, at)| options.read_back || is_due(at));
+    Ok(Due {
+        calendars: due.map(|(calendar, _)| calendar).collect(),
+        unsettled: unsettled.into_iter().map(|it| it.calendar).collect(),
+        everything,
+    })
+}
+
+/// Looks for conflicts in what is `due` and in `touched`, and does what is to be done about them.
+/// Returns the shifts whose items tell something new.
+pub(super) async fn run(
+    cycling: &Cycling<'_>,
+    equipment: Equipment<'_>,
+    due: Due,
+    touched: BTreeSet<CalendarKey>,
+    allowance: Option<u64>,
+    report: &mut CycleReport,
+) -> Result<Vec<EntityKey>, CycleError> {
+    let (Some(rules), Some(foreign)) = (&cycling.spec.conflicts, equipment.foreign) else {
+        return Ok(Vec::new());
+    };
+    let Due { mut calendars, unsettled, everything } = due;
+    let now = cycling.clock.now();
+    // What is settled is looked at again at once.
+    calendars.extend(unsettled.iter().cloned());
+    let mut noted = settle::settle(cycling, equipment, foreign, unsettled, report).await?;
+    let lookout = Lookout::of_cycle(cycling, equipment, foreign, rules, now);
+    calendars.extend(touched);
+    if everything {
+        calendars.extend(cycling.projector.homes().into_keys());
+    }
+    let looked = look_at(&lookout, calendars, cycling.calendars_at_once, report).await?;
+    let changes = changes_in(looked.iter().flat_map(|it| &it.conflicts));
+    let refused = judge(&cycling.spec.name, changes, rules, allowance).err();
+    let mut allowed = if refused.is_some() { 0 } else { changes.min(EVENT_CHANGES_PER_CYCLE_MAX) };
+    report.conflicts.put_off = changes - allowed;
+    report.conflicts.refused = refused;
+    let looked = looked.into_iter().map(|it| capped(it, &mut allowed)).collect::<Vec<_>>();
+    noted.extend(act_on(cycling, equipment, foreign, looked, report).await?);
+    let drop_old =
+        LedgerCommit { conflicts: vec![ConflictWrite::DropOld(now)], ..LedgerCommit::default() };
+    cycling.commits.commit(drop_old).await.map_err(CycleError::Shared)?;
+    Ok(noted)
+}
+
+/// Looks at calendars, many at once.
+async fn look_at(
+    lookout: &Lookout<'_>,
+    calendars: BTreeSet<CalendarKey>,
+    at_once: usize,
+    report: &mut CycleReport,
+) -> Result<Vec<Looked>, CycleError> {
+    let mut looked = Vec::new();
+    let looks = calendars.into_iter().map(|calendar| async move {
+        let found = lookout.look(&calendar).await;
+        (calendar, found)
+    });
+    let mut looks = stream::iter(looks).buffered(at_once);
+    while let Some((calendar, found)) = looks.next().await {
+        match found {
+            Ok(found) => {
+                report.conflicts.looked += 1;
+                looked.push(found);
+            }
+            Err(LookFailure::Store(error)) => return Err(error.into()),
+            Err(LookFailure::Unread(reason)) => {
+                report.conflicts.unread += 1;
+                report.problem(calendar, format!("cannot look for conflicts: {reason}"));
+            }
+        }
+    }
+    Ok(looked)
+}
+
+/// Leaves what is over `allowed` for another cycle.
+fn capped(mut looked: Looked, allowed: &mut u64) -> Looked {
+    for conflict in &mut looked.conflicts {
+        match conflict.verdict {
+            Verdict::Change(_) if *allowed > 0 => *allowed -= 1,
+            Verdict::Change(_) => conflict.verdict = Verdict::Leave(Left::Waits),
+            Verdict::Leave(_) => {}
+        }
+    }
+    looked
+}
+
+/// Carries out what was decided, some calendars at a time, each under its lease.
+async fn act_on(
+    cycling: &Cycling<'_>,
+    equipment: Equipment<'_>,
+    foreign: &dyn ForeignEvents,
+    looked: Vec<Looked>,
+    report: &mut CycleReport,
+) -> Result<Vec<EntityKey>, CycleError> {
+    let Equipment { store, clock, ownership, .. } = equipment;
+    let mirror = &cycling.spec.name;
+    let mut noted = Vec::new();
+    for batch in looked.chunks(cycling.calendars_at_once.max(1)) {
+        let names: Vec<CalendarKey> = batch.iter().map(|it| it.calendar.clone()).collect();
+        let leased = lease(store, clock, ownership, mirror, &names).await?;
+        for calendar in leased.held {
+            report.conflicts.unread += 1;
+            report.problem(calendar, "being drained by another process".into());
+        }
+        let acting = leased.granted.iter().filter_map(|(calendar, epoch)| {
+            let looked = batch.iter().find(|it| it.calendar == *calendar)?;
+            Some(Acting::new(cycling, foreign, looked, *epoch, leased.until).run())
+        });
+        let done = futures_util::future::join_all(acting).await;
+        let leases: Vec<_> = leased
+            .granted
+            .iter()
+            .map(|(calendar, epoch)| (LeaseDomain::calendar(mirror, calendar), *epoch))
+            .collect();
+        store.release_leases(&leases).await?;
+        for done in done {
+            noted.extend(done?.told(report));
+        }
+    }
+    Ok(noted)
+}
+
+/// What a shut gate means for people's events.
+fn shut_words(shut: &Shut) -> String {
+    match shut {
+        Shut::Until(until) => format!("throttled until {until}"),
+        Shut::Down => "the target does not answer".to_owned(),
+        Shut::Unauthorised(detail) => detail.clone(),
+    }
+}

@@ -1,0 +1,110 @@
+//! Killed at every point, two at once, answers lost: nothing is done twice, nothing is lost.
+
+use domain::EventSpan;
+use domain::policy::OverrideAction;
+use engine::port::{EventChangeState, Left};
+use testkit::builders::{hours, meeting, shift_key};
+use testkit::memory_foreign::Line;
+
+use super::rig::{Rig, ada, overriding, work};
+
+async fn rig(action: OverrideAction) -> Rig {
+    Rig::with(overriding(action), [work("s", 8)], [meeting("m", 9, 10)]).await
+}
+
+#[tokio::test]
+async fn killed_before_the_request_the_next_cycle_does_it_once() {
+    for action in [OverrideAction::Delete, OverrideAction::Move] {
+        let rig = rig(action).await;
+        rig.foreign.line([Line::HangsBefore]);
+        rig.cycle_and_die().await;
+        assert_eq!(rig.change().await.state, EventChangeState::Sent, "durable before it is sent");
+        let report = rig.cycle().await;
+        assert!(report.is_done(), "{report:?}");
+        assert_eq!(rig.foreign.changes().len(), 1);
+        assert_eq!(rig.change().await.state, EventChangeState::Done);
+    }
+}
+
+#[tokio::test]
+async fn killed_after_the_request_the_next_cycle_finds_it_done() {
+    for action in [OverrideAction::Delete, OverrideAction::Move] {
+        let rig = rig(action).await;
+        rig.foreign.line([Line::HangsAfter]);
+        rig.cycle_and_die().await;
+        assert_eq!(rig.change().await.state, EventChangeState::Sent);
+        let report = rig.cycle().await;
+        assert!(report.is_done(), "{report:?}");
+        assert_eq!(rig.foreign.changes().len(), 1, "not a second time");
+        assert_eq!(rig.change().await.state, EventChangeState::Done);
+        let told = rig.description(&shift_key("s")).is_some_and(|it| it.contains("Subject of m"));
+        assert_eq!(told, action == OverrideAction::Delete, "{action:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_settled_by_looking() {
+    for (line, sent) in [(Line::AnswerLost, 1), (Line::RequestLost, 1)] {
+        let rig = rig(OverrideAction::Move).await;
+        rig.foreign.line([line.clone()]);
+        let report = rig.cycle().await;
+        assert_eq!(report.conflicts.in_doubt, 1, "{line:?}");
+        assert!(!report.is_done());
+        let report = rig.cycle().await;
+        assert!(report.is_done(), "{line:?}: {report:?}");
+        assert_eq!(rig.foreign.changes().len(), sent, "{line:?}");
+        let event = rig.foreign.get(&ada(), "m").unwrap();
+        assert_eq!(event.span, EventSpan::Timed(hours(16, 17)));
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_its_owner_moved_after_a_lost_answer_is_theirs() {
+    let rig = rig(OverrideAction::Move).await;
+    rig.foreign.line([Line::RequestLost]);
+    rig.cycle().await;
+    rig.foreign.edit(&ada(), "m", |event| event.span = EventSpan::Timed(hours(20, 21)));
+    let report = rig.cycle().await;
+    assert!(report.is_done(), "{report:?}");
+    assert_eq!(rig.foreign.changes(), []);
+    assert!(matches!(rig.change().await.state, EventChangeState::NotDone { .. }));
+}
+
+#[tokio::test]
+async fn while_nobody_knows_nothing_else_is_done() {
+    let rig = rig(OverrideAction::Delete).await;
+    rig.foreign.line([Line::RequestLost]);
+    rig.cycle().await;
+    rig.foreign.unreadable(Some(engine::port::FailureClass::Refused));
+    rig.wait(1);
+    let report = rig.cycle().await;
+    assert!(!report.is_done());
+    assert_eq!(rig.change().await.state, EventChangeState::Sent);
+    assert_eq!(rig.left().await, [Left::Waits]);
+}
+
+#[tokio::test]
+async fn two_replicas_do_it_once() {
+    let rig = rig(OverrideAction::Delete).await;
+    let (one, two) = futures_util::future::join(rig.cycle(), rig.cycle_of_another()).await;
+    assert_eq!(one.conflicts.changed + two.conflicts.changed, 1);
+    for _ in 0..2 {
+        rig.wait(1);
+        rig.cycle().await;
+        rig.cycle_of_another().await;
+    }
+    assert_eq!(rig.foreign.changes().len(), 1);
+    assert_eq!(rig.changes().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_replica_that_is_stuck_is_not_overtaken_while_it_holds_the_calendar() {
+    let rig = rig(OverrideAction::Delete).await;
+    rig.foreign.line([Line::HangsBefore]);
+    let stuck = rig.cycle_of_another();
+    let mut stuck = std::pin::pin!(stuck);
+    assert!(futures_util::future::poll_immediate(stuck.as_mut()).await.is_none());
+    let report = rig.cycle().await;
+    assert!(!report.is_done(), "its calendar is another's");
+    assert_eq!(rig.foreign.changes(), []);
+}

@@ -1,0 +1,9 @@
+//! Events of people that stand in the way of shifts: what is decided, what is done, and that
+//! nothing of theirs is touched but by the policy that the operator chose.
+
+mod carrying_out;
+mod crashes;
+mod decisions;
+mod properties;
+mod rig;
+mod undoing;
