@@ -232,6 +232,7 @@ pub fn be_the_child(place: &str) -> Result<(), Trouble> {
             entropy: Arc::new(SeededEntropy::new(2)),
             feeds: BTreeMap::new(),
             callbacks: CallbackRoutes::from([(mirror, route.clone())]),
+            hooks: Default::default(),
             metrics: None,
         };
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;

@@ -202,6 +202,7 @@ pub fn be_the_child(place: &str) -> Result<(), Trouble> {
             entropy: Arc::new(NoEntropy),
             feeds: BTreeMap::from([(roster, FeedOptions::default())]),
             callbacks: BTreeMap::new(),
+            hooks: Default::default(),
             metrics: None,
         };
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;

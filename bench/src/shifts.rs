@@ -357,6 +357,7 @@ fn mirror(
         first_future: config.first_future(),
         others: Others::Report,
         conflicts: None,
+        drift: engine::plan::drift::DriftPolicy::default(),
     };
     Ok((spec, parts.target, gate))
 }

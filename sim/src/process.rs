@@ -273,5 +273,6 @@ pub fn mirror_of(roster: &RosterName, setup: &Setup) -> MirrorSpec {
         first_future: setup.schedule.filter(|it| it.begins_near).map(|_| hours(48)),
         others: if setup.removes_others() { Others::Remove } else { Others::Report },
         conflicts: None,
+        drift: engine::plan::drift::DriftPolicy::default(),
     }
 }

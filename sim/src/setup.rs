@@ -181,6 +181,7 @@ fn habits(chance: &SeededEntropy, chosen_ids: bool) -> Habits {
         items_in_listing: chance.chance(30),
         deltas: chance.chance(60),
         unique_identity: chance.chance(60),
+        tags_copied: false,
         ready_made: chance.chance(20),
         look_size_max: if chance.chance(20) { 2 } else { 100 },
         batch_size_max: if etag_on_write == rewrites { 1 } else { 5 },

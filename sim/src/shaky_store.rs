@@ -8,17 +8,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::{
-    CalendarKey, EmployeeId, EntityKey, EntityKind, Fingerprint, MirrorName, RosterName, SyncWindow,
+    CalendarKey, ConnectionName, EmployeeId, EntityKey, EntityKind, Fingerprint, MirrorName,
+    RosterName, SyncWindow,
 };
 use engine::port::{
     ApiCall, ApiClient, ApiStore, ApiToken, ApprovalCommit, ApprovalStore, AuditEntry, AuditId,
     CalendarState, ChangeSeq, ChangedEntity, ChangesOf, ClientId, CommitReceipt, ConflictCounts,
-    ConflictRow, ConflictStore, Cursor, EntityFilter, Epoch, EventChange, FeedId, FeedKey,
-    FeedLink, FeedStore, FoundEntity, Grant, IdentityHint, IngestCommit, IngestReceipt,
-    IntentState, JobAdded, KeptAnswer, LeaseDomain, LeaseGrant, LedgerCommit, LedgerRow,
-    LedgerWrite, MeetingNote, MirrorCounts, PagePlace, RemoteId, ReportRow, RequestRow,
-    RosterCounts, RosterEntry, RosterIndexRow, ScheduleCommit, Scope, SourceState, Store,
-    StoreError, StoredEntity, Subject, SyncJob,
+    ConflictRow, ConflictStore, Cursor, Drift, DriftStore, DriftWrite, EntityFilter, Epoch,
+    EventChange, FeedId, FeedKey, FeedLink, FeedStore, FoundEntity, Grant, HookStore, IdentityHint,
+    IngestCommit, IngestReceipt, IntentState, JobAdded, KeptAnswer, KeptSubscription, LeaseDomain,
+    LeaseGrant, LedgerCommit, LedgerRow, LedgerWrite, MeetingNote, MirrorCounts, PagePlace,
+    RemoteId, ReportRow, RequestRow, RosterCounts, RosterEntry, RosterIndexRow, ScheduleCommit,
+    Scope, SourceState, Store, StoreError, StoredEntity, Subject, SyncJob,
 };
 use jiff::Timestamp;
 use testkit::memory_store::MemoryStore;
@@ -498,6 +499,49 @@ impl ApiStore for ShakyStore {
         limit: usize,
     ) -> Result<Vec<ApiCall>, StoreError> {
         self.inner.api_calls(client, limit).await
+    }
+}
+
+#[async_trait]
+impl DriftStore for ShakyStore {
+    async fn drifts(&self, mirror: &MirrorName) -> Result<Vec<Drift>, StoreError> {
+        pass!(self, "list drift", self.inner.drifts(mirror))
+    }
+
+    async fn put_drifts(
+        &self,
+        mirror: &MirrorName,
+        writes: &[DriftWrite],
+    ) -> Result<(), StoreError> {
+        pass!(self, "write drift", self.inner.put_drifts(mirror, writes))
+    }
+}
+
+/// Subscriptions are not part of the simulation: hints come, or do not, without any.
+#[async_trait]
+impl HookStore for ShakyStore {
+    async fn subscriptions(&self) -> Result<Vec<KeptSubscription>, StoreError> {
+        self.inner.subscriptions().await
+    }
+
+    async fn subscriptions_at(
+        &self,
+        connection: &ConnectionName,
+        ids: &[String],
+    ) -> Result<Vec<KeptSubscription>, StoreError> {
+        self.inner.subscriptions_at(connection, ids).await
+    }
+
+    async fn put_subscription(&self, kept: &KeptSubscription) -> Result<(), StoreError> {
+        self.inner.put_subscription(kept).await
+    }
+
+    async fn remove_subscription(
+        &self,
+        connection: &ConnectionName,
+        id: &str,
+    ) -> Result<(), StoreError> {
+        self.inner.remove_subscription(connection, id).await
     }
 }
 

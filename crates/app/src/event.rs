@@ -9,6 +9,7 @@ use domain::CommandKind;
 use engine::port::{Answer, FieldFault, Store, StoreError};
 use engine::report::{CycleReport, IngestReport};
 use engine::run::approve_due::DueReport;
+use engine::run::subscriptions::KeeperReport;
 use engine::run::watch::Wait;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
@@ -22,6 +23,9 @@ const REQUESTS: &str = "rotabridge_requests_total";
 const ITEMS: &str = "rotabridge_mirror_items";
 const BACKLOG: &str = "rotabridge_mirror_backlog";
 const QUARANTINED: &str = "rotabridge_mirror_quarantined";
+const LEFT: &str = "rotabridge_mirror_drift";
+const PUT_RIGHT: &str = "rotabridge_drift_put_right_total";
+const SUBSCRIPTIONS: &str = "rotabridge_subscriptions_total";
 const SHIFTS: &str = "rotabridge_roster_shifts";
 const LEFT_OUT: &str = "rotabridge_roster_rows_left_out";
 const ASKS: &str = "rotabridge_asks_total";
@@ -38,6 +42,10 @@ pub fn describe() {
     describe_gauge!(ITEMS, "Items that are in a mirror, as far as is known");
     describe_gauge!(BACKLOG, "Writes of a mirror that wait or whose outcome is not known");
     describe_gauge!(QUARANTINED, "Entities set aside after repeated refusals");
+    describe_gauge!(LEFT, "Items that people changed and that are left so, by standing");
+    describe_counter!(PUT_RIGHT, "Items that people had changed and that were put right");
+    describe_counter!(SUBSCRIPTIONS, "Subscriptions to hints, by what was done about them");
+    describe_counter!("rotabridge_hints_total", "Hints of vendors, by outcome");
     describe_gauge!(SHIFTS, "Live shifts of a roster");
     describe_gauge!(LEFT_OUT, "Bad rows of a roster's source that are left out");
     describe_gauge!(CONFLICTS, "Events of people that stand in the way of shifts, by standing");
@@ -91,6 +99,16 @@ pub fn cycled(mirror: &str, report: &CycleReport, outcome: &'static str) {
     count_writes(mirror, report);
     counter!(REQUESTS, "mirror" => name()).increment(*requests);
     counter!(EVENTS_CHANGED, "mirror" => name()).increment(report.conflicts.changed);
+    counter!(PUT_RIGHT, "mirror" => name()).increment(report.drifted);
+    if report.contested > 0 {
+        let contested = report.contested;
+        tracing::warn!(
+            mirror.name = mirror,
+            drift.contested = contested,
+            "mirror {mirror}: {contested} items are changed back each time they are put right; \
+             `rotabridge drift list` says by whom"
+        );
+    }
     let line = format!("mirror {mirror}: {}, {unchanged} unchanged", counts(report));
     let duration_ms = (seconds * 1000.0) as u64;
     if report.is_done() {
@@ -167,6 +185,40 @@ pub fn granted(mirror: &str, granting: &Result<DueReport, StoreError>) {
     }
 }
 
+/// Somebody looked after the subscriptions of a connection.
+pub fn subscribed(connection: &str, done: &Result<KeeperReport, StoreError>) {
+    let report = match done {
+        Ok(report) => report,
+        Err(error) => {
+            tracing::warn!(
+                connection.name = connection,
+                "connection {connection}: subscriptions were not looked after: {error}"
+            );
+            return;
+        }
+    };
+    let KeeperReport { made, renewed, ended, failed, failure, more: _, elsewhere: _ } = report;
+    for (what, count) in
+        [("made", made), ("renewed", renewed), ("ended", ended), ("failed", failed)]
+    {
+        let name = connection.to_owned();
+        counter!(SUBSCRIPTIONS, "connection" => name, "what" => what).increment(*count);
+    }
+    if let Some(failure) = failure {
+        let failure = impersonal(failure);
+        tracing::warn!(
+            connection.name = connection,
+            "connection {connection}: {failed} subscriptions failed, the last: {failure}"
+        );
+    }
+    if made + renewed + ended > 0 {
+        tracing::info!(
+            connection.name = connection,
+            "connection {connection}: subscriptions: {made} made, {renewed} renewed, {ended} ended"
+        );
+    }
+}
+
 /// A mirror waits before it may send again.
 pub fn waiting(mirror: &str, why: Wait, left: Duration) {
     let reason = match why {
@@ -198,6 +250,9 @@ pub async fn measure(
             gauge!(ITEMS, "mirror" => name()).set(counts.items as f64);
             gauge!(BACKLOG, "mirror" => name()).set((counts.planned + counts.in_doubt) as f64);
             gauge!(QUARANTINED, "mirror" => name()).set(counts.quarantined as f64);
+            gauge!(LEFT, "mirror" => name(), "standing" => "left").set(counts.left as f64);
+            let contested = counts.contested as f64;
+            gauge!(LEFT, "mirror" => name(), "standing" => "contested").set(contested);
         }
         if let Ok(counts) = store.conflict_counts(mirror).await {
             for (standing, count) in [("open", counts.open), ("kept", counts.kept)] {

@@ -9,7 +9,7 @@ use domain::{ConnectionName, MirrorName, RosterName};
 use engine::plan::guard::GuardRefusal;
 use engine::port::{FieldFault, ReportRow, StoreError};
 use engine::report::{CycleReport, IngestReport, Problem};
-use engine::run::cycle::{CycleError, CycleOptions, run_cycle};
+use engine::run::cycle::{CycleError, CycleOptions, Looking, run_cycle_looking};
 use engine::run::gate::GateStatus;
 use engine::run::ingest::IngestError;
 use engine::run::watch::Watcher;
@@ -217,6 +217,18 @@ pub struct MirrorLine {
     /// Calendars that could not be looked into for people's events.
     #[serde(default)]
     pub events_unread: u64,
+    /// Items that somebody had changed and that were put right.
+    #[serde(default)]
+    pub drifted: u64,
+    /// Items that somebody changed and that are left as they are.
+    #[serde(default)]
+    pub left: u64,
+    /// Items that somebody changes back each time.
+    #[serde(default)]
+    pub contested: u64,
+    /// Copies that somebody made of our items.
+    #[serde(default)]
+    pub copies: u64,
     /// Calendars left to another process that is at work on them.
     pub busy: u64,
     /// Requests sent.
@@ -292,6 +304,10 @@ impl MirrorLine {
                 + report.conflicts.in_doubt
                 + report.conflicts.failed,
             events_unread: report.conflicts.unread,
+            drifted: report.drifted,
+            left: report.left,
+            contested: report.contested,
+            copies: report.copies,
             busy: report.busy,
             requests: report.requests,
             duration_ms: duration.as_millis().unsigned_abs() as u64,
@@ -372,6 +388,17 @@ pub async fn cycle(
     options: CycleOptions,
     output: &Output,
 ) -> MirrorRun {
+    cycle_looking(works, mirror, options, Looking::Nowhere, output).await
+}
+
+/// The same, and what people changed is looked for in some calendars.
+pub async fn cycle_looking(
+    works: &Works,
+    mirror: &MirrorWorks,
+    options: CycleOptions,
+    looking: Looking<'_>,
+    output: &Output,
+) -> MirrorRun {
     let name = mirror.spec.name.as_str();
     let clock = Arc::clone(&works.outside.clock);
     let watcher: Box<dyn Watcher> = match output.bars() {
@@ -379,7 +406,8 @@ pub async fn cycle(
         None => Box::new(WaitLog::new(name, clock)),
     };
     let tally = Tally::before(watcher.as_ref());
-    let result = run_cycle(&mirror.spec, works.equipment(mirror, &tally), options).await;
+    let result =
+        run_cycle_looking(&mirror.spec, works.equipment(mirror, &tally), options, looking).await;
     let so_far = tally.so_far();
     drop(watcher);
     let (name_of, roster) = (mirror.spec.name.clone(), mirror.spec.roster.clone());

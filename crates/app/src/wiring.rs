@@ -8,8 +8,8 @@ use connectors::{ConnectionContext, ConnectionError, MirrorParts, Registration, 
 use domain::{ConnectionName, Employee, MirrorName, RosterName, SyncWindow};
 use engine::approve::{NobodyDecides, OwnRecord};
 use engine::port::{
-    Approver, Clock, Decider, Entropy, ForeignEvents, Inbound, Source, SourceError, Store,
-    StoreError, Target,
+    Approver, Capabilities, Clock, Decider, Entropy, ForeignEvents, Inbound, Source, SourceError,
+    Store, StoreError, Target,
 };
 use engine::run::approval::{Desk, DeskEquipment};
 use engine::run::cycle::{Equipment, MirrorSpec, Others};
@@ -26,6 +26,7 @@ use tokio::sync::Notify;
 use crate::approvals::Telling;
 use crate::config::{Config, ConnectionSection, MirrorSection, RosterSection};
 use crate::failure::{Exit, Failure};
+use crate::hints::{Hints, HookWorks};
 
 /// The outside of this process.
 #[derive(Clone)]
@@ -50,6 +51,8 @@ pub struct Works {
     pub rosters: Vec<RosterWorks>,
     /// The mirrors, in the order of the configuration.
     pub mirrors: Vec<MirrorWorks>,
+    /// The connections over which vendors send hints.
+    pub hooks: Vec<HookWorks>,
 }
 
 /// One roster and its source.
@@ -65,6 +68,8 @@ pub struct RosterWorks {
     /// Deletions that were granted and that no cycle has carried into all mirrors yet: the guard
     /// must not take them for an accident.
     pub granted_deletions: Arc<AtomicU64>,
+    /// What vendors hinted at.
+    pub hints: Arc<Hints>,
 }
 
 /// One mirror and its target.
@@ -85,6 +90,8 @@ pub struct MirrorWorks {
     pub registration: Option<Arc<dyn Registration>>,
     /// The way to what is in the same people's calendars and not ours.
     pub foreign: Option<Arc<dyn ForeignEvents>>,
+    /// Whether its vendor is asked to tell of changes.
+    pub hints: bool,
 }
 
 /// How the store is opened.
@@ -147,7 +154,8 @@ impl Works {
         for section in &config.mirrors {
             mirrors.push(mirror(section, &config, &outside, &mut gates)?);
         }
-        Ok(Self { config, store, outside, rosters, mirrors })
+        let hooks = hooks(&config, &outside, &mut gates)?;
+        Ok(Self { config, store, outside, rosters, mirrors, hooks })
     }
 
     /// A roster by the name that was given on the command line.
@@ -322,11 +330,11 @@ fn roster(
         Ok::<_, Failure>((source, decider))
     };
     let (name, changed) = (section.name.clone(), Arc::<Notify>::default());
-    let granted_deletions = Arc::default();
+    let (granted_deletions, hints) = (Arc::default(), Arc::default());
     if let Some(connection) = &section.source {
         let (source, decider) = source(connection)?;
         let decider = decider.unwrap_or_else(|| Arc::new(NobodyDecides));
-        return Ok(RosterWorks { name, source, decider, changed, granted_deletions });
+        return Ok(RosterWorks { name, source, decider, changed, granted_deletions, hints });
     }
     let starts_from = section.starts_from.as_ref().map(source).transpose()?;
     let source = Arc::new(OwnRecordSource {
@@ -337,7 +345,7 @@ fn roster(
     });
     let zone = TimeZone::get(&section.time_zone).map_err(Failure::because)?;
     let decider = Arc::new(OwnRecord { rules: section.rules.clone(), zone });
-    Ok(RosterWorks { name, source, decider, changed, granted_deletions })
+    Ok(RosterWorks { name, source, decider, changed, granted_deletions, hints })
 }
 
 fn mirror(
@@ -376,8 +384,42 @@ fn mirror(
         first_future: section.config.first_future(),
         others: if section.config.removes_others() { Others::Remove } else { Others::Report },
         conflicts: section.conflicts.rules(&reach, zone),
+        drift: section.drift,
     };
     let gate = Arc::clone(gate);
     let connection = connection.name.clone();
-    Ok(MirrorWorks { spec, connection, target, gate, inbound, approver, registration, foreign })
+    let hints = section.hints;
+    Ok(MirrorWorks {
+        spec,
+        connection,
+        target,
+        gate,
+        inbound,
+        approver,
+        registration,
+        foreign,
+        hints,
+    })
+}
+
+/// The connections over which vendors send hints. One without a mirror has a gate of its own,
+/// with no more budget than what is sent to keep subscriptions needs.
+fn hooks(
+    config: &Config,
+    outside: &Outside,
+    gates: &mut BTreeMap<ConnectionName, Arc<Gate>>,
+) -> Result<Vec<HookWorks>, Failure> {
+    let mut works = Vec::new();
+    for section in &config.connections {
+        let hooks = section.config.hooks(&context(section, config, outside));
+        let subject = format!("connection `{}`", section.name);
+        let Some(hooks) = hooks.map_err(|error| wrong(&subject, &error))? else { continue };
+        let gate = gates.entry(section.name.clone()).or_insert_with(|| {
+            let (clock, entropy) = (Arc::clone(&outside.clock), Arc::clone(&outside.entropy));
+            Arc::new(Gate::new(clock, entropy, &Capabilities::of_subscriptions()))
+        });
+        let (connection, gate) = (section.name.clone(), Arc::clone(gate));
+        works.push(HookWorks { connection, hooks, gate, asked: Arc::default() });
+    }
+    Ok(works)
 }

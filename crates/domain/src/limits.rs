@@ -55,6 +55,34 @@ pub const QUARANTINE: Duration = Duration::from_secs(6 * 3600);
 /// Rounds of plan and drain in one cycle: a moved shift needs two, a settled unknown three.
 pub const ROUNDS_PER_CYCLE_MAX: u32 = 5;
 
+/// How often an item is put right inside [`FLIP_FLOP_WINDOW`] before a change that comes back is
+/// left as it is: once is a mistake, three times is a will or a program.
+pub const FLIP_FLOPS_MAX: usize = 3;
+/// How long we count how often an item was put right: a program that synchronises a calendar once
+/// an hour, or once a working day, still shows.
+pub const FLIP_FLOP_WINDOW: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long it is remembered that an item is left as somebody made it, when no reading sees it any
+/// more: it is history by then, or its calendar is gone.
+pub const DRIFT_LEFT_MEMORY: Duration = Duration::from_secs(60 * 24 * 3600);
+/// How long it is remembered that an item was put right.
+pub const DRIFT_MEMORY: Duration = FLIP_FLOP_WINDOW;
+
+/// Bytes of one message of a vendor with hints: a hundred notices of a thousand bytes, and more.
+pub const HOOK_BYTES_MAX: usize = 256 * 1024;
+/// How long hints are gathered before their calendars are looked at: vendors tell of one change
+/// several times, and of many changes at once.
+pub const HINTS_GATHERED: Duration = Duration::from_secs(2);
+/// A source is not read again within this time because of hints, however many come.
+pub const HINTED_READING_GAP: Duration = Duration::from_secs(10);
+/// How often it is looked after subscriptions when nobody asks for it.
+pub const SUBSCRIPTION_UPKEEP: Duration = Duration::from_secs(5 * 60);
+/// Subscriptions made, renewed or ended in one go.
+pub const SUBSCRIPTIONS_PER_PASS_MAX: usize = 1000;
+/// Failures after which a pass gives up: what fails that often fails for all.
+pub const SUBSCRIPTION_FAILURES_MAX: u64 = 5;
+/// Longest wait before subscriptions that could not be made are tried again.
+pub const SUBSCRIPTION_RETRY_MAX: Duration = Duration::from_secs(3600);
+
 /// How long a lease on one calendar lasts unless it is renewed.
 pub const LEASE_DURATION: Duration = Duration::from_secs(30);
 /// How long one request to a target may take; shorter than the lease, so that an owner that

@@ -43,6 +43,14 @@ pub struct CycleReport {
     pub foreign: u64,
     /// Events of people that stand in the way.
     pub conflicts: ConflictReport,
+    /// Items that somebody had changed and that were put right.
+    pub drifted: u64,
+    /// Items that somebody changed and that are left as they are.
+    pub left: u64,
+    /// Items that somebody changes back each time, so that they are left.
+    pub contested: u64,
+    /// Copies that somebody made of our items, as far as that shows: theirs.
+    pub copies: u64,
     /// Whether everything that was to be done was tried.
     pub complete: bool,
     /// Problems, the first 100.
@@ -127,6 +135,14 @@ pub struct CalendarReport {
     pub quarantined: u64,
     /// Items that are not ours.
     pub foreign: u64,
+    /// Items that somebody had changed and that were put right.
+    pub drifted: u64,
+    /// Items that somebody changed and that are left as they are.
+    pub left: u64,
+    /// Items that somebody changes back each time, so that they are left.
+    pub contested: u64,
+    /// Copies that somebody made of our items.
+    pub copies: u64,
     /// Items of ours that the ledger did not know.
     pub unknown_ours: u64,
     /// Times that it was published.
@@ -165,6 +181,10 @@ impl CalendarReport {
             held: 0,
             quarantined: 0,
             foreign: 0,
+            drifted: 0,
+            left: 0,
+            contested: 0,
+            copies: 0,
             unknown_ours: 0,
             published: 0,
             again: Vec::new(),
@@ -215,6 +235,10 @@ impl CycleReport {
         self.held += calendar.held;
         self.quarantined += calendar.quarantined;
         self.foreign += calendar.foreign;
+        self.drifted += calendar.drifted;
+        self.left += calendar.left;
+        self.contested += calendar.contested;
+        self.copies += calendar.copies;
         self.published += calendar.published;
         self.calendars += 1;
         self.complete &= calendar.complete;

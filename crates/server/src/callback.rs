@@ -60,7 +60,7 @@ pub(crate) async fn callback(
 }
 
 /// Headers by lower-case name, the first of each; those that are no text are left out.
-fn first_of_each(headers: &HeaderMap) -> BTreeMap<String, String> {
+pub(crate) fn first_of_each(headers: &HeaderMap) -> BTreeMap<String, String> {
     let mut first = BTreeMap::new();
     for (name, value) in headers {
         if let Ok(value) = value.to_str() {

@@ -10,6 +10,7 @@ use domain::limits::REQUEST_BYTES_MAX;
 use crate::callback;
 use crate::error::{ApiError, Code};
 use crate::health;
+use crate::hook;
 use crate::state::ServerState;
 
 /// The routes. What is not among them is a 404 in the API's form.
@@ -19,6 +20,7 @@ pub(crate) fn router(state: Arc<ServerState>) -> Router {
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
         .route("/callbacks/{mirror}/{*path}", post(callback::callback))
+        .route("/hooks/{connection}", post(hook::hook))
         .fallback(nothing_here)
         .method_not_allowed_fallback(other_method)
         .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use crate::callback::CallbackRoutes;
 use crate::feed::Feeds;
 use crate::feed::render::FeedOptions;
+use crate::hook::HookRoutes;
 
 /// What the server is made of.
 pub struct ServerParts {
@@ -26,6 +27,8 @@ pub struct ServerParts {
     pub feeds: BTreeMap<RosterName, FeedOptions>,
     /// The mirrors that are called by their vendors.
     pub callbacks: CallbackRoutes,
+    /// The connections over which vendors send hints.
+    pub hooks: HookRoutes,
     /// What `/metrics` shows; without it there is no such route. Its recorder must be installed
     /// already.
     pub metrics: Option<PrometheusHandle>,
@@ -37,6 +40,7 @@ pub struct ServerState {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) metrics: Option<PrometheusHandle>,
     pub(crate) callbacks: CallbackRoutes,
+    pub(crate) hooks: HookRoutes,
     pub(crate) callback_bodies: Semaphore,
     feeds: Feeds,
 }
@@ -45,10 +49,10 @@ impl ServerState {
     /// Puts the parts together; connects to nothing.
     #[must_use]
     pub fn new(parts: ServerParts) -> Self {
-        let ServerParts { store, clock, entropy, feeds, callbacks, metrics } = parts;
+        let ServerParts { store, clock, entropy, feeds, callbacks, hooks, metrics } = parts;
         let feeds = Feeds::new(Arc::clone(&store), clock, feeds);
         let callback_bodies = Semaphore::new(CALLBACK_BODIES_MAX);
-        Self { feeds, store, entropy, metrics, callbacks, callback_bodies }
+        Self { feeds, store, entropy, metrics, callbacks, hooks, callback_bodies }
     }
 
     /// The feeds, for those who change rosters or links in this process.

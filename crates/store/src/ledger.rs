@@ -6,6 +6,7 @@ pub(crate) mod row;
 use domain::{CalendarKey, EntityKey, Fingerprint, MirrorName, Part, UtcInterval};
 use engine::port::{
     CalendarState, ChangeSeq, Cursor, DeltaToken, IntentState, LedgerRow, MirrorCounts, RemoteId,
+    Standing,
 };
 use jiff::Timestamp;
 
@@ -194,13 +195,17 @@ pub(crate) async fn counts(backend: &Backend, mirror: &MirrorName) -> Result<Mir
          count(CASE WHEN intent_state = $2 THEN 1 END), \
          count(CASE WHEN intent_state = $3 THEN 1 END), \
          count(quarantined_at), \
-         (SELECT count(*) FROM calendar WHERE mirror = $1) \
+         (SELECT count(*) FROM calendar WHERE mirror = $1), \
+         (SELECT count(*) FROM drift WHERE mirror = $1 AND standing = $4), \
+         (SELECT count(*) FROM drift WHERE mirror = $1 AND standing = $5) \
          FROM ledger WHERE mirror = $1 AND unsettled = 1",
     );
     let args = [
         Arg::Text(mirror.as_str()),
         Arg::Text(state_word(IntentState::Planned)),
         Arg::Text(state_word(IntentState::Sent)),
+        Arg::Text(Standing::Left.as_str()),
+        Arg::Text(Standing::Contested.as_str()),
     ];
     let rows = backend.reader().await?.cells(COUNTS, &args).await?;
     let Some(row) = rows.first() else {
@@ -213,5 +218,7 @@ pub(crate) async fn counts(backend: &Backend, mirror: &MirrorName) -> Result<Mir
         in_doubt: count(3)?,
         quarantined: count(4)?,
         calendars: count(5)?,
+        left: count(6)?,
+        contested: count(7)?,
     })
 }

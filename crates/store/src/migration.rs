@@ -41,6 +41,10 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0006_parts.sql"),
         postgres: include_str!("../migrations/postgres/0006_parts.sql"),
     },
+    Migration {
+        sqlite: include_str!("../migrations/sqlite/0007_drift.sql"),
+        postgres: include_str!("../migrations/postgres/0007_drift.sql"),
+    },
 ];
 
 /// The version that this program needs.

@@ -10,7 +10,7 @@ use crate::packed::{self, printable};
 use crate::roster::key_texts;
 use crate::sql::{Sql, over_rows};
 
-const VERBS: [AuditVerb; 12] = [
+const VERBS: [AuditVerb; 14] = [
     AuditVerb::Adopted,
     AuditVerb::Created,
     AuditVerb::Deleted,
@@ -23,6 +23,8 @@ const VERBS: [AuditVerb; 12] = [
     AuditVerb::EventDeleted,
     AuditVerb::EventMoved,
     AuditVerb::EventRestored,
+    AuditVerb::Left,
+    AuditVerb::Asked,
 ];
 
 fn verb_word(verb: AuditVerb) -> &'static str {
@@ -39,6 +41,8 @@ fn verb_word(verb: AuditVerb) -> &'static str {
         AuditVerb::EventDeleted => "event_deleted",
         AuditVerb::EventMoved => "event_moved",
         AuditVerb::EventRestored => "event_restored",
+        AuditVerb::Left => "left",
+        AuditVerb::Asked => "asked",
     }
 }
 

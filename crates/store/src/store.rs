@@ -6,16 +6,18 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use domain::{
-    CalendarKey, EmployeeId, EntityKey, EntityKind, Fingerprint, MirrorName, RosterName, SyncWindow,
+    CalendarKey, ConnectionName, EmployeeId, EntityKey, EntityKind, Fingerprint, MirrorName,
+    RosterName, SyncWindow,
 };
 use engine::port::{
     ApiCall, ApiClient, ApiStore, ApiToken, ApprovalCommit, ApprovalStore, AuditEntry, AuditId,
     CalendarState, ChangeSeq, ChangedEntity, ChangesOf, ClientId, CommitReceipt, ConflictCounts,
-    ConflictRow, ConflictStore, Cursor, EntityFilter, Epoch, EventChange, FeedId, FeedKey,
-    FeedLink, FeedStore, FoundEntity, Grant, IdentityHint, IngestCommit, IngestReceipt, JobAdded,
-    KeptAnswer, LeaseDomain, LeaseGrant, LedgerCommit, LedgerRow, MeetingNote, MirrorCounts,
-    PagePlace, RemoteId, ReportRow, RequestRow, RosterCounts, RosterEntry, RosterIndexRow,
-    ScheduleCommit, Scope, SourceState, Store, StoreError, StoredEntity, Subject, SyncJob,
+    ConflictRow, ConflictStore, Cursor, Drift, DriftStore, DriftWrite, EntityFilter, Epoch,
+    EventChange, FeedId, FeedKey, FeedLink, FeedStore, FoundEntity, Grant, HookStore, IdentityHint,
+    IngestCommit, IngestReceipt, JobAdded, KeptAnswer, KeptSubscription, LeaseDomain, LeaseGrant,
+    LedgerCommit, LedgerRow, MeetingNote, MirrorCounts, PagePlace, RemoteId, ReportRow, RequestRow,
+    RosterCounts, RosterEntry, RosterIndexRow, ScheduleCommit, Scope, SourceState, Store,
+    StoreError, StoredEntity, Subject, SyncJob,
 };
 use jiff::Timestamp;
 
@@ -24,7 +26,7 @@ use crate::lease::{Claim, TakeOver};
 use crate::ledger::READ_ROWS;
 use crate::roster::ENTITY_PAGE_ROWS;
 use crate::subjects::Question;
-use crate::{api, approval, conflict, feed, lease, ledger, report, roster, subjects};
+use crate::{api, approval, conflict, drift, feed, hook, lease, ledger, report, roster, subjects};
 
 /// The store on SQLite or PostgreSQL.
 #[derive(Debug)]
@@ -317,6 +319,48 @@ impl ConflictStore for SqlStore {
         id: &AuditId,
     ) -> Result<Option<(MirrorName, EventChange)>, StoreError> {
         doing!("find a change of an event", conflict::change(&self.backend, id))
+    }
+}
+
+#[async_trait]
+impl DriftStore for SqlStore {
+    async fn drifts(&self, mirror: &MirrorName) -> Result<Vec<Drift>, StoreError> {
+        doing!("list drift", drift::drifts(&self.backend, mirror))
+    }
+
+    async fn put_drifts(
+        &self,
+        mirror: &MirrorName,
+        writes: &[DriftWrite],
+    ) -> Result<(), StoreError> {
+        doing!("write drift", drift::put(&self.backend, mirror, writes))
+    }
+}
+
+#[async_trait]
+impl HookStore for SqlStore {
+    async fn subscriptions(&self) -> Result<Vec<KeptSubscription>, StoreError> {
+        doing!("list subscriptions", hook::all(&self.backend))
+    }
+
+    async fn subscriptions_at(
+        &self,
+        connection: &ConnectionName,
+        ids: &[String],
+    ) -> Result<Vec<KeptSubscription>, StoreError> {
+        doing!("find subscriptions", hook::at(&self.backend, connection, ids))
+    }
+
+    async fn put_subscription(&self, kept: &KeptSubscription) -> Result<(), StoreError> {
+        doing!("keep a subscription", hook::put(&self.backend, kept))
+    }
+
+    async fn remove_subscription(
+        &self,
+        connection: &ConnectionName,
+        id: &str,
+    ) -> Result<(), StoreError> {
+        doing!("remove a subscription", hook::remove(&self.backend, connection, id))
     }
 }
 

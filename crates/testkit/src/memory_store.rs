@@ -8,16 +8,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use domain::{
-    CalendarKey, EmployeeId, EntityKey, EntityKind, Fingerprint, ItemKey, MirrorName, RosterName,
-    SyncWindow,
+    CalendarKey, ConnectionName, EmployeeId, EntityKey, EntityKind, Fingerprint, ItemKey,
+    MirrorName, RosterName, SyncWindow,
 };
 use engine::port::{
     ApprovalCommit, ApprovalStore, AuditEntry, AuditId, CalendarState, ChangeSeq, ChangesOf,
-    CommitReceipt, ConflictCounts, ConflictRow, ConflictStore, Cursor, Epoch, EventChange, FeedId,
-    FeedKey, FeedLink, FeedStore, FoundEntity, Grant, IdentityHint, IngestCommit, IngestReceipt,
-    LeaseDomain, LeaseGrant, LedgerCommit, LedgerRow, MeetingNote, MirrorCounts, RemoteId,
-    ReportRow, RequestRow, RosterCounts, RosterEntry, RosterIndexRow, Scope, SourceState, Store,
-    StoreError, Subject,
+    CommitReceipt, ConflictCounts, ConflictRow, ConflictStore, Cursor, Drift, DriftStore,
+    DriftWrite, Epoch, EventChange, FeedId, FeedKey, FeedLink, FeedStore, FoundEntity, Grant,
+    HookStore, IdentityHint, IngestCommit, IngestReceipt, KeptSubscription, LeaseDomain,
+    LeaseGrant, LedgerCommit, LedgerRow, MeetingNote, MirrorCounts, RemoteId, ReportRow,
+    RequestRow, RosterCounts, RosterEntry, RosterIndexRow, Scope, SourceState, Store, StoreError,
+    Subject,
 };
 use jiff::Timestamp;
 
@@ -50,6 +51,7 @@ struct State {
     approvals: BTreeMap<MirrorName, Approvals>,
     feeds: Feeds,
     api: Api,
+    subscriptions: BTreeMap<(ConnectionName, String), KeptSubscription>,
     reports: BTreeMap<String, ReportRow>,
 }
 
@@ -418,6 +420,60 @@ impl ConflictStore for MemoryStore {
         let state = self.lock();
         let mut mirrors = state.ledgers.mirrors.iter();
         Ok(mirrors.find_map(|(name, it)| Some((name.clone(), it.conflicts.change(id)?.clone()))))
+    }
+}
+
+#[async_trait]
+impl DriftStore for MemoryStore {
+    async fn drifts(&self, mirror: &MirrorName) -> Result<Vec<Drift>, StoreError> {
+        let state = self.lock();
+        let drifts = state.mirror(mirror).map(|it| it.drifts.values().cloned().collect());
+        Ok(drifts.unwrap_or_default())
+    }
+
+    async fn put_drifts(
+        &self,
+        mirror: &MirrorName,
+        writes: &[DriftWrite],
+    ) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        let kept = state.ledgers.mirrors.entry(mirror.clone()).or_default();
+        writes.iter().cloned().for_each(|write| kept.write_drift(write));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl HookStore for MemoryStore {
+    async fn subscriptions(&self) -> Result<Vec<KeptSubscription>, StoreError> {
+        Ok(self.lock().subscriptions.values().cloned().collect())
+    }
+
+    async fn subscriptions_at(
+        &self,
+        connection: &ConnectionName,
+        ids: &[String],
+    ) -> Result<Vec<KeptSubscription>, StoreError> {
+        let state = self.lock();
+        let all = state.subscriptions.values();
+        let wanted =
+            all.filter(|it| it.connection == *connection && ids.contains(&it.subscription.id));
+        Ok(wanted.cloned().collect())
+    }
+
+    async fn put_subscription(&self, kept: &KeptSubscription) -> Result<(), StoreError> {
+        let place = (kept.connection.clone(), kept.subscription.id.clone());
+        self.lock().subscriptions.insert(place, kept.clone());
+        Ok(())
+    }
+
+    async fn remove_subscription(
+        &self,
+        connection: &ConnectionName,
+        id: &str,
+    ) -> Result<(), StoreError> {
+        self.lock().subscriptions.remove(&(connection.clone(), id.to_owned()));
+        Ok(())
     }
 }
 

@@ -47,6 +47,8 @@ pub struct Habits {
     pub deltas: bool,
     /// Whether a second item with the same origin is refused, wherever it is.
     pub unique_identity: bool,
+    /// Whether the tag of an item goes along when a person copies it.
+    pub tags_copied: bool,
     /// Whether calendars are there before they are opened.
     pub ready_made: bool,
     /// The most probes in one look.
@@ -71,6 +73,7 @@ impl Default for Habits {
             items_in_listing: false,
             deltas: true,
             unique_identity: true,
+            tags_copied: false,
             ready_made: false,
             look_size_max: 100,
             batch_size_max: 1,
@@ -139,7 +142,11 @@ impl MemoryTarget {
             Capabilities {
                 kinds: vec![EntityKind::Shift, EntityKind::TimeOff],
                 content: ContentForm::CalendarEvent,
-                identity: ItemIdentity::OriginTag,
+                identity: if habits.tags_copied {
+                    ItemIdentity::CopiedTag
+                } else {
+                    ItemIdentity::OriginTag
+                },
                 publishes: false,
                 deltas: habits.deltas,
                 personal: true,
@@ -205,6 +212,16 @@ impl MemoryTarget {
         let Some(mut item) = calendar.items.get(id).cloned() else { return false };
         change(&mut item);
         calendar.put(id.clone(), |etag| KeptItem { etag, ..item });
+        true
+    }
+
+    /// A person copies an item, in the same calendar or to another one; whether it was there. The
+    /// copy carries its tag where [`Habits::tags_copied`].
+    pub fn copy(&self, from: (&CalendarKey, &RemoteId), to: (&CalendarKey, &RemoteId)) -> bool {
+        let found = self.lock().get(from.0).and_then(|it| it.items.get(from.1).cloned());
+        let Some(item) = found else { return false };
+        let origin = item.origin.clone().filter(|_| self.habits.tags_copied);
+        self.put(to.0, to.1, KeptItem { origin, ..item });
         true
     }
 

@@ -3,6 +3,7 @@
 
 use clap::Args;
 use domain::{EntityKey, EntityKind, ItemKey, MirrorName, Part, SyncWindow};
+use engine::plan::drift::tell;
 use engine::plan::state::{Desired, Hidden, Wish, desired};
 use engine::port::{AuditEntry, FoundEntity, IntentState, LedgerRow, Subject, Verb};
 use engine::run::project::Projector;
@@ -228,9 +229,20 @@ async fn mirror_story(
     let subject = Subject { key: found.entry.entity.key(), entry, ledger };
     let rows: Vec<&LedgerRow> = subject.ledger.iter().filter(|it| it.part.is_main()).collect();
     let wish = desired(&subject, (Part::Main, &rows), projected.as_ref(), &window);
+    let drifts = works.store.drifts(&spec.name).await?;
+    let drift = drifts.iter().find(|it| it.key.entity == subject.key);
+    let verdict = match drift {
+        Some(drift) => format!(
+            "{}; {} ({})",
+            verdict(&wish, &subject, &window),
+            tell(drift, &spec.name),
+            time::instant(drift.seen_at)
+        ),
+        None => verdict(&wish, &subject, &window),
+    };
     Ok(MirrorStory {
         mirror: spec.name.to_string(),
-        verdict: verdict(&wish, &subject, &window),
+        verdict,
         items: subject.ledger.iter().map(item).collect(),
         conflicts: conflict_stories(works, spec, &subject).await?,
     })

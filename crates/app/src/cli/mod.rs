@@ -4,6 +4,7 @@ mod config;
 mod conflicts;
 mod demo;
 mod doctor;
+mod drift;
 mod explain;
 mod feed;
 mod init;
@@ -74,6 +75,8 @@ pub enum Command {
     Status(status::Arguments),
     /// Tell the whole story of one shift
     Explain(explain::Arguments),
+    /// List what people changed in mirrors, and have it put right after all
+    Drift(drift::Arguments),
     /// Give out subscription links, list them, take them back
     Feed(feed::Arguments),
     /// Have Microsoft Shifts call us about a mirror, or not any more
@@ -118,6 +121,7 @@ impl Command {
             Self::Serve(arguments) => serve::run(arguments, session).await,
             Self::Status(arguments) => status::run(&arguments, session).await,
             Self::Explain(arguments) => explain::run(&arguments, session).await,
+            Self::Drift(arguments) => drift::run(arguments, session).await,
             Self::Feed(arguments) => feed::run(arguments, session).await,
             Self::Shifts(arguments) => shifts::run(arguments, session).await,
             Self::Recover(arguments) => recover::run(arguments, session).await,
@@ -138,6 +142,7 @@ impl Command {
             | Self::Sync(_)
             | Self::Status(_)
             | Self::Explain(_)
+            | Self::Drift(_)
             | Self::Feed(_)
             | Self::Shifts(_)
             | Self::Recover(_)
@@ -161,6 +166,7 @@ impl Command {
             | Self::Sync(_)
             | Self::Status(_)
             | Self::Explain(_)
+            | Self::Drift(_)
             | Self::Feed(_)
             | Self::Shifts(_)
             | Self::Recover(_)

@@ -286,6 +286,8 @@ fn held(hold: &Hold) -> String {
         Hold::Quarantined => "refused too often as it is".to_owned(),
         Hold::NotBefore(at) => format!("not before {at}"),
         Hold::Unmapped(reason) => reason.clone(),
+        Hold::LeftAlone => "somebody changed it, and it is left so".to_owned(),
+        Hold::Contested => "somebody changes it back each time".to_owned(),
     }
 }
 

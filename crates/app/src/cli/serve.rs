@@ -14,7 +14,10 @@ use std::time::Duration;
 
 use clap::Args;
 use domain::RosterName;
-use domain::limits::{APPROVAL_DELAY, ASK_SETTLE_MARGIN, ASK_WAIT_ASSUMED};
+use domain::limits::{
+    APPROVAL_DELAY, ASK_SETTLE_MARGIN, ASK_WAIT_ASSUMED, HINTED_READING_GAP, HINTS_GATHERED,
+    SUBSCRIPTION_UPKEEP,
+};
 use engine::port::Clock;
 use engine::run::cycle::CycleOptions;
 use jiff::Timestamp;
@@ -29,6 +32,8 @@ use crate::approvals::grant_what_needs_no_manager;
 use crate::config::RosterSection;
 use crate::event;
 use crate::failure::{Exit, Failure};
+use crate::hints::{HookWorks, keep_subscriptions, retry_wait};
+use crate::lookout::Lookout;
 use crate::output::Output;
 use crate::runs::{self, MirrorRun, Outcome};
 use crate::wiring::{MirrorWorks, Opening, RosterWorks, Works};
@@ -75,6 +80,8 @@ pub async fn run(_arguments: Arguments, session: &Session) -> Result<Exit, Failu
     let serving =
         tokio::spawn(server::serve(listener, Arc::clone(&state), stopped(stopping.clone())));
     let granting = grant(&works, &stopping);
+    let subscribing = works.hooks.iter().map(|hooks| subscribe(&works, hooks, &stopping));
+    let subscribing = futures_util::future::join_all(subscribing);
     let signals = async {
         let told = told_to_stop().await;
         tracing::info!("stopping");
@@ -82,7 +89,7 @@ pub async fn run(_arguments: Arguments, session: &Session) -> Result<Exit, Failu
         let _ = stop.send(true);
         told
     };
-    let (_, (), served, told) = tokio::join!(keeping, granting, serving, signals);
+    let (_, (), _, served, told) = tokio::join!(keeping, granting, subscribing, serving, signals);
     served.map_err(Failure::because)?;
     told?;
     tracing::info!("stopped");
@@ -130,6 +137,7 @@ pub fn server_state(works: &Works, metrics: Option<PrometheusHandle>) -> ServerS
         entropy: Arc::clone(&works.outside.entropy),
         feeds: works.config.rosters.iter().map(options).collect(),
         callbacks: works.callbacks(),
+        hooks: works.hook_routes(),
         metrics,
     })
 }
@@ -152,7 +160,9 @@ async fn keep(
     let clock = &works.outside.clock;
     let after = |wait| clock.now().saturating_add(wait).unwrap_or(Timestamp::MAX);
     let mut failures: u32 = 0;
+    let mut lookout = Lookout::new(works, &roster.name);
     loop {
+        let round_at = clock.now();
         let round = round(works, roster, state, output);
         let Some(outcome) = unless_stopped(round, stopping).await else { return };
         failures = if outcome == Outcome::Done { 0 } else { failures.saturating_add(1) };
@@ -169,6 +179,24 @@ async fn keep(
                     settle_at = Some(after(ASK_WAIT_ASSUMED + ASK_SETTLE_MARGIN));
                 }
                 () = reached(clock.as_ref(), settle_at) => settle_at = None,
+                () = roster.hints.came() => {
+                    // Vendors tell of one change several times, and of many at once.
+                    clock.sleep_until(after(HINTS_GATHERED)).await;
+                    let wanted = roster.hints.take();
+                    let looking = lookout.follow(works, wanted.calendars, output);
+                    let Some(()) = unless_stopped(looking, stopping).await else { return };
+                    if wanted.source {
+                        let gap = round_at.saturating_add(HINTED_READING_GAP);
+                        clock.sleep_until(gap.unwrap_or(Timestamp::MAX)).await;
+                        break;
+                    }
+                    continue;
+                }
+                () = reached(clock.as_ref(), lookout.next_at()) => {
+                    let looking = lookout.look(works, output);
+                    let Some(()) = unless_stopped(looking, stopping).await else { return };
+                    continue;
+                }
             }
             let following = follow_grants(works, roster, state, output);
             let Some(()) = unless_stopped(following, stopping).await else { return };
@@ -177,6 +205,33 @@ async fn keep(
             }
         }
     }
+}
+
+/// Has the vendor of a connection tell us of changes, for as long as we serve.
+async fn subscribe(works: &Works, hooks: &HookWorks, stopping: &watch::Receiver<bool>) {
+    let clock = &works.outside.clock;
+    let mut failures = 0;
+    loop {
+        let keeping = keep_subscriptions(works, hooks);
+        let Some(kept) = unless_stopped(keeping, stopping).await else { return };
+        let (failed, more) = kept.map_or((true, false), |it| (it.failed > 0, it.more));
+        failures = if failed { failures + 1 } else { 0 };
+        let wait = if more && !failed {
+            GRANTS_GATHERED
+        } else {
+            retry_wait(failures, SUBSCRIPTION_UPKEEP)
+        };
+        let next = clock.now().saturating_add(wait).unwrap_or(Timestamp::MAX);
+        tokio::select! {
+            () = clock.sleep_until(next) => {}
+            () = hooks.asked() => clock.sleep_until(next.min(after_gathering(clock.now()))).await,
+            () = stopped(stopping.clone()) => return,
+        }
+    }
+}
+
+fn after_gathering(now: Timestamp) -> Timestamp {
+    now.saturating_add(HINTS_GATHERED).unwrap_or(Timestamp::MAX)
 }
 
 /// Completes at an instant; never, when there is none.

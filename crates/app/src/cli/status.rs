@@ -1,7 +1,8 @@
 //! `rotabridge status`: per roster and mirror, how things stand.
 
 use clap::Args;
-use engine::port::{ChangeSeq, ConflictCounts, MirrorCounts, RosterCounts, Store};
+use engine::plan::drift::tell;
+use engine::port::{ChangeSeq, ConflictCounts, MirrorCounts, RosterCounts, Standing, Store};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -56,7 +57,12 @@ struct MirrorStatus {
     lag_changes: i64,
     /// Events of people that stand in the way of shifts, and what was done about them.
     conflicts: ConflictCounts,
+    /// Who changes our items back each time, the first few.
+    contests: Vec<String>,
 }
+
+/// Contested items that are told; the rest are counted.
+const CONTESTS_TOLD_MAX: usize = 5;
 
 /// Runs it.
 ///
@@ -90,6 +96,13 @@ async fn gather(config: &Config, store: &dyn Store) -> Result<Status, Failure> {
     for section in &config.mirrors {
         let report = report(mirror_subject(&section.name));
         let counts = store.mirror_counts(&section.name).await?;
+        let mut contests = Vec::new();
+        if counts.contested > 0 {
+            let drifts = store.drifts(&section.name).await?.into_iter();
+            let contested = drifts.filter(|it| it.standing == Standing::Contested);
+            let told = contested.map(|it| format!("{}: {}", it.key, tell(&it, &section.name)));
+            contests = told.take(CONTESTS_TOLD_MAX).collect();
+        }
         let ChangeSeq(reached) = store.cursor(&section.name).await?.seq;
         let ChangeSeq(latest) = store.roster_seq(&section.roster).await?;
         status.mirrors.push(MirrorStatus {
@@ -101,6 +114,7 @@ async fn gather(config: &Config, store: &dyn Store) -> Result<Status, Failure> {
             conflicts: store.conflict_counts(&section.name).await?,
             counts,
             lag_changes: (latest - reached).max(0),
+            contests,
         });
     }
     Ok(status)
@@ -150,6 +164,23 @@ fn print(status: &Status, now: Timestamp, output: &Output) -> Result<(), Failure
         }
         if let Some(left_out) = last.left_out() {
             output.data(left_out)?;
+        }
+    }
+    for MirrorStatus { name, counts, contests, .. } in &status.mirrors {
+        let MirrorCounts { left, contested, .. } = counts;
+        if *left > 0 {
+            let left = thousands(*left);
+            output
+                .data(format!("mirror `{name}`: {left} items are left as people changed them"))?;
+        }
+        for contest in contests {
+            output.data(format!("mirror `{name}`: {contest}"))?;
+        }
+        let more = contested.saturating_sub(contests.len() as u64);
+        if more > 0 {
+            let more = thousands(more);
+            output
+                .data(format!("mirror `{name}`: … and {more} more; see `rotabridge drift list`"))?;
         }
     }
     for last in status.mirrors.iter().filter_map(|it| it.last.as_ref()) {

@@ -8,6 +8,7 @@ use connectors::{MirrorConfig, MirrorContext, MirrorDescriptor};
 use domain::policy::{ConflictPolicy, Direction, PrivacyTier};
 use domain::{CommandKind, ConnectionName, MirrorName, RosterName, ShowAs};
 use engine::mapping::{ActivityProfile, MappingProfile};
+use engine::plan::drift::DriftPolicy;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -46,6 +47,12 @@ pub struct MirrorSection {
     pub conflicts: Conflicts,
     /// How often `serve` reads it back and repairs drift.
     pub full_interval: Duration,
+    /// What becomes of what people do to our items.
+    pub drift: DriftPolicy,
+    /// How often `serve` reads what changed there.
+    pub drift_interval: Duration,
+    /// Whether its vendor is asked to tell of changes.
+    pub hints: bool,
     pub(super) spans: Spans,
 }
 
@@ -121,6 +128,21 @@ pub(super) struct Written {
     /// How often `serve` reads the mirror back and repairs drift.
     #[serde(default = "full_interval")]
     full_interval: Length,
+    /// What becomes of what people do to items that we wrote.
+    #[serde(default)]
+    #[schemars(with = "DriftWord")]
+    drift: DriftPolicy,
+    /// How often `serve` reads what changed in calendars of whose changes nobody tells it.
+    #[serde(default = "drift_interval")]
+    drift_interval: Length,
+    /// Whether the vendor is asked to tell `serve` of changes, where it can be; needs
+    /// `public_url`.
+    #[serde(default = "yes")]
+    hints: bool,
+}
+
+const fn drift_interval() -> Length {
+    Length::seconds(900)
 }
 
 const fn yes() -> bool {
@@ -142,6 +164,16 @@ pub(super) fn title() -> String {
 enum DirectionWord {
     Push,
     TwoWay,
+}
+
+#[derive(JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum DriftWord {
+    /// It is put right.
+    PutRight,
+    /// It is left and reported.
+    Report,
 }
 
 #[derive(JsonSchema)]
@@ -197,7 +229,7 @@ const _: fn(ShowAs) = |it| match it {
     | ShowAs::WorkingElsewhere => {}
 };
 
-pub(super) const SHARED_KEYS: [&str; 16] = [
+pub(super) const SHARED_KEYS: [&str; 19] = [
     "name",
     "roster",
     "connection",
@@ -214,6 +246,9 @@ pub(super) const SHARED_KEYS: [&str; 16] = [
     "window",
     "guard",
     "full_interval",
+    "drift",
+    "drift_interval",
+    "hints",
 ];
 
 impl MirrorSection {
@@ -240,7 +275,7 @@ impl MirrorSection {
         }
         let two_way = written.two_way(kind);
         let Written { name, roster, connection, privacy, title, activities, .. } = written;
-        let Written { window, guard, full_interval, .. } = written;
+        let Written { window, guard, full_interval, drift, drift_interval, hints, .. } = written;
         Some(Self {
             name,
             roster,
@@ -253,6 +288,9 @@ impl MirrorSection {
             guard,
             conflicts,
             full_interval: full_interval.0,
+            drift,
+            drift_interval: drift_interval.0,
+            hints,
             spans,
         })
     }

@@ -6,6 +6,7 @@
 //! people that stand in the way.
 
 pub mod conflict;
+pub mod drift;
 pub mod guard;
 pub mod outcome;
 pub mod reconcile;

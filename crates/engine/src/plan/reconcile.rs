@@ -64,6 +64,8 @@ pub enum Because {
     Unmapped,
     /// Somebody changed it in the mirror.
     Drifted,
+    /// Somebody took its origin tag off.
+    Untagged,
     /// Somebody removed it from the mirror.
     Vanished,
     /// It is ours, and the roster does not know it.
@@ -87,6 +89,7 @@ impl Because {
             Self::Moved => "moved",
             Self::Unmapped => "unmapped",
             Self::Drifted => "drifted",
+            Self::Untagged => "untagged",
             Self::Vanished => "vanished",
             Self::Orphaned => "orphaned",
             Self::Surplus => "surplus",
@@ -106,6 +109,7 @@ impl Because {
             | Self::Deleted
             | Self::Unmapped
             | Self::Drifted
+            | Self::Untagged
             | Self::Vanished
             | Self::Orphaned
             | Self::Purged => false,
@@ -125,6 +129,10 @@ pub enum Hold {
     NotBefore(Timestamp),
     /// Nobody knows where it belongs.
     Unmapped(String),
+    /// Somebody changed it, and the mirror leaves such things as they are.
+    LeftAlone,
+    /// Somebody changes it back each time it is put right.
+    Contested,
 }
 
 /// One action on one item of one entity in one calendar.

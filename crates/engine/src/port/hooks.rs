@@ -7,11 +7,11 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use domain::{CalendarKey, MirrorName};
+use domain::{CalendarKey, ConnectionName, MirrorName};
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use super::{Failure, InboundReply};
+use super::{Failure, InboundReply, StoreError};
 
 /// One vendor's hints over one connection.
 #[async_trait]
@@ -122,7 +122,7 @@ pub enum Proof {
 }
 
 /// What a hint asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NoticeKind {
     /// Look again.
     Changed,
@@ -132,4 +132,43 @@ pub enum NoticeKind {
     Renew,
     /// The subscription is gone: make another one, and look again.
     Gone,
+}
+
+/// Keeping what vendors promised. Every method is one transaction.
+#[async_trait]
+pub trait HookStore: Send + Sync {
+    /// All subscriptions, ordered by connection and id.
+    async fn subscriptions(&self) -> Result<Vec<KeptSubscription>, StoreError>;
+
+    /// Those of one connection with these ids, ordered by id; unknown ones are left out.
+    async fn subscriptions_at(
+        &self,
+        connection: &ConnectionName,
+        ids: &[String],
+    ) -> Result<Vec<KeptSubscription>, StoreError>;
+
+    /// Puts one, replacing that of the same connection and id.
+    async fn put_subscription(&self, kept: &KeptSubscription) -> Result<(), StoreError>;
+
+    /// Removes one, if it is there.
+    async fn remove_subscription(
+        &self,
+        connection: &ConnectionName,
+        id: &str,
+    ) -> Result<(), StoreError>;
+}
+
+/// A subscription, as it is kept. Its secret is not: only what is needed to know it again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptSubscription {
+    /// Over which connection.
+    pub connection: ConnectionName,
+    /// What it is about.
+    pub topic: Topic,
+    /// The vendor's promise.
+    pub subscription: Subscription,
+    /// When it was made or last renewed.
+    pub made_at: Timestamp,
+    /// SHA-256 of the secret that each message carries.
+    pub secret_hash: [u8; 32],
 }

@@ -20,6 +20,7 @@ mod approval_store;
 mod clock;
 mod conflict;
 mod decider;
+mod drift;
 mod entropy;
 mod failure;
 mod feed;
@@ -48,6 +49,7 @@ pub use conflict::{
     EventChange, EventChangeState, Left, MeetingNote,
 };
 pub use decider::{Decider, Facts, FactsNeeded, RosterChange, Verdict};
+pub use drift::{Change, Drift, DriftStore, DriftWrite, Rival, Standing, Told};
 pub use entropy::Entropy;
 pub use failure::{Failure, FailureClass};
 pub use feed::{FeedId, FeedKey, FeedLink, FeedStore};
@@ -55,7 +57,10 @@ pub use foreign::{
     ForeignChange, ForeignEvent, ForeignEvents, ForeignRole, ForeignShowAs, KeptEvent,
     MeetingContext, Response,
 };
-pub use hooks::{HookCall, HookMessage, Hooks, Notice, NoticeKind, Proof, Subscription, Topic};
+pub use hooks::{
+    HookCall, HookMessage, HookStore, Hooks, KeptSubscription, Notice, NoticeKind, Proof,
+    Subscription, Topic,
+};
 pub use ledger::{Intent, IntentState, LedgerRow, LedgerWrite, Remote, Trouble, Verb};
 pub use part_store::{PartStore, SourceMark};
 pub use roster::{

@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use super::ledger::{LedgerRow, LedgerWrite};
 use super::{
-    ApiStore, ApprovalStore, ChangeSeq, ConflictStore, ConflictWrite, DeltaToken, FeedStore,
-    IdentityHint, IngestCommit, IngestReceipt, PartStore, RosterEntry, RosterIndexRow, SourceState,
+    ApiStore, ApprovalStore, ChangeSeq, ConflictStore, ConflictWrite, DeltaToken, DriftStore,
+    DriftWrite, FeedStore, HookStore, IdentityHint, IngestCommit, IngestReceipt, PartStore,
+    RosterEntry, RosterIndexRow, SourceState,
 };
 
 /// Why the store did not do it.
@@ -65,7 +66,9 @@ pub enum StoreError {
 
 /// What must be kept, and how it may be changed.
 #[async_trait]
-pub trait Store: ApiStore + FeedStore + ApprovalStore + ConflictStore + PartStore {
+pub trait Store:
+    ApiStore + ApprovalStore + ConflictStore + DriftStore + FeedStore + HookStore + PartStore
+{
     // ---- roster ------------------------------------------------------------------------------
 
     /// All live entities of a roster, in small; with the last place of the change sequence.
@@ -296,6 +299,10 @@ pub struct MirrorCounts {
     pub quarantined: u64,
     /// Calendars opened.
     pub calendars: u64,
+    /// Items that somebody changed: left as they are,
+    pub left: u64,
+    /// or changed back each time they are put right.
+    pub contested: u64,
 }
 
 /// Which entities a planner asks for.
@@ -344,6 +351,8 @@ pub struct LedgerCommit {
     pub writes: Vec<LedgerWrite>,
     /// Calendar states to be put; each calendar named must have a fence.
     pub calendars: Vec<CalendarState>,
+    /// What people did; each calendar named must have a fence.
+    pub drifts: Vec<DriftWrite>,
     /// The cursor to be put; not fenced.
     pub cursor: Option<Cursor>,
     /// What happened, for `explain`.
@@ -441,6 +450,10 @@ pub enum AuditVerb {
     EventRestored,
     /// Replaced.
     Updated,
+    /// Left as somebody made it.
+    Left,
+    /// Somebody asked for something by changing it.
+    Asked,
 }
 
 /// What a lease is on: `mirror/<mirror>/<calendar>`.

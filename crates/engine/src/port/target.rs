@@ -164,6 +164,25 @@ pub struct Capabilities {
     pub quotas: Vec<QuotaDeclaration>,
 }
 
+impl Capabilities {
+    /// Those of a connection over which nothing but subscriptions is kept.
+    #[must_use]
+    pub fn of_subscriptions() -> Self {
+        let scope = QuotaScope::Connection;
+        Self {
+            kinds: vec![],
+            content: ContentForm::CalendarEvent,
+            personal: false,
+            identity: ItemIdentity::OriginTag,
+            publishes: false,
+            deltas: false,
+            look_size_max: 1,
+            batch_size_max: 1,
+            quotas: vec![QuotaDeclaration { scope, concurrency: Some(1), rate: None }],
+        }
+    }
+}
+
 /// In which form a target takes entities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ContentForm {
@@ -176,8 +195,12 @@ pub enum ContentForm {
 /// What tells our items from others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ItemIdentity {
-    /// An origin tag that every item carries.
+    /// An origin tag that every item carries, and that is worth nothing on any other: a copy that
+    /// somebody makes of an item is theirs.
     OriginTag,
+    /// An origin tag that every item carries, and that goes along when somebody copies an item:
+    /// of several, the one at the remote id that the ledger has is ours, the others are theirs.
+    CopiedTag,
     /// Nothing but the ledger. An item that the ledger does not know is ours if it has the
     /// natural key of something that is to be made there.
     NaturalKey,

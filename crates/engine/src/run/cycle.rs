@@ -18,9 +18,11 @@ use jiff::Timestamp;
 use super::batch::Batches;
 use super::conflicts::{self, Due};
 use super::drains::Rest;
+use super::drifting::Drifts;
 use super::gate::{Gate, Shut};
 use super::group_commit::GroupCommit;
 use super::lease::Ownership;
+pub use super::looking::Looking;
 use super::observe::{ReadFailure, Reader};
 use super::project::Projector;
 use super::rounds::{drain_all, later_rounds, remove_unknown};
@@ -28,6 +30,7 @@ use super::survey::{Survey, Surveyor};
 use super::watch::{Event, Watcher};
 use crate::mapping::MappingProfile;
 use crate::plan::conflict::ConflictRules;
+use crate::plan::drift::DriftPolicy;
 use crate::plan::guard::{DeletionCount, GuardRefusal, judge};
 use crate::port::{
     CalendarState, ChangeSeq, Clock, ConflictWrite, Cursor, ForeignEvents, ItemIdentity,
@@ -65,6 +68,8 @@ pub struct MirrorSpec {
     pub others: Others,
     /// What is done about events of people that stand in the way; `None`: nobody looks.
     pub conflicts: Option<ConflictRules>,
+    /// What becomes of what people do to our items.
+    pub drift: DriftPolicy,
 }
 
 /// What becomes of items that are not ours, in a target whose items carry no origin tag.
@@ -175,6 +180,10 @@ pub(super) struct Cycling<'a> {
     pub(super) identity: ItemIdentity,
     /// Whether what is written must be published.
     pub(super) publishes: bool,
+    /// What is known of what people did.
+    pub(super) drifts: Drifts,
+    /// The calendars as they stood when the cycle began.
+    pub(super) states: BTreeMap<CalendarKey, CalendarState>,
     deletions_left: AtomicI64,
     deletions_refused: AtomicU64,
     orphans_judged: AtomicBool,
@@ -268,6 +277,19 @@ pub async fn run_cycle(
     equipment: Equipment<'_>,
     options: CycleOptions,
 ) -> Result<CycleReport, CycleError> {
+    run_cycle_looking(spec, equipment, options, Looking::Nowhere).await
+}
+
+/// Runs one cycle that also reads, in some calendars, what changed since they were read before.
+///
+/// # Errors
+/// As [`run_cycle`].
+pub async fn run_cycle_looking(
+    spec: &MirrorSpec,
+    equipment: Equipment<'_>,
+    options: CycleOptions,
+    looking: Looking<'_>,
+) -> Result<CycleReport, CycleError> {
     let Equipment { store, target, gate, clock, watcher, .. } = equipment;
     let started_at = clock.now();
     let sent_before = target.requests_sent();
@@ -276,7 +298,9 @@ pub async fn run_cycle(
         CycleReport { complete: true, started_at, ended_at: started_at, ..Default::default() };
     let start = start(spec, store, started_at, options).await?;
     let due = conflicts::due(spec, equipment, options, started_at).await?;
-    if due.is_nothing() && is_quiet(spec, store, target, &start).await? {
+    let drifts = Drifts::load(store, &spec.name, started_at).await?;
+    let looks = !matches!(looking, Looking::Nowhere) || !drifts.due.is_empty();
+    if !looks && due.is_nothing() && is_quiet(spec, store, target, &start).await? {
         return settle_quiet(spec, store, clock, &start, report).await;
     }
     let projector = Projector::load(store, target, &spec.profile, &spec.name, &spec.roster).await?;
@@ -292,11 +316,15 @@ pub async fn run_cycle(
     }
     let commits = GroupCommit::new(store, &spec.name);
     let left = deletions_allowed(spec, count, allowance);
-    let cycling = cycling(spec, equipment, options, &start, &projector, &commits, left);
+    let mut cycling = cycling(spec, equipment, options, &start, &projector, &commits, left);
+    cycling.drifts = drifts;
+    let states = store.calendar_states(&spec.name).await?;
+    cycling.states = states.into_iter().map(|it| (it.calendar.clone(), it)).collect();
     let read_back = options.read_back;
     let touched = survey.plan.by_calendar().into_keys().collect();
     let creating = read_back || (start.widens && cycling.identity == ItemIdentity::NaturalKey);
-    let rest = drain_all(&cycling, equipment, survey, (read_back, creating), &mut report).await?;
+    let reading = (read_back, creating);
+    let rest = drain_all(&cycling, equipment, survey, reading, looking, &mut report).await?;
     let rest = remove_unknown(&cycling, equipment, rest, count, allowance, &mut report).await?;
     later_rounds(&cycling, equipment, rest, &mut report).await?;
     after_drains(&cycling, equipment, (due, touched), options, &mut report).await?;
@@ -392,6 +420,8 @@ fn cycling<'a>(
         calendars_at_once: calendars_at_once(target),
         identity: target.capabilities().identity,
         publishes: target.capabilities().publishes,
+        drifts: Drifts::default(),
+        states: BTreeMap::new(),
         deletions_left: AtomicI64::new(deletions_left),
         deletions_refused: AtomicU64::new(0),
         orphans_judged: AtomicBool::new(false),
@@ -549,6 +579,7 @@ async fn finish(
         cycling.commits.commit(commit).await.map_err(CycleError::Shared)?;
     }
     if options.purge {
+        cycling.drifts.forget(cycling.store, &cycling.spec.name).await?;
         let commit = LedgerCommit {
             cursor: Some(Cursor::default()),
             conflicts: vec![ConflictWrite::DropAll],

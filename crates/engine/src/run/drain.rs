@@ -18,12 +18,13 @@ use super::watch::Event;
 use crate::plan::reconcile::{Action, Circumstances, Step, plan_orphan, plan_part};
 use crate::plan::state::Seen;
 use crate::port::{
-    AuditEntry, AuditVerb, CalendarState, Content, Epoch, Failure, Fenced, IntentState,
-    LedgerCommit, LedgerRow, LedgerWrite, RemoteId, RemoteItem, Scope, Subject,
+    AuditEntry, AuditVerb, CalendarState, Content, DeltaToken, Epoch, Failure, Fenced, IntentState,
+    ItemIdentity, LedgerCommit, LedgerRow, LedgerWrite, RemoteId, RemoteItem, Scope, Subject,
 };
 use crate::report::CalendarReport;
 
 mod adopt;
+mod drift;
 mod look;
 mod publish;
 mod record;
@@ -58,6 +59,8 @@ pub(super) struct Drain<'a> {
     attempts: BTreeMap<ItemKey, u32>,
     pending: LedgerCommit,
     state: CalendarState,
+    /// Where the next reading of changes begins, once everything that was read is in the ledger.
+    resume_at: Option<DeltaToken>,
     reopen: bool,
     chunk: usize,
     /// What happened here.
@@ -73,6 +76,17 @@ pub(super) struct Task {
     pub seen: BTreeMap<ItemKey, Seen>,
     /// Items of others that are to go.
     pub others: Vec<RemoteItem>,
+}
+
+/// How much of a calendar is read before it is drained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// Nothing.
+    Nothing,
+    /// What changed since it was read before, where that can be told.
+    Changes,
+    /// Everything.
+    Everything,
 }
 
 /// One step, and what else is known of where it is carried out.
@@ -133,15 +147,16 @@ impl<'a> Drain<'a> {
             attempts: BTreeMap::new(),
             pending: LedgerCommit::default(),
             state,
+            resume_at: None,
             reopen: false,
             chunk: CHUNK_FIRST,
             report,
         }
     }
 
-    /// Drains the calendar; reads it back first if `observe`.
-    pub(super) async fn run(mut self, observe: bool) -> CalendarReport {
-        let result = self.drain(observe).await;
+    /// Drains the calendar; reads it back first, as `reading` says.
+    pub(super) async fn run(mut self, reading: Reading) -> CalendarReport {
+        let result = self.drain(reading).await;
         let flushed = self.commit().await;
         match result.and(flushed) {
             Ok(()) => self.report.complete = true,
@@ -151,9 +166,11 @@ impl<'a> Drain<'a> {
         self.report
     }
 
-    async fn drain(&mut self, observe: bool) -> Result<(), Stop> {
-        if observe {
-            self.observe().await?;
+    async fn drain(&mut self, reading: Reading) -> Result<(), Stop> {
+        match reading {
+            Reading::Nothing => {}
+            Reading::Changes => self.observe_changes().await?,
+            Reading::Everything => self.observe().await?,
         }
         self.remove_others().await?;
         while !self.queue.is_empty() {
@@ -247,7 +264,16 @@ impl<'a> Drain<'a> {
         });
         let step = steps.into_iter().find(|step| step.calendar == *here);
         let known = self.row(subject, item.part).is_some();
+        let step = if cycling.purge { step } else { self.judge_drift(subject, item, step, &seen) };
         let step = match (step, seen) {
+            // A copy of something that is no more; theirs, or it would be in the ledger.
+            (None, Seen::Present(_))
+                if !known && !cycling.purge && cycling.identity == ItemIdentity::CopiedTag =>
+            {
+                self.report.foreign += 1;
+                self.report.copies += 1;
+                None
+            }
             (None, Seen::Present(found)) if !known => {
                 let step = plan_orphan(item, here, found.clone(), circumstances)?;
                 if !self.cycling.orphans_judged() {

@@ -9,7 +9,7 @@ use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::cycle::{CycleError, Cycling, Equipment};
-use super::drain::{Drain, Task};
+use super::drain::{Drain, Reading, Task};
 use super::lease::lease;
 use crate::port::{CalendarState, Epoch, LeaseDomain, RemoteItem, StoreError};
 use crate::report::{CalendarReport, CycleReport};
@@ -33,12 +33,12 @@ pub(super) fn tasks(keys: BTreeMap<CalendarKey, Vec<ItemKey>>) -> BTreeMap<Calen
     keys.into_iter().map(|(calendar, keys)| (calendar, task(keys))).collect()
 }
 
-/// Drains calendars; those whose turn it is to be read back are, as `observe` says.
+/// Drains calendars; those whose turn it is to be read back are, as `reading` says.
 pub(super) async fn drain_calendars(
     cycling: &Cycling<'_>,
     equipment: Equipment<'_>,
     mut work: BTreeMap<CalendarKey, Task>,
-    observe: &dyn Fn(&CalendarKey) -> bool,
+    reading: &dyn Fn(&CalendarKey) -> Reading,
     report: &mut CycleReport,
 ) -> Result<Rest, CycleError> {
     let Equipment { store, clock, ownership, .. } = equipment;
@@ -65,10 +65,11 @@ pub(super) async fn drain_calendars(
                 };
                 let task = work.remove(calendar).unwrap_or_default();
                 epochs.insert(calendar, epoch);
-                let state = states.iter().find(|state| state.calendar == *calendar).cloned();
+                let state = states.iter().find(|state| state.calendar == *calendar);
+                let state = state.or_else(|| cycling.states.get(calendar)).cloned();
                 let lease = (epoch, leased.until);
                 let drain = Drain::new(cycling, calendar, lease, state, task);
-                draining.push(drain.run(observe(calendar)));
+                draining.push(drain.run(reading(calendar)));
             }
         }
         let mut calendar: CalendarReport = match finished.pop_front() {

@@ -67,12 +67,21 @@ fn merge(group: Vec<Waiting>) -> (LedgerCommit, Vec<Slot>) {
     let mut merged = LedgerCommit::default();
     let mut slots = Vec::with_capacity(group.len());
     for Waiting { commit, slot } in group {
-        let LedgerCommit { fences, renew_until, writes, calendars, cursor, audit, conflicts } =
-            commit;
+        let LedgerCommit {
+            fences,
+            renew_until,
+            writes,
+            calendars,
+            drifts,
+            cursor,
+            audit,
+            conflicts,
+        } = commit;
         merged.fences.extend(fences);
         merged.renew_until = merged.renew_until.max(renew_until);
         merged.writes.extend(writes);
         merged.calendars.extend(calendars);
+        merged.drifts.extend(drifts);
         merged.cursor = cursor.or(merged.cursor);
         merged.audit.extend(audit);
         merged.conflicts.extend(conflicts);

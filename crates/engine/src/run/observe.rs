@@ -29,6 +29,8 @@ pub struct Observation {
     pub unknown_ours: u64,
     /// Items that are not ours.
     pub foreign: u64,
+    /// Those of them that somebody made by copying one of ours, as far as that shows.
+    pub copies: u64,
     /// Where to resume listing.
     pub token: Option<DeltaToken>,
 }
@@ -128,6 +130,14 @@ impl Reader<'_> {
         self.request(|| self.target.list(self.calendar, None)).await
     }
 
+    /// Lists what changed since a token was given.
+    ///
+    /// # Errors
+    /// As [`Self::request`].
+    pub async fn list_since(&self, token: &DeltaToken) -> Result<Listing, ReadFailure> {
+        self.request(|| self.target.list(self.calendar, Some(token))).await
+    }
+
     /// Holds a whole listing against `ledger`.
     ///
     /// Items whose etag is as the ledger has it are not read again; everything else is. Callers
@@ -191,7 +201,9 @@ impl Reader<'_> {
             }
         }
         match self.target.capabilities().identity {
-            ItemIdentity::OriginTag => self.attribute(&mut observation, ledger, items),
+            ItemIdentity::OriginTag | ItemIdentity::CopiedTag => {
+                self.attribute(&mut observation, ledger, items);
+            }
             ItemIdentity::NaturalKey => self.attribute_unmarked(&mut observation, ledger, items),
         }
         for row in ledger {
@@ -233,7 +245,7 @@ impl Reader<'_> {
     }
 
     /// Gives each item to the entity that it shows; the rest is surplus or foreign.
-    fn attribute(
+    pub(super) fn attribute(
         &self,
         observation: &mut Observation,
         ledger: &[LedgerRow],
@@ -245,7 +257,8 @@ impl Reader<'_> {
             expected.extend(intended.map(|id| (id, (row.item(), false))));
             expected.extend(row.remote.as_ref().map(|it| (it.id.clone(), (row.item(), true))));
         }
-        let known: BTreeSet<ItemKey> = ledger.iter().map(LedgerRow::item).collect();
+        let known: BTreeMap<ItemKey, &LedgerRow> =
+            ledger.iter().map(|row| (row.item(), row)).collect();
         let mut others = Vec::new();
         for item in items {
             match expected.get(&item.remote_id) {
@@ -263,14 +276,46 @@ impl Reader<'_> {
         }
         for item in others {
             match item.origin.clone().filter(|origin| origin.mirror == *self.mirror) {
+                Some(origin) if self.is_a_copy(&item, known.get(&origin.item()), observation) => {
+                    observation.foreign += 1;
+                    observation.copies += 1;
+                }
                 Some(origin) => {
                     let key = origin.item();
-                    observation.unknown_ours += u64::from(!known.contains(&key));
+                    observation.unknown_ours += u64::from(!known.contains_key(&key));
                     self.first_or_surplus(observation, key, item);
                 }
                 None => observation.foreign += 1,
             }
         }
+    }
+
+    /// Whether an item that carries our tag is a copy that somebody made, where copies carry it
+    /// along. While the one that the ledger knows is there, every other is; when it is gone, the
+    /// one that shows the same is the item itself under another id, so that it is ours again
+    /// without being written.
+    fn is_a_copy(
+        &self,
+        item: &RemoteItem,
+        row: Option<&&LedgerRow>,
+        observation: &Observation,
+    ) -> bool {
+        if self.target.capabilities().identity != ItemIdentity::CopiedTag {
+            return false;
+        }
+        let Some(row) = row else {
+            let key = item.origin.as_ref().map(domain::OriginTag::item);
+            return key.is_some_and(|key| observation.seen.contains_key(&key));
+        };
+        let is_there = match observation.seen.get(&row.item()) {
+            Some(Seen::AsKnown | Seen::Present(_) | Seen::NotLooked) => true,
+            Some(Seen::Absent | Seen::Foreign) | None => false,
+        };
+        let shows_the_same = row.remote.as_ref().is_none_or(|remote| {
+            let shown = [Some(remote.intended), remote.echoed];
+            item.fingerprint.is_some() && shown.contains(&item.fingerprint)
+        });
+        is_there || !shows_the_same
     }
 
     fn is_ours(&self, item: &RemoteItem, key: &ItemKey) -> bool {
@@ -280,10 +325,12 @@ impl Reader<'_> {
 
     fn first_or_surplus(&self, observation: &mut Observation, key: ItemKey, item: RemoteItem) {
         match observation.seen.get(&key) {
-            None | Some(Seen::Foreign) => {
+            None | Some(Seen::Foreign | Seen::Absent) => {
                 observation.seen.insert(key, Seen::Present(item));
             }
-            Some(_) => observation.surplus.push((key, item)),
+            Some(Seen::NotLooked | Seen::AsKnown | Seen::Present(_)) => {
+                observation.surplus.push((key, item))
+            }
         }
     }
 }

@@ -9,44 +9,67 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::CalendarKey;
 use domain::limits::ROUNDS_PER_CYCLE_MAX;
 
-use super::cycle::{CycleError, Cycling, Equipment, waits_to_be_published};
-use super::drain::Task;
+use super::cycle::{CycleError, Cycling, Equipment, Looking, waits_to_be_published};
+use super::drain::{Reading, Task};
 use super::drains::{Rest, drain_calendars, tasks};
 use super::survey::{Survey, Surveyor};
 use crate::plan::guard::{DeletionCount, judge};
 use crate::plan::state::Seen;
-use crate::port::Scope;
+use crate::port::{CalendarState, Scope};
 use crate::report::CycleReport;
 
 /// Drains every calendar that something is to be done about, or that waits to be published, and,
 /// when reading back, every calendar.
 ///
 /// `read_back` says whether all calendars are read back, and whether those are in which something
-/// may be made.
+/// may be made; `looking`, in which of the others what changed is read.
 pub(super) async fn drain_all(
     cycling: &Cycling<'_>,
     equipment: Equipment<'_>,
     survey: Survey,
-    read_back: (bool, bool),
+    (all, touched): (bool, bool),
+    looking: Looking<'_>,
     report: &mut CycleReport,
 ) -> Result<Rest, CycleError> {
-    let states = cycling.store.calendar_states(&cycling.spec.name).await?;
+    let states = cycling.states.values();
     let mut work = tasks(survey.plan.by_calendar());
     if cycling.publishes && cycling.writes {
-        for state in states.iter().filter(|state| waits_to_be_published(state)) {
+        for state in states.clone().filter(|state| waits_to_be_published(state)) {
             work.entry(state.calendar.clone()).or_default();
         }
     }
     let opened: BTreeSet<CalendarKey> =
-        states.into_iter().filter(|it| it.read_at.is_some()).map(|it| it.calendar).collect();
-    let (all, touched) = read_back;
+        states.clone().filter(|it| it.read_at.is_some()).map(|it| it.calendar.clone()).collect();
+    for (calendar, key) in &cycling.drifts.due {
+        let task = work.entry(calendar.clone()).or_default();
+        if !task.keys.contains(key) {
+            task.keys.push(key.clone());
+        }
+    }
+    let can_look = |state: &&CalendarState| state.read_at.is_some() && state.token.is_some();
+    let looked_at: BTreeSet<CalendarKey> = states
+        .filter(can_look)
+        .filter(|state| looking.includes(&state.calendar))
+        .map(|state| state.calendar.clone())
+        .collect();
+    for calendar in &looked_at {
+        work.entry(calendar.clone()).or_default();
+    }
     if all {
         for calendar in survey.calendars.iter().chain(&opened) {
             work.entry(calendar.clone()).or_default();
         }
     }
-    let observe = |calendar: &CalendarKey| touched || !opened.contains(calendar);
-    drain_calendars(cycling, equipment, work, &observe, report).await
+    let reading = |calendar: &CalendarKey| {
+        if touched || !opened.contains(calendar) {
+            Reading::Everything
+        } else if looked_at.contains(calendar) {
+            Reading::Changes
+        } else {
+            Reading::Nothing
+        }
+    };
+    drain_calendars(cycling, equipment, work, &reading, report).await
 }
 
 /// Removes what nobody knows, once it is known how much of it there is: items of ours without an
@@ -91,7 +114,7 @@ pub(super) async fn remove_unknown(
         work.entry(calendar).or_default().others.push(item);
     }
     rest.unpublished.retain(|calendar| !work.contains_key(calendar));
-    let more = drain_calendars(cycling, equipment, work, &|_| false, report).await?;
+    let more = drain_calendars(cycling, equipment, work, &|_| Reading::Nothing, report).await?;
     rest.again.extend(more.again);
     rest.unpublished.extend(more.unpublished);
     Ok(rest)
@@ -125,12 +148,12 @@ pub(super) async fn later_rounds(
         for calendar in rest.unpublished {
             work.entry(calendar).or_default();
         }
-        rest = drain_calendars(cycling, equipment, work, &|_| false, report).await?;
+        rest = drain_calendars(cycling, equipment, work, &|_| Reading::Nothing, report).await?;
     }
     report.complete &= rest.again.is_empty();
     if !rest.unpublished.is_empty() {
         let work = rest.unpublished.into_iter().map(|calendar| (calendar, Task::default()));
-        drain_calendars(cycling, equipment, work.collect(), &|_| false, report).await?;
+        drain_calendars(cycling, equipment, work.collect(), &|_| Reading::Nothing, report).await?;
     }
     Ok(())
 }

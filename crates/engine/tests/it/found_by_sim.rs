@@ -67,6 +67,7 @@ impl World {
             first_future: None,
             others: Others::default(),
             conflicts: None,
+            drift: engine::plan::drift::DriftPolicy::default(),
         };
         let equipment = Equipment {
             store: &self.store,

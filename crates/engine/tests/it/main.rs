@@ -2,6 +2,7 @@
 
 mod approve;
 mod conflicts;
+mod drift;
 mod found_by_sim;
 mod ingest_diff;
 mod ingest_parts;

@@ -60,6 +60,7 @@ async fn stage() -> SocketAddr {
         entropy: world.entropy.clone(),
         feeds: [].into(),
         callbacks: [(MirrorName::new("emea-shifts").unwrap(), route)].into(),
+        hooks: Default::default(),
         metrics: None,
     }));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

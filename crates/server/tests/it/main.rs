@@ -10,4 +10,5 @@ mod intruders;
 mod links;
 mod operators;
 mod privacy;
+mod unasked;
 mod world;

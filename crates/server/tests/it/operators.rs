@@ -60,6 +60,7 @@ async fn metrics_count_answers_and_name_no_link() {
             entropy: world.entropy.clone(),
             feeds: BTreeMap::from([(roster(), Default::default())]),
             callbacks: [].into(),
+            hooks: Default::default(),
             metrics: Some(recorder.handle()),
         }))
     });

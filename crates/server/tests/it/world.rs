@@ -130,11 +130,11 @@ impl FakeStore {
 }
 
 /// What no feed needs.
-fn unused<T>() -> Result<T, StoreError> {
+pub fn unused<T>() -> Result<T, StoreError> {
     panic!("feeds do not ask for this");
 }
 
-type Answered<T> = Result<T, StoreError>;
+pub type Answered<T> = Result<T, StoreError>;
 
 #[async_trait]
 impl ApiStore for FakeStore {
@@ -529,6 +529,7 @@ impl World {
             entropy: Arc::clone(&entropy) as Arc<dyn Entropy>,
             feeds: BTreeMap::from([(roster(), options)]),
             callbacks: [].into(),
+            hooks: Default::default(),
             metrics: None,
         }));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

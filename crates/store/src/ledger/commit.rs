@@ -30,7 +30,8 @@ async fn carry_out(
     mirror: &MirrorName,
     commit: &LedgerCommit,
 ) -> Result<CommitReceipt, Fault> {
-    let LedgerCommit { fences, renew_until, writes, calendars, cursor, audit, conflicts } = commit;
+    let LedgerCommit { fences, renew_until, writes, calendars, drifts, cursor, audit, conflicts } =
+        commit;
     let ours = renew(session, mirror, fences, *renew_until).await?;
     let mut fenced = BTreeSet::new();
     let mut admit = |calendar: &CalendarKey| {
@@ -46,6 +47,7 @@ async fn carry_out(
     let (puts, removals) = last_writes(writes, &mut admit);
     let calendars: Vec<_> = calendars.iter().filter(|state| admit(&state.calendar)).collect();
     let conflicts = conflict::Writes::admitted(conflicts, &mut admit);
+    let drifts: Vec<_> = drifts.iter().filter(|drift| admit(drift.place().0)).collect();
     let audit: Vec<&AuditEntry> =
         audit.iter().filter(|it| !fenced.contains(&it.calendar)).collect();
 
@@ -53,6 +55,7 @@ async fn carry_out(
     put_rows(session, mirror, &puts, Over::WhatMayBeSettled).await?;
     remove_rows(session, mirror, &removals).await?;
     put_calendars(session, mirror, &calendars).await?;
+    crate::drift::write_all(session, mirror, &drifts).await?;
     if let Some(cursor) = cursor {
         put_cursor(session, mirror, cursor).await?;
     }

@@ -7,8 +7,10 @@
 mod api;
 mod approvals;
 mod conflicts;
+mod drift;
 mod facts;
 mod feeds;
+mod hooks;
 mod leases;
 mod ledger;
 mod parts;
@@ -54,6 +56,8 @@ pub fn cases() -> Vec<Case> {
         conflicts::CASES,
         api::CASES,
         parts::CASES,
+        drift::CASES,
+        hooks::CASES,
     ]
     .concat()
 }

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::limits::HISTORY_ENTRIES_MAX;
-use domain::{CalendarKey, EntityKey, MirrorName, Part};
+use domain::{CalendarKey, EntityKey, ItemKey, MirrorName, Part};
 use engine::port::{
-    AuditEntry, CalendarState, CommitReceipt, Cursor, Epoch, Fenced, IntentState, LeaseDomain,
-    LeaseGrant, LedgerCommit, LedgerRow, LedgerWrite, MirrorCounts, RemoteId,
+    AuditEntry, CalendarState, CommitReceipt, Cursor, Drift, DriftWrite, Epoch, Fenced,
+    IntentState, LeaseDomain, LeaseGrant, LedgerCommit, LedgerRow, LedgerWrite, MirrorCounts,
+    RemoteId, Standing,
 };
 use jiff::Timestamp;
 
@@ -23,6 +24,7 @@ pub(super) struct Ledgers {
 pub(super) struct Mirror {
     pub rows: BTreeMap<EntityKey, BTreeMap<(CalendarKey, Part), LedgerRow>>,
     pub calendars: BTreeMap<CalendarKey, CalendarState>,
+    pub drifts: BTreeMap<(CalendarKey, ItemKey), Drift>,
     pub cursor: Cursor,
     pub conflicts: Conflicts,
 }
@@ -90,7 +92,22 @@ impl Mirror {
                 row.trouble.as_ref().is_some_and(|it| it.quarantined_at.is_some())
             }),
             calendars: self.calendars.len() as u64,
+            left: self.standing(Standing::Left),
+            contested: self.standing(Standing::Contested),
         }
+    }
+
+    fn standing(&self, standing: Standing) -> u64 {
+        self.drifts.values().filter(|drift| drift.standing == standing).count() as u64
+    }
+
+    pub fn write_drift(&mut self, write: DriftWrite) {
+        let (calendar, key) = write.place();
+        let place = (calendar.clone(), key.clone());
+        match write {
+            DriftWrite::Put(drift) => self.drifts.insert(place, drift),
+            DriftWrite::Remove { .. } => self.drifts.remove(&place),
+        };
     }
 
     fn carry_out(&mut self, write: LedgerWrite) {
@@ -112,8 +129,16 @@ impl Mirror {
 
 impl Ledgers {
     pub fn commit(&mut self, mirror: &MirrorName, commit: LedgerCommit) -> CommitReceipt {
-        let LedgerCommit { fences, renew_until, writes, calendars, cursor, audit, conflicts } =
-            commit;
+        let LedgerCommit {
+            fences,
+            renew_until,
+            writes,
+            calendars,
+            drifts,
+            cursor,
+            audit,
+            conflicts,
+        } = commit;
         let ours = self.renew(mirror, &fences, renew_until);
         let mut fenced: BTreeSet<CalendarKey> = fences
             .into_iter()
@@ -135,6 +160,14 @@ impl Ledgers {
                 kept.calendars.insert(state.calendar.clone(), state);
             } else {
                 fenced.insert(state.calendar);
+            }
+        }
+        for drift in drifts {
+            let calendar = drift.place().0;
+            if ours.contains(calendar) {
+                kept.write_drift(drift);
+            } else {
+                fenced.insert(calendar.clone());
             }
         }
         if let Some(cursor) = cursor {

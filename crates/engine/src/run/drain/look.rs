@@ -8,8 +8,8 @@ use super::publish::old_place;
 use super::{Drain, Stop};
 use crate::plan::state::Seen;
 use crate::port::{
-    AuditVerb, Content, FailureClass, IntentState, ItemIdentity, LedgerRow, LedgerWrite, Probe,
-    RemoteId, RemoteItem, Sighting, Verb,
+    AuditVerb, Content, FailureClass, IntentState, ItemIdentity, LedgerRow, LedgerWrite, Listing,
+    Probe, RemoteId, RemoteItem, Sighting, Verb,
 };
 use crate::run::cycle::Cycling;
 use crate::run::observe::{Observation, ReadFailure, Reader};
@@ -59,23 +59,24 @@ impl<'a> Drain<'a> {
             }
             listing => listing?,
         };
+        self.take_listing(listing).await
+    }
+
+    /// Holds a whole listing against the ledger, and queues what differs.
+    pub(super) async fn take_listing(&mut self, listing: Listing) -> Result<(), Stop> {
         let ledger = self.ledger().await?;
-        let observation = reader.observe(listing, &ledger).await?;
-        let Observation { mut seen, surplus, unclaimed, unknown_ours, foreign, token } =
+        let observation = self.reader().observe(listing, &ledger).await?;
+        let Observation { mut seen, surplus, unclaimed, unknown_ours, foreign, copies, token } =
             observation;
         self.report.foreign = foreign;
+        self.report.copies = copies;
         self.report.unknown_ours = unknown_ours;
         self.adopt(&mut seen, unclaimed, &ledger).await?;
         drop(ledger);
-        let queued: BTreeSet<ItemKey> = self.queue.iter().cloned().collect();
-        let more = seen.iter().filter(|(key, seen)| {
-            !queued.contains(key) && !matches!(seen, Seen::AsKnown | Seen::NotLooked)
-        });
-        let more: Vec<ItemKey> = more.map(|(key, _)| key.clone()).collect();
-        self.queue.extend(more);
-        self.seen = seen;
+        self.queue_seen(seen);
         self.remove_surplus(surplus).await?;
         self.state.token = token;
+        self.resume_at = None;
         // What was only looked at is read again before anything is written.
         self.state.read_at = self.state.read_at.filter(|_| self.cycling.writes);
         self.put_state();
@@ -83,11 +84,30 @@ impl<'a> Drain<'a> {
         Ok(())
     }
 
+    /// Queues what was seen and is not as the ledger has it.
+    pub(super) fn queue_seen(&mut self, seen: BTreeMap<ItemKey, Seen>) {
+        let queued: BTreeSet<ItemKey> = self.queue.iter().cloned().collect();
+        let known = self.cycling.drifts.in_calendar(self.calendar);
+        let more = seen.iter().filter(|(key, seen)| match seen {
+            // What was not as it should be, and is again.
+            Seen::AsKnown => !queued.contains(key) && known.is_some_and(|it| it.contains_key(key)),
+            Seen::NotLooked => false,
+            Seen::Absent | Seen::Present(_) | Seen::Foreign => !queued.contains(key),
+        });
+        let more: Vec<ItemKey> = more.map(|(key, _)| key.clone()).collect();
+        self.queue.extend(more);
+        self.seen = seen;
+    }
+
     /// Notes that the calendar was read back, once everything that was seen is in the ledger: a
     /// drain that ends before that leaves the reading to the next one.
     pub(super) fn note_read(&mut self) {
         if self.observed && self.cycling.writes {
             self.state.read_at = Some(self.cycling.clock.now());
+            self.put_state();
+        }
+        if let Some(token) = self.resume_at.take().filter(|_| self.cycling.writes) {
+            self.state.token = Some(token);
             self.put_state();
         }
     }

@@ -111,6 +111,8 @@ impl Drain<'_> {
             Hold::MovesFirst => self.report.again.push(step.key.clone()),
             Hold::Quarantined => self.report.quarantined += 1,
             Hold::NotBefore(_) | Hold::Unmapped(_) => self.report.held += 1,
+            Hold::LeftAlone => self.report.left += 1,
+            Hold::Contested => self.report.contested += 1,
         }
     }
 

@@ -165,6 +165,7 @@ impl Office {
             first_future: None,
             others: Others::default(),
             conflicts: None,
+            drift: engine::plan::drift::DriftPolicy::default(),
         };
         let (clock, entropy) = (Arc::new(self.clock.clone()), Arc::new(SeededEntropy::new(2)));
         let gate = Gate::new(clock, entropy, engine::port::Target::capabilities(&self.target));

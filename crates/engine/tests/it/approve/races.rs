@@ -62,6 +62,7 @@ impl<'a> Hooked<'a> {
             first_future: None,
             others: Others::default(),
             conflicts: None,
+            drift: engine::plan::drift::DriftPolicy::default(),
         };
         let (clock, entropy) = (Arc::new(office.clock.clone()), Arc::new(SeededEntropy::new(2)));
         let gate = Gate::new(clock, entropy, self.inner().capabilities());

@@ -86,6 +86,7 @@ impl Rig {
             first_future: None,
             others: Others::default(),
             conflicts: Some(rules),
+            drift: engine::plan::drift::DriftPolicy::default(),
         };
         let gone = Obituaries::default();
         let owner = NamedOwner::new("me", gone.clone());

@@ -95,6 +95,7 @@ impl Rig {
             first_future: None,
             others: Others::default(),
             conflicts: None,
+            drift: engine::plan::drift::DriftPolicy::default(),
         };
         let line = BadLine {
             target,

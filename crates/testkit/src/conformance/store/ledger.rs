@@ -238,6 +238,7 @@ fn one_of_everything(calendar: &CalendarKey, epoch: i64, entity: &str) -> Ledger
             token: None,
             unpublished: None,
         }],
+        drifts: Vec::new(),
         cursor: None,
         audit: vec![audit(calendar, entity, 1)],
         conflicts: Vec::new(),
@@ -471,7 +472,14 @@ async fn counts_follow_the_rows(Handles { one, two }: Handles) {
         ..commit_to(&ada, rows.into_iter().map(LedgerWrite::Put).collect())
     };
     commit(&*one, put).await;
-    let expected = MirrorCounts { items: 3, planned: 1, in_doubt: 2, quarantined: 2, calendars: 1 };
+    let expected = MirrorCounts {
+        items: 3,
+        planned: 1,
+        in_doubt: 2,
+        quarantined: 2,
+        calendars: 1,
+        ..MirrorCounts::default()
+    };
     assert_eq!(two.mirror_counts(&mirror()).await.unwrap(), expected);
     let settle = row("creating", true, None, false);
     commit(&*one, commit_to(&ada, vec![LedgerWrite::Put(settle)])).await;
@@ -486,7 +494,18 @@ async fn the_history_is_told_oldest_first(Handles { one, two }: Handles) {
     use AuditVerb::*;
     let ada = calendar("ada");
     hold(&*one, &[&ada], "me").await;
-    let verbs = [Adopted, Created, Deleted, Forgotten, Quarantined, Refused, Deferred, Updated];
+    let verbs = [
+        Adopted,
+        Created,
+        Deleted,
+        Forgotten,
+        Quarantined,
+        Refused,
+        Deferred,
+        Updated,
+        Left,
+        Asked,
+    ];
     let entries: Vec<_> = (1..)
         .zip(verbs)
         .map(|(version, verb)| AuditEntry {
