@@ -171,6 +171,12 @@ pub trait ConnectionConfig: fmt::Debug + Send + Sync {
     /// The first thing that is wrong, naming its key.
     fn validate(&self) -> Result<(), ConnectionError>;
 
+    /// What its system of record decides, where the operator holds back some of
+    /// [`Descriptor::decides`].
+    fn decides(&self) -> Option<BTreeSet<CommandKind>> {
+        None
+    }
+
     /// Makes the source of a roster.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ macro_rules! providers {
             google_workspace,
             microsoft_graph,
             roster_file,
+            wfm_http,
         }
     };
 }

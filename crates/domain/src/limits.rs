@@ -27,6 +27,12 @@ pub const TIME_OFF_DAYS_MAX: i64 = 1100;
 pub const ROSTER_FILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// Files that one `path` pattern may match.
 pub const ROSTER_FILES_MAX: usize = 1000;
+/// Bytes of an Excel file, unpacked: XML takes about ten times what the same CSV would.
+pub const SHEET_UNPACKED_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Rows of a sheet: what Excel itself has.
+pub const SHEET_ROWS_MAX: u32 = 1_048_576;
+/// Columns of a sheet: exports have some tens, and each empty one costs a byte in every row.
+pub const SHEET_COLUMNS_MAX: u32 = 512;
 /// Bad rows named one by one in a report; the rest are counted.
 pub const BAD_ROWS_REPORTED_MAX: usize = 100;
 
@@ -239,3 +245,19 @@ pub const CHANGES_KEPT: Duration = Duration::from_secs(35 * 24 * 3600);
 /// Parts of one reading of a source: what a hundred thousand employees need for half a year, many
 /// times over. A source that never comes to its end is broken.
 pub const READING_PARTS_MAX: usize = 10_000;
+
+/// Tries to read a listing whose pages do not belong together before it is given up.
+pub const LISTING_ATTEMPTS_MAX: u32 = 3;
+/// How long a reading waits for a vendor that asks to wait; longer waits are for the next reading.
+pub const READ_WAIT_MAX: Duration = Duration::from_secs(2 * 60);
+/// How long what a system said that it can do is believed.
+pub const CAPABILITIES_RECHECK: Duration = Duration::from_secs(3600);
+/// How long a system of record is asked for one decision: the caller is answered after
+/// [`CALLBACK_ANSWER_MAX`].
+pub const DECISION_TIME_MAX: Duration = Duration::from_secs(20);
+/// Characters of a system's own words for a refusal that people are shown.
+pub const REFUSAL_CHARS_MAX: usize = 200;
+/// Age from which a signed hint is not believed: what Standard Webhooks suggests.
+pub const HOOK_AGE_MAX: Duration = Duration::from_secs(5 * 60);
+/// Signatures of one hint that are looked at: one, or two while a secret is changed.
+pub const HOOK_SIGNATURES_MAX: usize = 8;

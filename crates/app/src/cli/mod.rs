@@ -17,6 +17,7 @@ mod shifts;
 mod status;
 mod sync;
 mod undo;
+mod wfm;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -87,6 +88,8 @@ pub enum Command {
     Purge(purge::Arguments),
     /// Take back what a conflict policy did to somebody's event
     Undo(undo::Arguments),
+    /// Check somebody's implementation of the WFM contract
+    Wfm(wfm::Arguments),
     /// Bring the store to this version
     Migrate(migrate::Arguments),
 }
@@ -127,6 +130,7 @@ impl Command {
             Self::Recover(arguments) => recover::run(arguments, session).await,
             Self::Purge(arguments) => purge::run(arguments, session).await,
             Self::Undo(arguments) => undo::run(arguments, session).await,
+            Self::Wfm(arguments) => wfm::run(arguments, session).await,
             Self::Migrate(arguments) => migrate::run(&arguments, session).await,
         }
     }
@@ -148,6 +152,7 @@ impl Command {
             | Self::Recover(_)
             | Self::Purge(_)
             | Self::Undo(_)
+            | Self::Wfm(_)
             | Self::Migrate(_) => false,
         }
     }
@@ -172,6 +177,7 @@ impl Command {
             | Self::Recover(_)
             | Self::Purge(_)
             | Self::Undo(_)
+            | Self::Wfm(_)
             | Self::Migrate(_) => "error,rotabridge::event=off,rotabridge::wait=warn",
         }
     }

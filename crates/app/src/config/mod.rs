@@ -154,8 +154,7 @@ impl Config {
         match &roster.source {
             None => roster.rules.decides.clone(),
             Some(source) => {
-                let source = self.connection(source);
-                source.map_or(&[][..], |it| it.descriptor.decides).iter().copied().collect()
+                self.connection(source).map(ConnectionSection::decides).unwrap_or_default()
             }
         }
     }
