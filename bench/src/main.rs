@@ -27,6 +27,7 @@ mod product;
 mod radicale;
 mod report;
 mod results;
+mod roster_file;
 mod sample;
 mod shifts;
 mod stub;
@@ -50,12 +51,18 @@ struct Bench {
     run: fn(&Setting) -> Result<Report, Trouble>,
 }
 
-const BENCHES: [Bench; 11] = [
+const BENCHES: [Bench; 12] = [
     Bench {
         name: "ical_write",
         about: "iCalendar written, beside calcard writing the same calendar.",
         by_hand: false,
         run: ical_write::run,
+    },
+    Bench {
+        name: "roster_file",
+        about: "A CSV roster of 250,000 shifts read into a roster, without the store.",
+        by_hand: false,
+        run: roster_file::run,
     },
     Bench {
         name: "plan",

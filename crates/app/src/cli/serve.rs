@@ -18,7 +18,7 @@ use domain::limits::{
     APPROVAL_DELAY, ASK_SETTLE_MARGIN, ASK_WAIT_ASSUMED, HINTED_READING_GAP, HINTS_GATHERED,
     SUBSCRIPTION_UPKEEP,
 };
-use engine::port::Clock;
+use engine::port::{Clock, Source};
 use engine::run::cycle::CycleOptions;
 use jiff::Timestamp;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -44,6 +44,8 @@ pub struct Arguments {}
 
 /// How long a round may go on after the signal to stop.
 const GRACE: Duration = Duration::from_secs(20);
+/// How often a source is looked at from outside: what a file dropped into a folder waits, twice.
+const GLANCE_INTERVAL: Duration = Duration::from_secs(2);
 /// First wait after a round that did not succeed; doubled each time, up to the poll interval.
 const RETRY_FIRST: Duration = Duration::from_secs(15);
 /// How long to wait before looking again at what could not be looked at yet.
@@ -162,6 +164,8 @@ async fn keep(
     let mut failures: u32 = 0;
     let mut lookout = Lookout::new(works, &roster.name);
     loop {
+        // What changes while it is read is seen as a change.
+        let glanced = roster.source.glance().await;
         let round_at = clock.now();
         let round = round(works, roster, state, output);
         let Some(outcome) = unless_stopped(round, stopping).await else { return };
@@ -169,9 +173,11 @@ async fn keep(
         let wait = jittered(wait_after(failures, poll), works.outside.entropy.fraction());
         let next_round_at = after(wait);
         let mut settle_at = None;
+        let mut watch = Watch::new(roster.source.as_ref(), glanced);
         loop {
             tokio::select! {
                 () = clock.sleep_until(next_round_at) => break,
+                () = watch.changed(clock.as_ref()) => break,
                 () = stopped(stopping.clone()) => return,
                 () = roster.changed.notified() => {
                     // Several that come together are followed together.
@@ -226,6 +232,34 @@ async fn subscribe(works: &Works, hooks: &HookWorks, stopping: &watch::Receiver<
             () = clock.sleep_until(next) => {}
             () = hooks.asked() => clock.sleep_until(next.min(after_gathering(clock.now()))).await,
             () = stopped(stopping.clone()) => return,
+        }
+    }
+}
+
+/// Looks at a source now and then, from outside.
+struct Watch<'a> {
+    source: &'a dyn Source,
+    known: Option<String>,
+    last: Option<String>,
+}
+
+impl<'a> Watch<'a> {
+    /// `known` is how it looked before it was last read.
+    fn new(source: &'a dyn Source, known: Option<String>) -> Self {
+        Self { source, last: known.clone(), known }
+    }
+
+    /// Completes when it looks otherwise than when it was read, and twice the same: what is still
+    /// being written looks otherwise each time.
+    async fn changed(&mut self, clock: &dyn Clock) {
+        loop {
+            let at = clock.now().saturating_add(GLANCE_INTERVAL).unwrap_or(Timestamp::MAX);
+            clock.sleep_until(at).await;
+            let look = self.source.glance().await;
+            if look.is_some() && look != self.known && look == self.last {
+                return;
+            }
+            self.last = look;
         }
     }
 }
