@@ -261,3 +261,51 @@ pub const REFUSAL_CHARS_MAX: usize = 200;
 pub const HOOK_AGE_MAX: Duration = Duration::from_secs(5 * 60);
 /// Signatures of one hint that are looked at: one, or two while a secret is changed.
 pub const HOOK_SIGNATURES_MAX: usize = 8;
+
+/// How long after it was decided a change may become visible: the longest commit, and clocks of
+/// replicas that differ.
+pub const CHANGE_VISIBLE_WITHIN: Duration = Duration::from_secs(5 * 60);
+/// Entities on one page of the Schedule API where the client does not say.
+pub const API_PAGE_ENTITIES_DEFAULT: usize = 100;
+/// Most of them: some 400 KB.
+pub const API_PAGE_ENTITIES_MAX: usize = 1000;
+/// Highest page that is reached by its number, which takes longer the further it is.
+pub const API_PAGES_MAX: u64 = 100_000;
+/// Changes passed over to reach a page by its number; `nextUri` passes over none.
+pub const API_CHANGES_SKIPPED_MAX: usize = 100_000;
+/// Characters of an id in a body; four bytes each stay below [`ID_BYTES_MAX`].
+pub const API_ID_CHARS_MAX: usize = 128;
+/// Characters of a label in a body; four bytes each stay below [`LABEL_BYTES_MAX`].
+pub const API_LABEL_CHARS_MAX: usize = 256;
+/// Characters of notes in a body; four bytes each stay below [`NOTES_BYTES_MAX`].
+pub const API_NOTES_CHARS_MAX: usize = 8 * 1024;
+/// Bytes of a body: a shift with all its activities and notes.
+pub const API_BODY_BYTES_MAX: usize = 512 * 1024;
+/// Bodies that are read at once.
+pub const API_BODIES_MAX: usize = 64;
+/// How long an access token lasts.
+pub const API_TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
+/// Tokens of one client that are good at once; then the oldest ends.
+pub const API_TOKENS_PER_CLIENT_MAX: usize = 100;
+/// Tokens whose client is kept in memory.
+pub const API_TOKENS_CACHED_MAX: usize = 10_000;
+/// Clients whose requests are counted.
+pub const API_CLIENTS_COUNTED_MAX: usize = 10_000;
+/// Wrong secrets of one client in a minute.
+pub const TOKEN_FAILURES_PER_MINUTE_MAX: u32 = 10;
+/// Requests of one client in a minute where the configuration does not say.
+pub const API_REQUESTS_PER_MINUTE_DEFAULT: u32 = 6000;
+/// How long an answer is kept to be given again to the same `Idempotency-Key`.
+pub const API_ANSWER_MEMORY: Duration = Duration::from_secs(24 * 3600);
+/// How long it is kept who called what.
+pub const API_CALL_MEMORY: Duration = Duration::from_secs(90 * 24 * 3600);
+/// Calls that wait to be written down: some seconds of the highest rate.
+pub const API_CALLS_WAITING_MAX: usize = 65_536;
+/// Seconds of which it is remembered what was visible in them: more than an hour of polls.
+pub const API_SECONDS_REMEMBERED_MAX: usize = 4096;
+/// Counts of filters that are kept until the roster changes.
+pub const API_COUNTS_KEPT_MAX: usize = 1024;
+/// Sync jobs of one roster that are under way or wait.
+pub const SYNC_JOBS_OPEN_MAX: usize = 50;
+/// How long a sync job is kept after its end.
+pub const SYNC_JOB_MEMORY: Duration = Duration::from_secs(30 * 24 * 3600);

@@ -61,6 +61,7 @@ async fn stage() -> SocketAddr {
         feeds: [].into(),
         callbacks: [(MirrorName::new("emea-shifts").unwrap(), route)].into(),
         hooks: Default::default(),
+        api: server::api::ApiParts::default(),
         metrics: None,
     }));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
