@@ -183,6 +183,11 @@ pub trait ConnectionConfig: fmt::Debug + Send + Sync {
     /// When this provider is no source, or a secret or file that it names cannot be read.
     fn source(&self, context: &ConnectionContext) -> Result<Arc<dyn Source>, ConnectionError>;
 
+    /// The id under which it signs in at a Schedule API, which may be our own.
+    fn api_client_id(&self) -> Option<&str> {
+        None
+    }
+
     /// Makes what decides on commands, where this provider's system of record takes any.
     ///
     /// # Errors

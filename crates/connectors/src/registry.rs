@@ -13,6 +13,7 @@ macro_rules! providers {
             microsoft_graph,
             roster_file,
             wfm_http,
+            scal,
         }
     };
 }
