@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use connectors::{ConnectionContext, ConnectionError, MirrorParts, Registration, employees_file};
 use domain::{ConnectionName, Employee, MirrorName, RosterName, SyncWindow};
@@ -17,9 +17,11 @@ use engine::run::gate::Gate;
 use engine::run::ingest::Ingest;
 use engine::run::lease::Ownership;
 use engine::run::own_record::OwnRecordSource;
+use engine::run::schedule_desk::ScheduleDesk;
 use engine::run::watch::Watcher;
 use jiff::tz::TimeZone;
 use secrecy::ExposeSecret;
+use server::api::{ApiMirror, ApiParts, ApiRoster, SyncProvider};
 use server::callback::{CallbackRoute, CallbackRoutes};
 use tokio::sync::Notify;
 
@@ -70,6 +72,10 @@ pub struct RosterWorks {
     pub granted_deletions: Arc<AtomicU64>,
     /// What vendors hinted at.
     pub hints: Arc<Hints>,
+    /// Writes it for clients of the Schedule API, where it is its own record.
+    pub desk: Option<Arc<ScheduleDesk>>,
+    /// Told when a client asked for a sync job.
+    pub queued: Arc<Notify>,
 }
 
 /// One mirror and its target.
@@ -92,6 +98,8 @@ pub struct MirrorWorks {
     pub foreign: Option<Arc<dyn ForeignEvents>>,
     /// Whether its vendor is asked to tell of changes.
     pub hints: bool,
+    /// Items written by this process, ever.
+    pub written: Arc<AtomicU64>,
 }
 
 /// How the store is opened.
@@ -267,6 +275,38 @@ impl Works {
         routes
     }
 
+    /// What the Schedule API serves.
+    pub fn api(&self) -> ApiParts {
+        let mirror = |(section, mirror): (&MirrorSection, &MirrorWorks)| {
+            let provider = SyncProvider::of_mirror_kind(section.kind)?;
+            let MirrorSpec { name, past, future, .. } = mirror.spec.clone();
+            Some((mirror.spec.roster.clone(), ApiMirror { name, provider, past, future }))
+        };
+        let mirrors: Vec<(RosterName, ApiMirror)> =
+            self.config.mirrors.iter().zip(&self.mirrors).filter_map(mirror).collect();
+        let roster = |(section, roster): (&RosterSection, &RosterWorks)| {
+            let (changed, deletions) =
+                (Arc::clone(&roster.changed), Arc::clone(&roster.granted_deletions));
+            let of_roster = mirrors.iter().filter(|(name, _)| *name == roster.name);
+            let api = ApiRoster {
+                desk: roster.desk.clone(),
+                written: Arc::new(move |deleted| {
+                    deletions.fetch_add(deleted, Ordering::Relaxed);
+                    changed.notify_one();
+                }),
+                mirrors: of_roster.map(|(_, mirror)| mirror.clone()).collect(),
+                queued: Arc::clone(&roster.queued),
+                feed: self.config.feeds.options(section),
+            };
+            (roster.name.clone(), api)
+        };
+        ApiParts {
+            rosters: self.config.rosters.iter().zip(&self.rosters).map(roster).collect(),
+            requests_per_minute: self.config.server.api_requests_per_minute,
+            never_write: self.config.never_write(),
+        }
+    }
+
     /// The name of a mirror, for those who keep them.
     pub fn mirror_names<'a>(
         &'a self,
@@ -334,7 +374,10 @@ fn roster(
     if let Some(connection) = &section.source {
         let (source, decider) = source(connection)?;
         let decider = decider.unwrap_or_else(|| Arc::new(NobodyDecides));
-        return Ok(RosterWorks { name, source, decider, changed, granted_deletions, hints });
+        let (desk, queued) = (None, Arc::default());
+        let works =
+            RosterWorks { name, source, decider, changed, granted_deletions, hints, desk, queued };
+        return Ok(works);
     }
     let starts_from = section.starts_from.as_ref().map(source).transpose()?;
     let source = Arc::new(OwnRecordSource {
@@ -344,8 +387,16 @@ fn roster(
         clock: Arc::clone(&outside.clock),
     });
     let zone = TimeZone::get(&section.time_zone).map_err(Failure::because)?;
-    let decider = Arc::new(OwnRecord { rules: section.rules.clone(), zone });
-    Ok(RosterWorks { name, source, decider, changed, granted_deletions, hints })
+    let decider: Arc<dyn Decider> = Arc::new(OwnRecord { rules: section.rules.clone(), zone });
+    let equipment = DeskEquipment {
+        store: Arc::clone(store),
+        decider: Arc::clone(&decider),
+        clock: Arc::clone(&outside.clock),
+        entropy: Arc::clone(&outside.entropy),
+    };
+    let desk = Some(Arc::new(ScheduleDesk::new(equipment, name.clone())));
+    let queued = Arc::default();
+    Ok(RosterWorks { name, source, decider, changed, granted_deletions, hints, desk, queued })
 }
 
 fn mirror(
@@ -389,6 +440,7 @@ fn mirror(
     let gate = Arc::clone(gate);
     let connection = connection.name.clone();
     let hints = section.hints;
+    let written = Arc::default();
     Ok(MirrorWorks {
         spec,
         connection,
@@ -399,6 +451,7 @@ fn mirror(
         registration,
         foreign,
         hints,
+        written,
     })
 }
 

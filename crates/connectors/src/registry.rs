@@ -12,8 +12,8 @@ macro_rules! providers {
             google_workspace,
             microsoft_graph,
             roster_file,
-            wfm_http,
             scal,
+            wfm_http,
         }
     };
 }

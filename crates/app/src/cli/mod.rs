@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod client;
 mod config;
 mod conflicts;
 mod demo;
@@ -80,6 +81,8 @@ pub enum Command {
     Drift(drift::Arguments),
     /// Give out subscription links, list them, take them back
     Feed(feed::Arguments),
+    /// Let programs use the Schedule API, list them, take them back
+    Client(client::Arguments),
     /// Have Microsoft Shifts call us about a mirror, or not any more
     Shifts(shifts::Arguments),
     /// Rebuild a lost ledger from what is in a mirror, without duplicates
@@ -126,6 +129,7 @@ impl Command {
             Self::Explain(arguments) => explain::run(&arguments, session).await,
             Self::Drift(arguments) => drift::run(arguments, session).await,
             Self::Feed(arguments) => feed::run(arguments, session).await,
+            Self::Client(arguments) => client::run(arguments, session).await,
             Self::Shifts(arguments) => shifts::run(arguments, session).await,
             Self::Recover(arguments) => recover::run(arguments, session).await,
             Self::Purge(arguments) => purge::run(arguments, session).await,
@@ -148,6 +152,7 @@ impl Command {
             | Self::Explain(_)
             | Self::Drift(_)
             | Self::Feed(_)
+            | Self::Client(_)
             | Self::Shifts(_)
             | Self::Recover(_)
             | Self::Purge(_)
@@ -173,6 +178,7 @@ impl Command {
             | Self::Explain(_)
             | Self::Drift(_)
             | Self::Feed(_)
+            | Self::Client(_)
             | Self::Shifts(_)
             | Self::Recover(_)
             | Self::Purge(_)

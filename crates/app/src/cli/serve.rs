@@ -33,6 +33,7 @@ use crate::config::RosterSection;
 use crate::event;
 use crate::failure::{Exit, Failure};
 use crate::hints::{HookWorks, keep_subscriptions, retry_wait};
+use crate::jobs;
 use crate::lookout::Lookout;
 use crate::output::Output;
 use crate::runs::{self, MirrorRun, Outcome};
@@ -93,6 +94,7 @@ pub async fn run(_arguments: Arguments, session: &Session) -> Result<Exit, Failu
     };
     let (_, (), _, served, told) = tokio::join!(keeping, granting, subscribing, serving, signals);
     served.map_err(Failure::because)?;
+    state.api().flush().await;
     told?;
     tracing::info!("stopped");
     Ok(Exit::Done)
@@ -140,6 +142,7 @@ pub fn server_state(works: &Works, metrics: Option<PrometheusHandle>) -> ServerS
         feeds: works.config.rosters.iter().map(options).collect(),
         callbacks: works.callbacks(),
         hooks: works.hook_routes(),
+        api: works.api(),
         metrics,
     })
 }
@@ -163,6 +166,8 @@ async fn keep(
     let after = |wait| clock.now().saturating_add(wait).unwrap_or(Timestamp::MAX);
     let mut failures: u32 = 0;
     let mut lookout = Lookout::new(works, &roster.name);
+    // Jobs that an earlier process did not end.
+    roster.queued.notify_one();
     loop {
         // What changes while it is read is seen as a change.
         let glanced = roster.source.glance().await;
@@ -201,6 +206,12 @@ async fn keep(
                 () = reached(clock.as_ref(), lookout.next_at()) => {
                     let looking = lookout.look(works, output);
                     let Some(()) = unless_stopped(looking, stopping).await else { return };
+                    continue;
+                }
+                () = roster.queued.notified() => {
+                    let carrying_out = jobs::carry_out(works, roster, output);
+                    let Some(()) = unless_stopped(carrying_out, stopping).await else { return };
+                    announce(works, roster, state).await;
                     continue;
                 }
             }
@@ -293,11 +304,16 @@ async fn unless_stopped<T>(
     }
 }
 
-/// Brings the mirrors up to date after something was granted, without reading the source.
-async fn follow_grants(works: &Works, roster: &RosterWorks, state: &ServerState, output: &Output) {
+/// Tells the feeds how far the roster is.
+async fn announce(works: &Works, roster: &RosterWorks, state: &ServerState) {
     if let Ok(seq) = works.store.roster_seq(&roster.name).await {
         state.feeds().roster_changed(&roster.name, seq);
     }
+}
+
+/// Brings the mirrors up to date after something was granted, without reading the source.
+async fn follow_grants(works: &Works, roster: &RosterWorks, state: &ServerState, output: &Output) {
+    announce(works, roster, state).await;
     let mirrors: Vec<&MirrorWorks> = works.mirrors_of(&roster.name).collect();
     let granted = roster.granted_deletions.load(Ordering::Relaxed);
     let allow_deletions = Some(granted).filter(|it| *it > 0);

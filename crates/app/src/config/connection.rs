@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::reader::{Faults, Section, Spans, list, nearest, refused};
 
 /// Kinds that the contract names and a later version brings.
-const ANNOUNCED: [&str; 2] = ["genesys_cloud", "scal"];
+const ANNOUNCED: [&str; 1] = ["genesys_cloud"];
 
 /// A valid `[[connection]]`.
 #[derive(Debug)]

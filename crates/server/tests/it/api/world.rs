@@ -83,6 +83,7 @@ impl World {
             entropy: Arc::clone(&entropy) as Arc<dyn Entropy>,
             feeds: BTreeMap::new(),
             callbacks: [].into(),
+            hooks: Default::default(),
             api,
             metrics: None,
         }));
