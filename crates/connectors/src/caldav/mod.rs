@@ -30,12 +30,15 @@
 //! The port is implemented in three files, because it is long: `provider.rs` places and writes,
 //! `read.rs` lists and looks, `discovery.rs` finds the account's calendars and checks them.
 //!
+//! `foreign.rs` reaches what is in the same people's calendars and not ours.
+//!
 //! No `inbound.rs`: CalDAV servers call nobody.
 
 mod classify;
 mod client;
 mod config;
 mod discovery;
+mod foreign;
 mod map;
 mod provider;
 mod read;
