@@ -235,6 +235,11 @@ pub enum ForeignReach {
         /// What would change that.
         hint: String,
     },
+    /// It looks, and may change nothing.
+    ReadOnly {
+        /// What would change that.
+        hint: String,
+    },
     /// It could look, and does where the operator asks for it: there is seldom anything to see.
     OnRequest,
     /// It looks: people live in these calendars.

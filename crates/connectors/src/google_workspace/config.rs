@@ -18,7 +18,8 @@ use super::provider::{GoogleTarget, Setup};
 use super::scopes::{Scope, Scopes};
 use crate::transport::Dial;
 use crate::{
-    ConnectionConfig, ConnectionContext, ConnectionError, MirrorConfig, MirrorContext, MirrorParts,
+    ConnectionConfig, ConnectionContext, ConnectionError, ForeignReach, MirrorConfig, MirrorContext,
+    MirrorParts,
 };
 
 const API_URL: &str = "https://www.googleapis.com";
@@ -296,6 +297,33 @@ impl ConnectionConfig for GoogleWorkspaceConfig {
         context: &ConnectionContext,
     ) -> Result<Option<Arc<dyn Hooks>>, ConnectionError> {
         Ok(Some(Arc::new(GoogleHooks::new(self.connection(context)?))))
+    }
+
+    fn foreign(&self, mirror: &dyn MirrorConfig) -> ForeignReach {
+        let mirror: &dyn Any = mirror;
+        let config = mirror.downcast_ref::<GoogleMirrorConfig>();
+        let access = config.map_or(ForeignAccess::None, |it| it.foreign_events);
+        let needs = |scope: Scope| format!("delegate `{}` to the service account", scope.url());
+        match access {
+            ForeignAccess::None => ForeignReach::Nowhere {
+                why: format!(
+                    "the scope `{}` shows our own calendars and nothing else",
+                    Scope::AppCreated.url()
+                ),
+                hint: format!(
+                    "set `foreign_events = \"read\"` and {}; to change events, \"change\" and `{}`",
+                    needs(Scope::EventsOwnedReadonly),
+                    Scope::EventsOwned.url()
+                ),
+            },
+            ForeignAccess::Read => ForeignReach::ReadOnly {
+                hint: format!(
+                    "set `foreign_events = \"change\"` and {}",
+                    needs(Scope::EventsOwned)
+                ),
+            },
+            ForeignAccess::Change => ForeignReach::Always,
+        }
     }
 
     fn mirror(

@@ -321,7 +321,10 @@ pub async fn run_cycle_looking(
     let states = store.calendar_states(&spec.name).await?;
     cycling.states = states.into_iter().map(|it| (it.calendar.clone(), it)).collect();
     let read_back = options.read_back;
-    let touched = survey.plan.by_calendar().into_keys().collect();
+    let mut touched: BTreeSet<CalendarKey> = survey.plan.by_calendar().into_keys().collect();
+    if let Looking::At(hinted) = looking {
+        touched.extend(hinted.iter().cloned());
+    }
     let creating = read_back || (start.widens && cycling.identity == ItemIdentity::NaturalKey);
     let reading = (read_back, creating);
     let rest = drain_all(&cycling, equipment, survey, reading, looking, &mut report).await?;
