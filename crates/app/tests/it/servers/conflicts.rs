@@ -80,7 +80,8 @@ impl Desk {
         let world = World::at(&server.url(), "");
         world.roster(ROSTER);
         world.write("people.csv", "employee,email\nanna,anna@example.com\n");
-        world.edit("source = \"exports\"", "source = \"exports\"\nemployees_file = \"people.csv\"");
+        let more = "employees_file = \"people.csv\"\ntime_zone = \"Europe/Berlin\"";
+        world.edit("source = \"exports\"", &format!("source = \"exports\"\n{more}"));
         let own = "conflict_collections = [\"{employee}-own/\"]";
         world.edit("collection = ", &format!("{own}\n{policy}\ncollection = "));
         Some(Self { server, world })
