@@ -24,8 +24,8 @@ use super::provider::{CaldavTarget, Setup};
 use crate::secret::read_secret;
 use crate::transport::{HttpClient, HttpOptions, tls_config};
 use crate::{
-    ConnectionConfig, ConnectionContext, ConnectionError, ForeignReach, MirrorConfig, MirrorContext,
-    MirrorParts,
+    ConnectionConfig, ConnectionContext, ConnectionError, ForeignReach, MirrorConfig,
+    MirrorContext, MirrorParts,
 };
 
 /// Requests under way at once, unless the operator says otherwise. Four saturate the servers we

@@ -101,7 +101,8 @@ impl CaldavForeign {
         within: &UtcInterval,
         expand: bool,
     ) -> Result<Objects, Failure> {
-        let doing = Doing { asked: Asked::Read, verb: "look for events in", place: calendar.as_str() };
+        let doing =
+            Doing { asked: Asked::Read, verb: "look for events in", place: calendar.as_str() };
         let target = &self.target;
         let collection = target.collection(calendar).await?;
         let body = wire::calendar_query(within, expand);
@@ -171,9 +172,9 @@ impl CaldavForeign {
         if origin.as_ref().is_some_and(|it| it.mirror == self.target.setup.mirror) {
             return None;
         }
-        let occurrence = read.series.then(|| {
-            object.recurrence(place).or_else(|| object.start(place)).map(|it| it.text())
-        });
+        let occurrence = read
+            .series
+            .then(|| object.recurrence(place).or_else(|| object.start(place)).map(|it| it.text()));
         let mut id = match read.calendar == read.collection {
             true => read.name.0.clone(),
             false => format!("{}{}", read.collection, read.name),
@@ -186,9 +187,7 @@ impl CaldavForeign {
             ShowAs::Free => ForeignShowAs::Free,
             ShowAs::WorkingElsewhere => ForeignShowAs::WorkingElsewhere,
             ShowAs::OutOfOffice => ForeignShowAs::OutOfOffice,
-            ShowAs::Busy | ShowAs::Tentative
-                if status.trim().eq_ignore_ascii_case("TENTATIVE") =>
-            {
+            ShowAs::Busy | ShowAs::Tentative if status.trim().eq_ignore_ascii_case("TENTATIVE") => {
                 ForeignShowAs::Tentative
             }
             ShowAs::Tentative => ForeignShowAs::Tentative,
@@ -212,7 +211,9 @@ impl CaldavForeign {
                 body: shown.description.clone(),
                 location: shown.location.clone(),
                 attendees: invited.into_iter().map(|(address, _)| address).collect(),
-                link: object.property(place, "CONFERENCE").or_else(|| object.property(place, "URL")),
+                link: object
+                    .property(place, "CONFERENCE")
+                    .or_else(|| object.property(place, "URL")),
             },
             kept: KeptEvent { id: RemoteId(id), body: kept },
         })
@@ -312,7 +313,11 @@ fn overlaps(span: &EventSpan, within: &UtcInterval) -> bool {
     }
 }
 
-fn role(organiser: Option<&str>, invited: &[(String, String)], owner: Option<&Employee>) -> ForeignRole {
+fn role(
+    organiser: Option<&str>,
+    invited: &[(String, String)],
+    owner: Option<&Employee>,
+) -> ForeignRole {
     let own = |address: &str| {
         let email = owner.and_then(|it| it.email.as_deref());
         email.is_some_and(|email| email.eq_ignore_ascii_case(address))

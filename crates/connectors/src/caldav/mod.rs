@@ -30,7 +30,8 @@
 //! The port is implemented in three files, because it is long: `provider.rs` places and writes,
 //! `read.rs` lists and looks, `discovery.rs` finds the account's calendars and checks them.
 //!
-//! `foreign.rs` reaches what is in the same people's calendars and not ours.
+//! `foreign.rs` reaches what is in the same people's calendars and not ours; `foreign` has the
+//! editing of stored objects for it.
 //!
 //! No `inbound.rs`: CalDAV servers call nobody.
 

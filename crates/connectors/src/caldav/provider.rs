@@ -1,12 +1,14 @@
 //! The port, in terms of the other files: placing, opening and writing. Reading is in `read`,
 //! discovery and `check` in `discovery`.
 
-use std::sync::{Arc, PoisonError, RwLock};
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use domain::limits::MULTIGET_ITEMS_MAX;
-use domain::{CalendarKey, ConnectionName, Directory, Employee, Entity, EntityKind, ItemKey, MirrorName};
+use domain::{
+    CalendarKey, ConnectionName, Directory, Employee, Entity, EntityKind, ItemKey, MirrorName,
+};
 use engine::port::{
     Capabilities, Clock, ContentForm, DeltaToken, ETag, Failure, FailureClass, Finding, Item,
     ItemIdentity, Listing, Opened, Placement, Probe, QuotaDeclaration, QuotaScope, RemoteId,

@@ -362,16 +362,17 @@ impl Object {
             let text = if text.is_empty() { note.to_owned() } else { format!("{text}\n\n{note}") };
             place = self.set(place, "DESCRIPTION", Some(format!("DESCRIPTION:{}", escaped(&text))));
         }
-        let sequence = self.property(place, "SEQUENCE").and_then(|it| it.trim().parse::<u32>().ok());
+        let sequence =
+            self.property(place, "SEQUENCE").and_then(|it| it.trim().parse::<u32>().ok());
         let next = sequence.unwrap_or(0).saturating_add(1);
         self.set(place, "SEQUENCE", Some(format!("SEQUENCE:{next}")));
     }
 
     /// Has one of those who are invited decline; whether they are invited.
     pub fn declined(&mut self, place: Place, who: &str, comment: &str) -> bool {
-        let own = self.own(place).find(|(_, line)| {
-            name(line) == "ATTENDEE" && address(line).eq_ignore_ascii_case(who)
-        });
+        let own = self
+            .own(place)
+            .find(|(_, line)| name(line) == "ATTENDEE" && address(line).eq_ignore_ascii_case(who));
         let Some((at, line)) = own else { return false };
         let (head, address) = line.split_at(value_at(line).saturating_sub(1));
         let mut parts: Vec<&str> = head.split(';').collect();
@@ -401,9 +402,10 @@ impl Object {
     /// Only one of the events, with whatever the object says beside events, such as zones.
     pub fn alone(&self, place: Place) -> Self {
         let others: Vec<Place> = self.events().into_iter().filter(|it| *it != place).collect();
-        let kept = self.lines.iter().enumerate().filter(|(at, _)| {
-            !others.iter().any(|other| (other.begin..=other.end).contains(at))
-        });
+        let kept =
+            self.lines.iter().enumerate().filter(|(at, _)| {
+                !others.iter().any(|other| (other.begin..=other.end).contains(at))
+            });
         Self { lines: kept.map(|(_, line)| line.clone()).collect() }
     }
 }

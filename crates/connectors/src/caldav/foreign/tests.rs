@@ -4,7 +4,8 @@ use domain::{EventSpan, UtcInterval};
 
 use super::object::{Moment, Object};
 
-const SERIES: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//EN\r\nBEGIN:VEVENT\r\nUID:s\r\n\
+const SERIES: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//EN\r\nBEGIN:VEVENT\r\n\
+UID:s\r\n\
 DTSTART;TZID=Europe/Berlin:20261116T090000\r\nDTEND;TZID=Europe/Berlin:20261116T100000\r\n\
 RRULE:FREQ=DAILY\r\nSUMMARY:Daily\r\nX-OWN;VALUE=TEXT:ke\r\n pt\r\nBEGIN:VALARM\r\n\
 DESCRIPTION:bell\r\nTRIGGER:-PT5M\r\nEND:VALARM\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
