@@ -114,6 +114,7 @@ impl Process {
             ownership: &self.owner,
             watcher: &Unwatched,
             foreign: None,
+            approvals: None,
         }
     }
 

@@ -8,8 +8,8 @@ use connectors::{ConnectionContext, ConnectionError, MirrorParts, Registration, 
 use domain::{ConnectionName, Employee, MirrorName, RosterName, SyncWindow};
 use engine::approve::{NobodyDecides, OwnRecord};
 use engine::port::{
-    Approver, Capabilities, Clock, Decider, Entropy, ForeignEvents, Inbound, Source, SourceError,
-    Store, StoreError, Target,
+    Approvals, Approver, Capabilities, Clock, Decider, Entropy, ForeignEvents, Inbound, Source,
+    SourceError, Store, StoreError, Target,
 };
 use engine::run::approval::{Desk, DeskEquipment};
 use engine::run::cycle::{Equipment, MirrorSpec, Others};
@@ -96,6 +96,8 @@ pub struct MirrorWorks {
     pub registration: Option<Arc<dyn Registration>>,
     /// The way to what is in the same people's calendars and not ours.
     pub foreign: Option<Arc<dyn ForeignEvents>>,
+    /// Who is asked for what people want there.
+    pub approvals: Option<Arc<dyn Approvals>>,
     /// Whether its vendor is asked to tell of changes.
     pub hints: bool,
     /// Items written by this process, ever.
@@ -160,7 +162,12 @@ impl Works {
         let mut mirrors = Vec::new();
         let mut gates: BTreeMap<ConnectionName, Arc<Gate>> = BTreeMap::new();
         for section in &config.mirrors {
-            mirrors.push(mirror(section, &config, &outside, &mut gates)?);
+            let mut works = mirror(section, &config, &outside, &mut gates)?;
+            let roster = rosters.iter().find(|it: &&RosterWorks| it.name == section.roster);
+            let asks = works.inbound.is_some() || !section.two_way.is_empty();
+            works.approvals =
+                roster.filter(|_| asks).map(|it| approvals(section, it, &outside, &store));
+            mirrors.push(works);
         }
         let hooks = hooks(&config, &outside, &mut gates)?;
         Ok(Self { config, store, outside, rosters, mirrors, hooks })
@@ -247,32 +254,18 @@ impl Works {
             ownership: self.outside.ownership.as_ref(),
             watcher,
             foreign: mirror.foreign.as_deref(),
+            approvals: mirror.approvals.as_deref(),
         }
     }
 
     /// Who answers when mirrors' vendors call.
     pub fn callbacks(&self) -> CallbackRoutes {
-        let mut routes = CallbackRoutes::new();
-        for (section, mirror) in self.config.mirrors.iter().zip(&self.mirrors) {
-            let roster = self.rosters.iter().find(|it| it.name == mirror.spec.roster);
-            let (Some(roster), Some(inbound)) = (roster, &mirror.inbound) else { continue };
-            let equipment = DeskEquipment {
-                store: Arc::clone(&self.store),
-                decider: Arc::clone(&roster.decider),
-                clock: Arc::clone(&self.outside.clock),
-                entropy: Arc::clone(&self.outside.entropy),
-            };
-            let (name, kinds) = (mirror.spec.name.clone(), &section.two_way);
-            let desk = Desk::new(equipment, name.clone(), roster.name.clone(), kinds);
-            let approvals = Arc::new(Telling {
-                desk,
-                changed: Arc::clone(&roster.changed),
-                granted_deletions: Arc::clone(&roster.granted_deletions),
-            });
-            let inbound = Arc::clone(inbound);
-            routes.insert(name, CallbackRoute { inbound, approvals });
-        }
-        routes
+        let called = self.mirrors.iter().filter_map(|mirror| {
+            let inbound = Arc::clone(mirror.inbound.as_ref()?);
+            let approvals = Arc::clone(mirror.approvals.as_ref()?);
+            Some((mirror.spec.name.clone(), CallbackRoute { inbound, approvals }))
+        });
+        called.collect()
     }
 
     /// What the Schedule API serves.
@@ -450,6 +443,7 @@ fn mirror(
         approver,
         registration,
         foreign,
+        approvals: None,
         hints,
         written,
     })
@@ -475,4 +469,25 @@ fn hooks(
         works.push(HookWorks { connection, hooks, gate, asked: Arc::default() });
     }
     Ok(works)
+}
+
+/// Who is asked for what people want in a mirror.
+fn approvals(
+    section: &MirrorSection,
+    roster: &RosterWorks,
+    outside: &Outside,
+    store: &Arc<dyn Store>,
+) -> Arc<dyn Approvals> {
+    let equipment = DeskEquipment {
+        store: Arc::clone(store),
+        decider: Arc::clone(&roster.decider),
+        clock: Arc::clone(&outside.clock),
+        entropy: Arc::clone(&outside.entropy),
+    };
+    let (name, roster_name) = (section.name.clone(), roster.name.clone());
+    Arc::new(Telling {
+        desk: Desk::new(equipment, name, roster_name, &section.two_way),
+        changed: Arc::clone(&roster.changed),
+        granted_deletions: Arc::clone(&roster.granted_deletions),
+    })
 }

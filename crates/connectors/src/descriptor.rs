@@ -47,6 +47,18 @@ pub struct MirrorDescriptor {
     pub schema: fn(&mut schemars::SchemaGenerator) -> schemars::Schema,
 }
 
+/// What people can ask for by changing items in their calendars: that a shift or an absence is
+/// moved or removed.
+pub const CALENDAR_ASKS: &[CommandKind] = &[CommandKind::Shift, CommandKind::TimeOff];
+
+impl MirrorDescriptor {
+    /// Whether it is kept in a product that plans work itself, and so shows the schedule as it is.
+    #[must_use]
+    pub fn is_schedule(&self) -> bool {
+        self.asks.contains(&CommandKind::OpenShift)
+    }
+}
+
 impl fmt::Debug for Descriptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Descriptor").field("kind", &self.kind).finish_non_exhaustive()

@@ -70,6 +70,8 @@ pub const FLIP_FLOP_WINDOW: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long it is remembered that an item is left as somebody made it, when no reading sees it any
 /// more: it is history by then, or its calendar is gone.
 pub const DRIFT_LEFT_MEMORY: Duration = Duration::from_secs(60 * 24 * 3600);
+/// How long an item tells why what somebody asked for by changing it was not granted.
+pub const REFUSAL_TOLD: Duration = Duration::from_secs(3 * 24 * 3600);
 /// How long it is remembered that an item was put right.
 pub const DRIFT_MEMORY: Duration = FLIP_FLOP_WINDOW;
 

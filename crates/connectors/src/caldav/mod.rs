@@ -49,7 +49,7 @@ mod wire;
 
 use serde::Deserialize;
 
-use crate::{ConnectionConfig, Descriptor, MirrorConfig, MirrorDescriptor};
+use crate::{CALENDAR_ASKS, ConnectionConfig, Descriptor, MirrorConfig, MirrorDescriptor};
 
 pub use config::{CaldavConfig, CaldavMirrorConfig};
 
@@ -67,7 +67,7 @@ pub const DESCRIPTOR: Descriptor = Descriptor {
     mirrors: &[MirrorDescriptor {
         kind: KIND,
         summary: "calendars on a CalDAV server",
-        asks: &[],
+        asks: CALENDAR_ASKS,
         parse: |section| {
             let config = CaldavMirrorConfig::deserialize(section)?;
             Ok(Box::new(config) as Box<dyn MirrorConfig>)

@@ -33,7 +33,7 @@ use crate::plan::conflict::ConflictRules;
 use crate::plan::drift::DriftPolicy;
 use crate::plan::guard::{DeletionCount, GuardRefusal, judge};
 use crate::port::{
-    CalendarState, ChangeSeq, Clock, ConflictWrite, Cursor, ForeignEvents, ItemIdentity,
+    Approvals, CalendarState, ChangeSeq, Clock, ConflictWrite, Cursor, ForeignEvents, ItemIdentity,
     LedgerCommit, QuotaScope, Scope, Store, StoreError, Target,
 };
 use crate::report::CycleReport;
@@ -115,6 +115,8 @@ pub struct Equipment<'a> {
     pub watcher: &'a dyn Watcher,
     /// The way to what is in people's calendars and not ours, where there is one.
     pub foreign: Option<&'a dyn ForeignEvents>,
+    /// Who is asked for what people do to our items, in a two-way mirror.
+    pub approvals: Option<&'a dyn Approvals>,
 }
 
 /// How one cycle is run.
@@ -180,6 +182,8 @@ pub(super) struct Cycling<'a> {
     pub(super) identity: ItemIdentity,
     /// Whether what is written must be published.
     pub(super) publishes: bool,
+    /// Who is asked for what people did.
+    pub(super) approvals: Option<&'a dyn Approvals>,
     /// What is known of what people did.
     pub(super) drifts: Drifts,
     /// The calendars as they stood when the cycle began.
@@ -304,6 +308,7 @@ pub async fn run_cycle_looking(
         return settle_quiet(spec, store, clock, &start, report).await;
     }
     let projector = Projector::load(store, target, &spec.profile, &spec.name, &spec.roster).await?;
+    drifts.tell(&projector, started_at);
     let survey = survey(spec, store, &projector, &start, started_at, options).await?;
     report.unmapped = survey.unmapped.clone().into_iter().collect();
     watcher.on(&Event::Planned { mirror: spec.name.clone(), counts: survey.plan.counts() });
@@ -403,7 +408,7 @@ fn cycling<'a>(
     commits: &'a GroupCommit<'a>,
     deletions_left: i64,
 ) -> Cycling<'a> {
-    let Equipment { store, target, gate, clock, ownership: _, watcher, foreign: _ } = equipment;
+    let Equipment { store, target, gate, clock, watcher, approvals, .. } = equipment;
     Cycling {
         spec,
         store,
@@ -423,6 +428,7 @@ fn cycling<'a>(
         calendars_at_once: calendars_at_once(target),
         identity: target.capabilities().identity,
         publishes: target.capabilities().publishes,
+        approvals,
         drifts: Drifts::default(),
         states: BTreeMap::new(),
         deletions_left: AtomicI64::new(deletions_left),

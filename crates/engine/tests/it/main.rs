@@ -11,3 +11,4 @@ mod reconcile;
 mod schedule;
 mod set_aside;
 mod settle;
+mod subscriptions;

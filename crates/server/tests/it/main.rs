@@ -7,6 +7,7 @@ mod callbacks;
 mod client;
 mod conditional;
 mod feeds;
+mod hooks;
 mod intruders;
 mod links;
 mod operators;
