@@ -182,7 +182,6 @@ pub(super) struct Cycling<'a> {
     pub(super) identity: ItemIdentity,
     /// Whether what is written must be published.
     pub(super) publishes: bool,
-    /// Who is asked for what people did.
     pub(super) approvals: Option<&'a dyn Approvals>,
     /// What is known of what people did.
     pub(super) drifts: Drifts,
@@ -207,8 +206,7 @@ impl Cycling<'_> {
         spent
     }
 
-    /// Whether items of ours that nobody knows may be removed, because the guard has seen how
-    /// many there are.
+    /// Whether items of ours that nobody knows may be removed: the guard has seen how many.
     pub(super) fn orphans_judged(&self) -> bool {
         self.purge || self.orphans_judged.load(Ordering::Relaxed)
     }
@@ -244,7 +242,7 @@ impl Cycling<'_> {
     }
 }
 
-/// Whether something was written to a calendar that is not published yet.
+/// Whether something written there is not published yet.
 pub(super) fn waits_to_be_published(state: &CalendarState) -> bool {
     state.unpublished.is_some()
 }
@@ -487,9 +485,8 @@ fn width(target: &dyn Target) -> usize {
     quotas.iter().filter_map(|quota| quota.concurrency).min().unwrap_or(CONCURRENCY_DEFAULT)
 }
 
-/// Enough calendars to fill the whole connection. What one of them may have under way does not
-/// count: where a calendar has a small budget of its own, many must be drained at once to spend
-/// that of the connection, also while some of them are only being read.
+/// Enough calendars to fill the connection: where each has a small budget of its own, many must be
+/// drained at once.
 fn calendars_at_once(target: &dyn Target) -> usize {
     let quotas = &target.capabilities().quotas;
     let of_connection = quotas.iter().filter(|quota| quota.scope == QuotaScope::Connection);
