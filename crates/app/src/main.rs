@@ -11,7 +11,6 @@ mod event;
 mod failure;
 mod hints;
 mod impersonal;
-mod jobs;
 mod logging;
 mod lookout;
 mod output;

@@ -1,16 +1,14 @@
 //! `[[connection]]`: one configured instance of a vendor's product, with credentials.
 
-use std::collections::BTreeSet;
-
 use connectors::registry::{PROVIDERS, provider};
 use connectors::{ConnectionConfig, Descriptor};
-use domain::{CommandKind, ConnectionName};
+use domain::ConnectionName;
 use serde::Deserialize;
 
 use super::reader::{Faults, Section, Spans, list, nearest, refused};
 
 /// Kinds that the contract names and a later version brings.
-const ANNOUNCED: [&str; 1] = ["genesys_cloud"];
+const ANNOUNCED: [&str; 3] = ["genesys_cloud", "scal", "wfm_http"];
 
 /// A valid `[[connection]]`.
 #[derive(Debug)]
@@ -34,12 +32,6 @@ struct Shared {
 pub(super) const SHARED_KEYS: [&str; 2] = ["name", "kind"];
 
 impl ConnectionSection {
-    /// What its system of record decides.
-    pub fn decides(&self) -> BTreeSet<CommandKind> {
-        let all = || self.descriptor.decides.iter().copied().collect();
-        self.config.decides().unwrap_or_else(all)
-    }
-
     pub(super) fn read(section: Section<'_>, faults: &mut Faults) -> Option<Self> {
         let spans = section.spans();
         let (shared, own) = section.split(&SHARED_KEYS);

@@ -369,7 +369,7 @@ impl Written {
             }
         }
         let defaults = "leave the key out";
-        let shown_as_it_is = descriptor.is_schedule();
+        let shown_as_it_is = !descriptor.asks.is_empty();
         let changed = [
             ("privacy", self.privacy != PrivacyTier::Full),
             ("title", self.title != title()),

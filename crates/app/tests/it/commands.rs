@@ -230,7 +230,7 @@ fn init_writes_what_config_check_accepts() {
     let flags = ["--roster-path", "*.csv", "--time-zone", "Europe/Berlin", "--caldav-url", url];
     run(&[&["init"], &flags[..]].concat()).exits(0).says("wrote rotabridge.toml");
     let written = std::fs::read_to_string(folder.path().join("rotabridge.toml")).unwrap();
-    assert!(written.contains("employee = \"Employee\", date = \"Date\""), "{written}");
+    assert!(written.contains("employee = \"Employee\", start = \"Start\""), "{written}");
     run(&["config", "check"]).exits(0).says("valid: 2 connections, 1 roster, 1 mirror");
     run(&["init", "--yes"]).exits(2).says("hint: `--force` writes over it");
     run(&["init", "--yes", "--force"]).exits(0);
@@ -257,6 +257,8 @@ fn demo_once_shows_two_syncs_and_leaves_nothing_behind() {
     let after: Vec<u64> = lines("after requests").map(writes).collect();
     assert_eq!((after[0], after[1]), (0, 0), "{}", run.stdout);
     assert!(after[2] > 0, "{}", run.stdout);
+    let of_google = lines("first sync").filter(|it| it.contains("google-calendars"));
+    assert_eq!(of_google.count(), 1, "{}", run.stdout);
     let asked = run.stdout.lines().last().unwrap();
     assert!(asked.starts_with("requests in Shifts: "), "{asked}");
     assert_ne!(asked.split(' ').nth(3), Some("0"), "{asked}");

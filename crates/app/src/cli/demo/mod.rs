@@ -3,11 +3,12 @@
 //!
 //! Nothing is special about it: rosters are written as CSV into a temporary folder and read by
 //! the real connector, the store is SQLite in that folder, and mirrors are kept on a played
-//! CalDAV server (or a real one, with `--caldav`) and in a played Microsoft Teams Shifts, which
-//! calls back for everything that people do there. Without `--once` the schedule goes on changing,
-//! and people go on asking.
+//! CalDAV server (or a real one, with `--caldav`), in a played Google Calendar and in a played
+//! Microsoft Teams Shifts, which calls back for everything that people do there. Without `--once`
+//! the schedule goes on changing, and people go on asking.
 
 mod branch;
+mod google;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use self::branch::Branch;
+use self::google::Workspace;
 
 use super::Session;
 use super::serve::{listen_on, server_state};
@@ -110,7 +112,9 @@ pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failur
     let plan = branch_plan(&arguments, session)?;
     let entropy = session.entropy.as_ref();
     let mut branch = Branch::open(&plan, arguments.seed, folder.path(), entropy)?;
-    let text = configuration(&arguments, played.as_ref(), &branch, address)?;
+    let workspace = Workspace::open(&centre, folder.path())?;
+    let vendors = [branch.configuration(), workspace.configuration()].concat();
+    let text = configuration(&arguments, played.as_ref(), &vendors, address)?;
     let config = Config::parse("the demo's configuration", folder.path(), &text)
         .map_err(|error| usage(&error))?;
     let works = Arc::new(Works::build(config, session.outside(), Opening::Write).await?);
@@ -127,6 +131,7 @@ pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failur
         output.say(format!("calendars:      {} (CalDAV, no password)", played.url()));
     }
     output.say(format!("Graph, played:  {}", branch.url()));
+    output.say(format!("Google, played: {}", workspace.url()));
     let world = World { centre, branch, folder: folder.path(), seed: arguments.seed };
     let went_on = go_on(&works, world, &serving, session).await;
     serving.stop().await?;
@@ -211,7 +216,7 @@ fn write_files(folder: &Path, centre: &ContactCentre) -> Result<(), Failure> {
 fn configuration(
     arguments: &Arguments,
     played: Option<&CaldavServer>,
-    branch: &Branch,
+    vendors: &str,
     listen: SocketAddr,
 ) -> Result<String, Failure> {
     let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
@@ -261,9 +266,8 @@ connection = "calendar-server"
 kind = "caldav"
 collection = "{{employee}}/"
 activities = {{ Break = {{ show_as = "free" }} }}
-{branch}"#,
+{vendors}"#,
         url = quoted(&url),
-        branch = branch.configuration(),
     ))
 }
 

@@ -13,7 +13,6 @@
 mod agreement;
 mod chance;
 mod clock_changes;
-mod conflicts;
 mod database;
 mod dav;
 mod faults;

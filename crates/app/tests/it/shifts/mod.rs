@@ -20,4 +20,3 @@ mod seen;
 mod setup;
 mod site;
 mod weather;
-mod wfm_http;
