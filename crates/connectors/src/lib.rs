@@ -23,7 +23,7 @@ macro_rules! modules {
 registry::providers!(modules);
 
 pub use descriptor::{
-    CALENDAR_ASKS, CalendarRegistration, ConnectionConfig, ConnectionContext, ConnectionError,
-    Descriptor, ForeignReach, MirrorConfig, MirrorContext, MirrorDescriptor, MirrorParts,
-    Registration, RegistrationStatus,
+    CalendarRegistration, ConnectionConfig, ConnectionContext, ConnectionError, Descriptor,
+    ForeignReach, MirrorConfig, MirrorContext, MirrorDescriptor, MirrorParts, Registration,
+    RegistrationStatus,
 };

@@ -12,8 +12,6 @@ macro_rules! providers {
             google_workspace,
             microsoft_graph,
             roster_file,
-            scal,
-            wfm_http,
         }
     };
 }
