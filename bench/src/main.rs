@@ -15,6 +15,7 @@ mod callbacks;
 mod child;
 mod envelope;
 mod feed;
+mod google;
 mod http;
 mod ical_write;
 mod instance24;
@@ -27,7 +28,6 @@ mod product;
 mod radicale;
 mod report;
 mod results;
-mod roster_file;
 mod sample;
 mod shifts;
 mod stub;
@@ -59,12 +59,6 @@ const BENCHES: [Bench; 12] = [
         run: ical_write::run,
     },
     Bench {
-        name: "roster_file",
-        about: "A CSV roster of 250,000 shifts read into a roster, without the store.",
-        by_hand: false,
-        run: roster_file::run,
-    },
-    Bench {
         name: "plan",
         about: "1,000,000 shifts planned against an equal ledger, all in memory.",
         by_hand: false,
@@ -93,6 +87,12 @@ const BENCHES: [Bench; 12] = [
         about: "Callbacks of Shifts opened, beside nothing but AES and HMAC on the same bytes.",
         by_hand: false,
         run: envelope::run,
+    },
+    Bench {
+        name: "google",
+        about: "5,000 people's first sync with Google Calendar, in virtual time.",
+        by_hand: false,
+        run: google::run,
     },
     Bench {
         name: "shifts",
@@ -155,6 +155,7 @@ fn be_child(arguments: &[String]) -> Result<(), Trouble> {
     match arguments[..] {
         ["plan"] => plan::be_the_child(),
         ["callbacks", place] => callbacks::be_the_child(place),
+        ["google"] => google::be_the_child(),
         ["shifts"] => shifts::be_the_child(),
         ["stub", ref calendars @ ..] => stub::be_the_child(calendars),
         ["feed-server", place] => feed::be_the_child(place),

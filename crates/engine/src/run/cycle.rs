@@ -33,7 +33,7 @@ use crate::plan::conflict::ConflictRules;
 use crate::plan::drift::DriftPolicy;
 use crate::plan::guard::{DeletionCount, GuardRefusal, judge};
 use crate::port::{
-    Approvals, CalendarState, ChangeSeq, Clock, ConflictWrite, Cursor, ForeignEvents, ItemIdentity,
+    CalendarState, ChangeSeq, Clock, ConflictWrite, Cursor, ForeignEvents, ItemIdentity,
     LedgerCommit, QuotaScope, Scope, Store, StoreError, Target,
 };
 use crate::report::CycleReport;
@@ -115,8 +115,6 @@ pub struct Equipment<'a> {
     pub watcher: &'a dyn Watcher,
     /// The way to what is in people's calendars and not ours, where there is one.
     pub foreign: Option<&'a dyn ForeignEvents>,
-    /// Who is asked for what people do to our items, in a two-way mirror.
-    pub approvals: Option<&'a dyn Approvals>,
 }
 
 /// How one cycle is run.
@@ -182,7 +180,6 @@ pub(super) struct Cycling<'a> {
     pub(super) identity: ItemIdentity,
     /// Whether what is written must be published.
     pub(super) publishes: bool,
-    pub(super) approvals: Option<&'a dyn Approvals>,
     /// What is known of what people did.
     pub(super) drifts: Drifts,
     /// The calendars as they stood when the cycle began.
@@ -206,7 +203,8 @@ impl Cycling<'_> {
         spent
     }
 
-    /// Whether items of ours that nobody knows may be removed: the guard has seen how many.
+    /// Whether items of ours that nobody knows may be removed, because the guard has seen how
+    /// many there are.
     pub(super) fn orphans_judged(&self) -> bool {
         self.purge || self.orphans_judged.load(Ordering::Relaxed)
     }
@@ -242,7 +240,7 @@ impl Cycling<'_> {
     }
 }
 
-/// Whether something written there is not published yet.
+/// Whether something was written to a calendar that is not published yet.
 pub(super) fn waits_to_be_published(state: &CalendarState) -> bool {
     state.unpublished.is_some()
 }
@@ -306,7 +304,6 @@ pub async fn run_cycle_looking(
         return settle_quiet(spec, store, clock, &start, report).await;
     }
     let projector = Projector::load(store, target, &spec.profile, &spec.name, &spec.roster).await?;
-    drifts.tell(&projector, started_at);
     let survey = survey(spec, store, &projector, &start, started_at, options).await?;
     report.unmapped = survey.unmapped.clone().into_iter().collect();
     watcher.on(&Event::Planned { mirror: spec.name.clone(), counts: survey.plan.counts() });
@@ -324,10 +321,7 @@ pub async fn run_cycle_looking(
     let states = store.calendar_states(&spec.name).await?;
     cycling.states = states.into_iter().map(|it| (it.calendar.clone(), it)).collect();
     let read_back = options.read_back;
-    let mut touched: BTreeSet<CalendarKey> = survey.plan.by_calendar().into_keys().collect();
-    if let Looking::At(hinted) = looking {
-        touched.extend(hinted.iter().cloned());
-    }
+    let touched = survey.plan.by_calendar().into_keys().collect();
     let creating = read_back || (start.widens && cycling.identity == ItemIdentity::NaturalKey);
     let reading = (read_back, creating);
     let rest = drain_all(&cycling, equipment, survey, reading, looking, &mut report).await?;
@@ -406,7 +400,7 @@ fn cycling<'a>(
     commits: &'a GroupCommit<'a>,
     deletions_left: i64,
 ) -> Cycling<'a> {
-    let Equipment { store, target, gate, clock, watcher, approvals, .. } = equipment;
+    let Equipment { store, target, gate, clock, ownership: _, watcher, foreign: _ } = equipment;
     Cycling {
         spec,
         store,
@@ -426,7 +420,6 @@ fn cycling<'a>(
         calendars_at_once: calendars_at_once(target),
         identity: target.capabilities().identity,
         publishes: target.capabilities().publishes,
-        approvals,
         drifts: Drifts::default(),
         states: BTreeMap::new(),
         deletions_left: AtomicI64::new(deletions_left),
@@ -485,8 +478,9 @@ fn width(target: &dyn Target) -> usize {
     quotas.iter().filter_map(|quota| quota.concurrency).min().unwrap_or(CONCURRENCY_DEFAULT)
 }
 
-/// Enough calendars to fill the connection: where each has a small budget of its own, many must be
-/// drained at once.
+/// Enough calendars to fill the whole connection. What one of them may have under way does not
+/// count: where a calendar has a small budget of its own, many must be drained at once to spend
+/// that of the connection, also while some of them are only being read.
 fn calendars_at_once(target: &dyn Target) -> usize {
     let quotas = &target.capabilities().quotas;
     let of_connection = quotas.iter().filter(|quota| quota.scope == QuotaScope::Connection);

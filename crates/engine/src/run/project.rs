@@ -28,8 +28,6 @@ pub struct Projector<'a> {
     ambiguous: BTreeSet<CalendarKey>,
     /// What shifts' items tell of meetings that were taken out of their way.
     notes: RwLock<BTreeMap<EntityKey, String>>,
-    /// What items tell of requests that were not granted.
-    refusals: RwLock<BTreeMap<EntityKey, String>>,
 }
 
 impl<'a> Projector<'a> {
@@ -87,23 +85,8 @@ impl<'a> Projector<'a> {
         directory.employees = employees.into_iter().map(|it| (it.id.clone(), it)).collect();
         let directory = Arc::new(directory);
         target.meet(Arc::clone(&directory));
-        let (notes, refusals) = (RwLock::default(), RwLock::default());
-        Self { target, profile, mirror, directory, names, ambiguous, notes, refusals }
-    }
-
-    /// The people, groups and reasons.
-    #[must_use]
-    pub fn directory(&self) -> &Directory {
-        &self.directory
-    }
-
-    /// Has an entity's item tell why what somebody asked for was not granted, or not any more.
-    pub fn tell_refusal(&self, key: EntityKey, text: Option<String>) {
-        let mut refusals = self.refusals.write().unwrap_or_else(PoisonError::into_inner);
-        match text {
-            Some(text) => refusals.insert(key, text),
-            None => refusals.remove(&key),
-        };
+        let notes = RwLock::default();
+        Self { target, profile, mirror, directory, names, ambiguous, notes }
     }
 
     /// Has shifts' items tell these notes, and no others.
@@ -199,25 +182,12 @@ impl<'a> Projector<'a> {
         match self.target.capabilities().content {
             ContentForm::CalendarEvent => {
                 let event = self.profile.event(entity, &self.names)?;
-                let event = self.with_notes(entity, event);
-                Some(Content::Event(self.with_refusal(entity, event)))
+                Some(Content::Event(self.with_notes(entity, event)))
             }
             ContentForm::ScheduleItem => {
                 ScheduleItem::of(entity, &self.directory).map(Content::Schedule)
             }
         }
-    }
-
-    /// An event with why what its owner asked for was not granted.
-    fn with_refusal(&self, entity: &Entity, mut event: CalendarEvent) -> CalendarEvent {
-        let refusals = self.refusals.read().unwrap_or_else(PoisonError::into_inner);
-        let refusal = if refusals.is_empty() { None } else { refusals.get(&entity.key()) };
-        let Some(refusal) = refusal else { return event };
-        event.description = Some(match event.description.take() {
-            Some(text) => format!("{refusal}\n\n{text}"),
-            None => refusal.clone(),
-        });
-        event.plain()
     }
 
     /// An event with what it tells of meetings; nothing where others see no more than titles.

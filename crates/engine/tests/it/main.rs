@@ -11,4 +11,3 @@ mod reconcile;
 mod schedule;
 mod set_aside;
 mod settle;
-mod subscriptions;

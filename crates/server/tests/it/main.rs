@@ -2,12 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod api;
 mod callbacks;
 mod client;
 mod conditional;
 mod feeds;
-mod hooks;
 mod intruders;
 mod links;
 mod operators;

@@ -143,8 +143,7 @@ fn discreet(refusal: Refusal, case: &Case<'_>) -> Refusal {
         | Refusal::NotEligible
         | Refusal::UnknownEmployee
         | Refusal::BadLength { .. }
-        | Refusal::NotReachable
-        | Refusal::Other { .. } => return refusal,
+        | Refusal::NotReachable => return refusal,
     }
     let Some(asker) = case.asker() else { return refusal };
     let own = Case { only: Some(asker), ..*case };

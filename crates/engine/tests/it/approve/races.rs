@@ -75,7 +75,6 @@ impl<'a> Hooked<'a> {
             ownership: &owner,
             watcher: &Unwatched,
             foreign: None,
-            approvals: None,
         };
         run_cycle(&spec, equipment, options).await.unwrap()
     }

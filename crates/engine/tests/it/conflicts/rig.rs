@@ -129,7 +129,6 @@ impl Rig {
             ownership: owner,
             watcher: &Unwatched,
             foreign: Some(&self.foreign),
-            approvals: None,
         }
     }
 

@@ -1,8 +1,0 @@
-//! The Schedule API from outside.
-
-mod clients;
-mod delta;
-mod intruders;
-mod pages;
-mod world;
-mod writes;
