@@ -11,6 +11,7 @@ mod full_disk;
 mod generated;
 mod guard;
 mod left_out;
+mod mapping;
 mod messages;
 mod quiet_logs;
 mod servers;
