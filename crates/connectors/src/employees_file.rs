@@ -2,8 +2,9 @@
 //!
 //! CSV with a header; columns in any order, only `employee` is needed:
 //! `employee, name, email, m365_id, google_id, group, time_zone, qualifications, availability`.
-//! Another column is an error that names the nearest known one: a misspelt `emial` would leave
-//! everybody without a calendar. Qualifications are separated by `;`; availability is as in
+//! `employee` is the id in the system of record, or an employee number or an e-mail address that
+//! it knows. Another column is an error that names the nearest known one: a misspelt `emial` would
+//! leave everybody without a calendar. Qualifications are separated by `;`; availability is as in
 //! [`domain::Availability`]: `Europe/Berlin; mon 08:00-16:00; sun none`.
 
 use std::borrow::Cow;
@@ -135,6 +136,7 @@ impl Layout {
                 .transpose()
                 .map_err(|error: AvailabilityError| RowFault::cell(free, error.to_string()))?,
             time_zone: text(time_zone)?.map_or(Ok(None), |it| zone(it, time_zone).map(Some))?,
+            number: None,
         })
     }
 }

@@ -9,6 +9,7 @@ macro_rules! providers {
     ($with:ident) => {
         $with! {
             caldav,
+            genesys_cloud,
             google_workspace,
             microsoft_graph,
             roster_file,

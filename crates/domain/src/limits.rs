@@ -239,3 +239,9 @@ pub const CHANGES_KEPT: Duration = Duration::from_secs(35 * 24 * 3600);
 /// Parts of one reading of a source: what a hundred thousand employees need for half a year, many
 /// times over. A source that never comes to its end is broken.
 pub const READING_PARTS_MAX: usize = 10_000;
+/// How long people, groups and reasons of a system of record are believed that tells no changes of
+/// them: a new address counts within the hour, at some hundred requests for 50,000 employees.
+pub const DIRECTORY_REFRESH: Duration = Duration::from_secs(3600);
+/// How often a source that is read by what changed is read in full, so that no version is trusted
+/// for longer than a day.
+pub const SOURCE_FULL_INTERVAL: Duration = Duration::from_secs(24 * 3600);

@@ -21,6 +21,10 @@ pub struct Employee {
     pub group: Option<ScheduleGroupId>,
     /// IANA name of the zone they live in, where it differs from the roster's.
     pub time_zone: Option<String>,
+    /// Their employee number, where the system of record knows one: a name for them in the
+    /// operator's files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
     /// What they may do, as words that rules name; sorted, without repetition.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub qualifications: Vec<String>,
@@ -41,6 +45,7 @@ impl Employee {
             google_id: None,
             group: None,
             time_zone: None,
+            number: None,
             qualifications: vec![],
             availability: None,
         }
@@ -57,6 +62,7 @@ impl Employee {
             google_id,
             group,
             time_zone,
+            number,
             qualifications,
             availability,
         } = self;
@@ -71,6 +77,9 @@ impl Employee {
         // Only where there are any: rosters that know neither keep their fingerprints.
         for qualification in qualifications {
             print.text(qualification);
+        }
+        if let Some(number) = number {
+            print.number(2).text(number);
         }
         if let Some(availability) = availability {
             print.number(1).text(&availability.to_string());

@@ -14,7 +14,6 @@ mod purge;
 mod recover;
 mod serve;
 mod shifts;
-mod shown;
 mod status;
 mod sync;
 mod undo;

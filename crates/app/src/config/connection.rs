@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::reader::{Faults, Section, Spans, list, nearest, refused};
 
 /// Kinds that the contract names and a later version brings.
-const ANNOUNCED: [&str; 3] = ["genesys_cloud", "scal", "wfm_http"];
+const ANNOUNCED: [&str; 2] = ["scal", "wfm_http"];
 
 /// A valid `[[connection]]`.
 #[derive(Debug)]

@@ -9,7 +9,6 @@ mod connection;
 mod duration;
 mod feeds;
 mod guard;
-mod look;
 mod mirror;
 mod reader;
 mod roster;

@@ -5,6 +5,7 @@
 mod caldav;
 mod caldav_faults;
 mod caldav_quirks;
+mod genesys;
 mod google;
 mod google_foreign;
 mod google_oddities;

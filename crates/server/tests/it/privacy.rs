@@ -13,7 +13,11 @@ use crate::world::{World, anna, at, shift};
 /// A feed of a shift and an absence in which every free text is a word of its own.
 async fn feed(privacy: PrivacyTier, uid_style: UidStyle) -> String {
     let options = FeedOptions {
-        profile: MappingProfile { privacy, ..MappingProfile::default() },
+        profile: MappingProfile {
+            privacy,
+            title: "{activity} – {group}".into(),
+            ..MappingProfile::default()
+        },
         uid_style,
         name: "Rota of {employee}".into(),
         ..FeedOptions::default()

@@ -15,7 +15,7 @@
 //!
 //! let server = GenesysServer::start(Options::default()).unwrap();
 //! let unit = server.add_business_unit("Support", "Europe/Berlin");
-//! let team = server.add_management_unit(&unit, "Inbound");
+//! let team = server.add_team(&unit, "Inbound");
 //! let anna = server.hire(&team, "Anna Ode", "anna.ode@example.com");
 //! server.set_faults([Fault::on("GET").at("/users").times(1).then(What::ResetBefore)]);
 //! assert!(server.shifts_of(&anna).is_empty() && server.requests().is_empty());
@@ -75,7 +75,8 @@ impl Genesys {
     /// An organisation without anybody, reached by [`Self::handle`] only.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Self::at(options, "https://api.mypurecloud.de".into())
+        let base = options.address.clone();
+        Self::at(options, base)
     }
 
     fn at(options: Options, base: String) -> Self {

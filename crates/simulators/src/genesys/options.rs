@@ -37,6 +37,8 @@ pub const PERMISSIONS: [&str; 12] = [
 pub struct Options {
     /// Where to listen; port 0 picks a free one.
     pub listen: SocketAddr,
+    /// Where it says that results are, without `/` at its end; for a server: where it listens.
+    pub address: String,
     /// What time it is; the machine's when `None`.
     pub clock: Option<Clock>,
     /// From what ids are made: the same one gives the same ids.
@@ -88,6 +90,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            address: "https://api.mypurecloud.de".into(),
             clock: None,
             seed: 0,
             clients: vec![Client::default()],

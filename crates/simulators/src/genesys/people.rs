@@ -67,7 +67,7 @@ impl Genesys {
     }
 
     /// Makes a management unit; its id.
-    pub fn add_management_unit(&self, business_unit: &str, name: &str) -> String {
+    pub fn add_team(&self, business_unit: &str, name: &str) -> String {
         self.update(|state| {
             let id = state.new_id();
             let unit = ManagementUnit {

@@ -2,12 +2,14 @@
 //! branch office.
 //!
 //! Nothing is special about it: rosters are written as CSV into a temporary folder and read by
-//! the real connector, the store is SQLite in that folder, and mirrors are kept on a played
-//! CalDAV server (or a real one, with `--caldav`), in a played Google Calendar and in a played
-//! Microsoft Teams Shifts, which calls back for everything that people do there. Without `--once`
-//! the schedule goes on changing, and people go on asking.
+//! the real connector, or planned in a played Genesys Cloud and read over the wire; the store is
+//! SQLite in that folder, and mirrors are kept on a played CalDAV server (or a real one, with
+//! `--caldav`), in a played Google Calendar and in a played Microsoft Teams Shifts, which calls
+//! back for everything that people do there. Without `--once` the schedule goes on changing, and
+//! people go on asking.
 
 mod branch;
+mod genesys;
 mod google;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -32,6 +34,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use self::branch::Branch;
+use self::genesys::Hotline;
 use self::google::Workspace;
 
 use super::Session;
@@ -84,6 +87,9 @@ fn weeks() -> RangedI64ValueParser<u32> {
 const ZONE: &str = "Europe/Berlin";
 /// Another seed than the contact centre's.
 const BRANCH_SEED: u64 = 1_000_003;
+const HOTLINE_SEED: u64 = 2_000_003;
+/// Things that planners of the hotline do before the summary is printed.
+const HOTLINE_ACTS: usize = 4;
 /// How often something changes.
 const CHANGE_EVERY: Duration = Duration::from_secs(4);
 const ROSTER_FILE: &str = "roster.csv";
@@ -113,14 +119,17 @@ pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failur
     let entropy = session.entropy.as_ref();
     let mut branch = Branch::open(&plan, arguments.seed, folder.path(), entropy)?;
     let workspace = Workspace::open(&centre, folder.path())?;
-    let vendors = [branch.configuration(), workspace.configuration()].concat();
+    let hotline_plan = hotline_plan(&arguments, session)?;
+    let mut hotline = Hotline::open(&hotline_plan, arguments.seed, folder.path())?;
+    let vendors =
+        [branch.configuration(), workspace.configuration(), hotline.configuration()].concat();
     let text = configuration(&arguments, played.as_ref(), &vendors, address)?;
     let config = Config::parse("the demo's configuration", folder.path(), &text)
         .map_err(|error| usage(&error))?;
     let works = Arc::new(Works::build(config, session.outside(), Opening::Write).await?);
-    introduce(&centre, &plan, &arguments, &session.output);
+    introduce([&centre, &plan, &hotline_plan], &arguments, &session.output);
     let serving = Serving::start(&works, listener);
-    let exit = begin(&works, &mut branch, session).await?;
+    let exit = begin(&works, &mut branch, &mut hotline, session).await?;
     if arguments.once || exit == Exit::Failed {
         serving.stop().await?;
         return Ok(exit);
@@ -132,7 +141,8 @@ pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failur
     }
     output.say(format!("Graph, played:  {}", branch.url()));
     output.say(format!("Google, played: {}", workspace.url()));
-    let world = World { centre, branch, folder: folder.path(), seed: arguments.seed };
+    output.say(format!("Genesys, played: {}", hotline.url()));
+    let world = World { centre, branch, hotline, folder: folder.path(), seed: arguments.seed };
     let went_on = go_on(&works, world, &serving, session).await;
     serving.stop().await?;
     went_on.map(|()| exit)
@@ -182,6 +192,11 @@ fn contact_centre(arguments: &Arguments, session: &Session) -> Result<ContactCen
 fn branch_plan(arguments: &Arguments, session: &Session) -> Result<ContactCentre, Failure> {
     let seed = arguments.seed.wrapping_add(BRANCH_SEED);
     planned(seed, branch::employees(arguments.employees), branch::WEEKS, session)
+}
+
+fn hotline_plan(arguments: &Arguments, session: &Session) -> Result<ContactCentre, Failure> {
+    let seed = arguments.seed.wrapping_add(HOTLINE_SEED);
+    planned(seed, genesys::employees(arguments.employees), genesys::WEEKS, session)
 }
 
 fn planned(
@@ -271,11 +286,13 @@ activities = {{ Break = {{ show_as = "free" }} }}
     ))
 }
 
-fn introduce(centre: &ContactCentre, plan: &ContactCentre, arguments: &Arguments, output: &Output) {
-    let weeks = [arguments.weeks, branch::WEEKS];
-    for (what, centre, weeks) in
-        [("a contact centre", centre, weeks[0]), ("its branch office", plan, weeks[1])]
-    {
+fn introduce(plans: [&ContactCentre; 3], arguments: &Arguments, output: &Output) {
+    let whats = [
+        ("a contact centre", arguments.weeks),
+        ("its branch office", branch::WEEKS),
+        ("its hotline", genesys::WEEKS),
+    ];
+    for ((what, weeks), centre) in whats.into_iter().zip(plans) {
         let [people, shifts, open, absences] = [
             centre.employees.len(),
             centre.shifts.len(),
@@ -290,10 +307,16 @@ fn introduce(centre: &ContactCentre, plan: &ContactCentre, arguments: &Arguments
         ));
     }
     output.say("the branch office plans in Teams Shifts; its requests are decided by rules");
+    output.say("the hotline plans in Genesys Cloud; open shifts are not known there");
 }
 
 /// The first sync; a second one that has nothing to do; people who ask; and what came of that.
-async fn begin(works: &Works, branch: &mut Branch, session: &Session) -> Result<Exit, Failure> {
+async fn begin(
+    works: &Works,
+    branch: &mut Branch,
+    hotline: &mut Hotline,
+    session: &Session,
+) -> Result<Exit, Failure> {
     let output = &session.output;
     let header = ["", "MIRROR", "CREATED", "UPDATED", "DELETED", "UNCHANGED", "REQUESTS", "TOOK"];
     let mut summary =
@@ -316,9 +339,16 @@ async fn begin(works: &Works, branch: &mut Branch, session: &Session) -> Result<
         }
         output.say(told.text);
     }
+    let mut planned = 0;
+    for _ in 0..HOTLINE_ACTS {
+        let Some(text) = hotline.acts(works.outside.clock.now()) else { continue };
+        planned += 1;
+        output.say(text);
+    }
     summary.sync("after requests", works, output).await?;
     let exit = summary.print(output)?;
     output.data(format!("requests in Shifts: {granted} granted, {refused} refused"))?;
+    output.data(format!("changes in Genesys Cloud: {planned}"))?;
     Ok(exit)
 }
 
@@ -414,6 +444,7 @@ async fn show_around(
 struct World<'a> {
     centre: ContactCentre,
     branch: Branch,
+    hotline: Hotline,
     folder: &'a Path,
     seed: u64,
 }
@@ -470,9 +501,14 @@ async fn go_on(
 }
 
 impl World<'_> {
-    /// Something happens: in turns in the contact centre and in Shifts.
+    /// Something happens: in turns in the contact centre, in Shifts and in Genesys Cloud.
     async fn next(&mut self, works: &Works, number: u64) -> Result<String, Failure> {
-        if number % 2 == 1
+        if number % 3 == 2
+            && let Some(text) = self.hotline.acts(works.outside.clock.now())
+        {
+            return Ok(text);
+        }
+        if number % 3 == 1
             && let Some(told) = self.branch.acts().await
         {
             return Ok(told.text);

@@ -1,0 +1,130 @@
+//! What `doctor` says of a connection: signing in, what is visible, what may be done. Changes
+//! nothing.
+
+use engine::port::{Failure, FailureClass, Finding, FindingLevel};
+use jiff::SignedDuration;
+
+use super::client::{Ask, segment};
+use super::provider::Genesys;
+use super::wire::{BusinessUnit, DateRange, TimeOffQuery, short};
+
+struct Report {
+    subject: String,
+    findings: Vec<Finding>,
+}
+
+impl Report {
+    fn add(&mut self, level: FindingLevel, message: impl Into<String>, hint: Option<&str>) {
+        let (subject, message) = (self.subject.clone(), message.into());
+        self.findings.push(Finding { level, subject, message, hint: hint.map(Into::into) });
+    }
+
+    /// What could not be read, and the permission that would let us.
+    fn failed(&mut self, level: FindingLevel, failure: &Failure, permission: &str) {
+        let hint = match failure.class {
+            FailureClass::Forbidden => format!(
+                "give the OAuth client a role with {permission}, in the division of the business \
+                 unit; it takes up to five minutes to count"
+            ),
+            FailureClass::Unauthorised => {
+                "the OAuth client needs the grant type \"client credentials\"".to_owned()
+            }
+            _ => "see the vendor's status page, or try again".to_owned(),
+        };
+        self.add(level, failure.to_string(), Some(&hint));
+    }
+}
+
+/// Looks at everything that a roster read over this connection needs.
+pub(super) async fn findings(genesys: &Genesys) -> Vec<Finding> {
+    let subject = format!("connection {}", genesys.name());
+    let mut report = Report { subject, findings: Vec::new() };
+    if let Err(failure) = genesys.client().sign_in().token().await {
+        let hint = "the OAuth client needs the grant type \"client credentials\"";
+        report.add(FindingLevel::Error, failure.to_string(), Some(hint));
+        return report.findings;
+    }
+    report.add(FindingLevel::Good, "signed in", None);
+    let Some(units) = visible(genesys, &mut report).await else { return report.findings };
+    for unit in units {
+        check_unit(genesys, &unit, &mut report).await;
+    }
+    let users = Ask::get("users?pageSize=1", "list users");
+    if let Err(failure) = genesys.client().send(&users).await {
+        report.failed(FindingLevel::Error, &failure, "`directory:user:view`");
+    }
+    report.findings
+}
+
+/// The business units that are to be read and can be seen.
+async fn visible(genesys: &Genesys, report: &mut Report) -> Option<Vec<BusinessUnit>> {
+    let ask = Ask::get("workforcemanagement/businessunits", "list business units");
+    let listed = match genesys.listed::<BusinessUnit>(&ask).await {
+        Ok(listed) => listed,
+        Err(failure) => {
+            report.failed(FindingLevel::Error, &failure, "`wfm:businessUnit:view`");
+            return None;
+        }
+    };
+    let wanted = genesys.business_units();
+    for id in wanted.iter().filter(|id| !listed.iter().any(|it| it.id == **id)) {
+        let seen: Vec<_> = listed.iter().map(|it| format!("`{}`", it.id)).collect();
+        let message = format!(
+            "business unit `{id}` is not visible to this client; it sees {}",
+            if seen.is_empty() { "none".to_owned() } else { seen.join(", ") }
+        );
+        let hint = "compare `business_units` with the ids in Genesys, and give the client's role \
+                    the division of this one";
+        report.add(FindingLevel::Error, message, Some(hint));
+    }
+    if listed.is_empty() && wanted.is_empty() {
+        let hint = "give the client's role the division of a business unit";
+        report.add(FindingLevel::Error, "no business unit is visible to this client", Some(hint));
+    }
+    Some(listed.into_iter().filter(|it| wanted.is_empty() || wanted.contains(&it.id)).collect())
+}
+
+async fn check_unit(genesys: &Genesys, unit: &BusinessUnit, report: &mut Report) {
+    let called = unit.name.as_deref().map(short).unwrap_or_else(|| unit.id.clone());
+    let heads = match genesys.heads(&unit.id).await {
+        Ok(heads) => heads,
+        Err(failure) => {
+            report.failed(FindingLevel::Error, &failure, "`wfm:publishedSchedule:view`");
+            return;
+        }
+    };
+    let read = match genesys.unit(&unit.id).await {
+        Ok(read) => read,
+        Err(failure) => {
+            let permissions = "`wfm:agent:view` and `wfm:activityCode:view`";
+            report.failed(FindingLevel::Error, &failure, permissions);
+            return;
+        }
+    };
+    let (teams, agents) = (read.teams.len(), read.agents().count());
+    let message = format!(
+        "business unit `{called}` ({}): {teams} management units, {agents} agents, {} published \
+         schedules",
+        read.zone,
+        heads.len()
+    );
+    let level = if heads.is_empty() { FindingLevel::Warning } else { FindingLevel::Good };
+    let hint = heads.is_empty().then_some("nothing is shown before a schedule is published");
+    report.add(level, message, hint);
+    let Some(team) = read.teams.keys().next().filter(|_| genesys.wants_requests()) else {
+        return;
+    };
+    let now = genesys.client().clock().now();
+    let today = domain::time::local_day(now, &read.tz);
+    let tomorrow = domain::time::local_day(now + SignedDuration::from_hours(24), &read.tz);
+    let path =
+        format!("workforcemanagement/managementunits/{}/timeoffrequests/query", segment(team));
+    let date_range = DateRange { start_date: today.to_string(), end_date: tomorrow.to_string() };
+    let body = TimeOffQuery { user_ids: None, statuses: &["APPROVED"], date_range };
+    let ask = Ask::question(path, &body, "read time-off requests");
+    if let Err(failure) = genesys.client().send(&ask).await {
+        let permission = "`wfm:timeOffRequest:view`, or set `time_off_requests = false`: approved \
+                          absences are then shown once a schedule has them; without it";
+        report.failed(FindingLevel::Warning, &failure, permission);
+    }
+}

@@ -1,0 +1,386 @@
+//! The source port over Genesys Cloud: what is to be read, and in which order.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use domain::limits::{DIRECTORY_REFRESH, SOURCE_FULL_INTERVAL};
+use domain::time::local_day;
+use domain::{ConnectionName, SyncWindow};
+use engine::port::{
+    Absence, DeltaToken, Failure, FailureClass, Finding, Marks, Reading, ReadingKind, ReadingPart,
+    Resume, Source, SourceEntity, SourceError, SourceMark, StoreError,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use super::client::Client;
+use super::directory::{Unit, employee, groups_and_reasons, meaning};
+use super::progress::{ALL_PEOPLE, Progress, Work, WorkKind, of_week, people_of};
+use super::weeks::in_force;
+
+/// How long agents and management units are believed without looking, within one reading.
+const UNIT_RECHECK: SignedDuration = SignedDuration::from_mins(10);
+/// How far back `recent` reaches is 26 weeks: nothing is concluded from what lies before that.
+const RECENT_WEEKS: i64 = 25;
+
+/// One connection.
+#[derive(Debug)]
+pub struct Genesys {
+    name: ConnectionName,
+    client: Client,
+    business_units: Vec<String>,
+    concurrency: usize,
+    with_requests: bool,
+    integrated: bool,
+    may_read_requests: AtomicBool,
+    day_minutes: u32,
+    scope: String,
+    units: Mutex<BTreeMap<String, (Timestamp, Arc<Unit>)>>,
+}
+
+/// What a connection is made of.
+pub(super) struct GenesysParts {
+    pub name: ConnectionName,
+    pub client: Client,
+    pub business_units: Vec<String>,
+    pub concurrency: usize,
+    pub with_requests: bool,
+    pub integrated: bool,
+    pub day_minutes: u32,
+    pub scope: String,
+}
+
+impl Genesys {
+    pub(super) fn new(parts: GenesysParts) -> Self {
+        let GenesysParts { name, client, business_units, concurrency, with_requests, .. } = parts;
+        Self {
+            name,
+            client,
+            business_units,
+            concurrency,
+            with_requests,
+            integrated: parts.integrated,
+            may_read_requests: AtomicBool::new(true),
+            day_minutes: parts.day_minutes,
+            scope: parts.scope,
+            units: Mutex::default(),
+        }
+    }
+
+    pub(super) fn name(&self) -> &ConnectionName {
+        &self.name
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(super) fn business_units(&self) -> &[String] {
+        &self.business_units
+    }
+
+    pub(super) fn concurrency(&self) -> usize {
+        self.concurrency
+    }
+
+    pub(super) fn day_minutes(&self) -> i64 {
+        i64::from(self.day_minutes)
+    }
+
+    /// Whether requests are wanted, and as far as is known may be read.
+    pub(super) fn reads_requests(&self) -> bool {
+        self.with_requests && self.may_read_requests.load(Ordering::Relaxed)
+    }
+
+    /// Whether the vendor is told that a request was shown.
+    pub(super) fn marks_integrated(&self) -> bool {
+        self.integrated
+    }
+
+    pub(super) fn wants_requests(&self) -> bool {
+        self.with_requests
+    }
+
+    pub(super) fn may_not_read_requests(&self) {
+        self.may_read_requests.store(false, Ordering::Relaxed);
+    }
+
+    /// One business unit, as it was a moment ago.
+    pub(super) async fn known_unit(&self, id: &str) -> Result<Arc<Unit>, SourceError> {
+        let now = self.client.clock().now();
+        let known = self.kept_units().get(id).cloned();
+        if let Some((at, unit)) = known
+            && now.duration_since(at) < UNIT_RECHECK
+        {
+            return Ok(unit);
+        }
+        let unit = Arc::new(self.unit(id).await.map_err(SourceError::Failed)?);
+        self.kept_units().insert(id.to_owned(), (now, Arc::clone(&unit)));
+        Ok(unit)
+    }
+
+    fn kept_units(&self) -> MutexGuard<'_, BTreeMap<String, (Timestamp, Arc<Unit>)>> {
+        self.units.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads people, groups and reasons.
+    async fn read_directory(
+        &self,
+        mut progress: Progress,
+        marks: &dyn Marks,
+    ) -> Result<Reading, SourceError> {
+        let now = self.client.clock().now();
+        let ids = self.unit_ids().await.map_err(SourceError::Failed)?;
+        if ids.is_empty() {
+            return Err(SourceError::Failed(Failure {
+                class: FailureClass::Forbidden,
+                operation: "list business units".into(),
+                status: None,
+                detail: "the client sees none; give its role the division of a business unit"
+                    .into(),
+            }));
+        }
+        let lost: Vec<String> =
+            progress.units.keys().filter(|it| !ids.contains(it)).cloned().collect();
+        for known in &lost {
+            let path = format!("businessunits/{}", super::client::segment(known));
+            if !self.is_gone(&path).await.map_err(SourceError::Failed)? {
+                return Err(hidden("business unit", known));
+            }
+        }
+        self.kept_units().clear();
+        let mut units = BTreeMap::new();
+        for id in &ids {
+            units.insert(id.clone(), self.known_unit(id).await?);
+        }
+        let kept = marks.beginning_with(ALL_PEOPLE).await.map_err(SourceError::Marks)?;
+        let mut changes = self.forget_teams(&kept, &units).await?;
+        let people = self.people().await.map_err(SourceError::Failed)?;
+        let all: BTreeMap<String, Unit> =
+            units.iter().map(|(id, unit)| (id.clone(), Unit::clone(unit))).collect();
+        let mut entities = groups_and_reasons(&all);
+        for (id, team) in units.values().flat_map(|it| &it.teams) {
+            let mut here: Vec<&str> = Vec::new();
+            for agent in &team.agents {
+                let user = people.users.get(agent);
+                if let Some(entity) = user.and_then(|user| employee(user, id, team)) {
+                    entities.push(entity);
+                    here.push(agent);
+                }
+            }
+            let (name, value) = (people_of(id), here.join("\n"));
+            if !kept.iter().any(|it| it.name == name && it.value == value) {
+                changes.push((name, Some(value)));
+            }
+        }
+        let meaning = meaning(&all);
+        if progress.meaning != meaning {
+            // Shifts are called otherwise now, though none has another version.
+            progress.full_at = None;
+            progress.meaning = meaning;
+        }
+        progress.directory_at = Some(now);
+        progress.units.retain(|id, _| ids.contains(id));
+        for id in ids {
+            progress.units.entry(id).or_default();
+        }
+        let part = ReadingPart {
+            entities,
+            complete: vec![],
+            everybody: people.whole,
+            marks: changes,
+            more: true,
+        };
+        let (kind, next) = (ReadingKind::Part(part), progress.token());
+        Ok(Reading { kind, next, notes: vec![], skipped: vec![] })
+    }
+
+    /// Drops what is kept of management units that are gone.
+    async fn forget_teams(
+        &self,
+        kept: &[SourceMark],
+        units: &BTreeMap<String, Arc<Unit>>,
+    ) -> Result<Vec<(String, Option<String>)>, SourceError> {
+        let mut changes = Vec::new();
+        for mark in kept {
+            let team = super::progress::unit_of_people(&mark.name);
+            if units.values().any(|it| it.teams.contains_key(team)) {
+                continue;
+            }
+            let path = format!("managementunits/{}", super::client::segment(team));
+            if !self.is_gone(&path).await.map_err(SourceError::Failed)? {
+                return Err(hidden("management unit", team));
+            }
+            changes.push((mark.name.clone(), None));
+        }
+        Ok(changes)
+    }
+
+    /// Looks which schedules changed: one request per business unit.
+    async fn look(
+        &self,
+        mut progress: Progress,
+        window: &SyncWindow,
+        marks: &dyn Marks,
+    ) -> Result<Reading, SourceError> {
+        let now = self.client.clock().now();
+        let long_ago = |at: Timestamp| is_past(at, SOURCE_FULL_INTERVAL, now);
+        let whole = progress.full_at.is_none_or(long_ago);
+        if whole {
+            progress.full_at = Some(now);
+        }
+        let mut changes = Vec::new();
+        let mut changed = whole;
+        for (id, known) in &mut progress.units {
+            let heads = self.heads(id).await.map_err(SourceError::Failed)?;
+            // The zone is at hand only when something was read; a day more at each end is no harm.
+            let utc = jiff::tz::TimeZone::UTC;
+            let first = local_day(window.interval.start(), &utc);
+            let end = local_day(window.interval.end(), &utc);
+            let day = jiff::Span::new().days(1);
+            let (first, end) = (first.saturating_sub(day), end.saturating_add(day));
+            let reach = local_day(now, &utc).saturating_sub(jiff::Span::new().weeks(RECENT_WEEKS));
+            let found = in_force(&heads, first.max(reach), end.saturating_add(day));
+            let mut work = Vec::new();
+            for (week, head) in &found {
+                let kind = match known.get(week) {
+                    Some(before) if !whole && before == head && head.version.is_some() => continue,
+                    Some(before) if !whole && before.id == head.id && before.days == head.days => {
+                        WorkKind::Changed
+                    }
+                    Some(_) | None => WorkKind::Whole,
+                };
+                work.push(Work::new(id, *week, kind));
+            }
+            for (week, head) in known.iter().filter(|(week, _)| !found.contains_key(week)) {
+                changed = true;
+                let last = head.days.iter().map(|(_, end)| *end).max().unwrap_or(*week);
+                if last > first.max(reach) {
+                    let days = head.days.clone();
+                    work.push(Work { days, ..Work::new(id, *week, WorkKind::Gone) });
+                } else {
+                    // It is history: what is kept to notice changes is needed no more.
+                    let old = marks.beginning_with(&of_week(id, *week)).await;
+                    let old = old.map_err(SourceError::Marks)?;
+                    changes.extend(old.into_iter().map(|it| (it.name, None)));
+                }
+            }
+            *known = found;
+            progress.work.extend(work);
+        }
+        if progress.work.is_empty() && !changed {
+            let next = progress.token();
+            return Ok(Reading {
+                kind: ReadingKind::Unchanged,
+                next,
+                notes: vec![],
+                skipped: vec![],
+            });
+        }
+        self.kept_units()
+            .retain(|_, (at, _)| now.duration_since(*at) < SignedDuration::from_secs(60));
+        if changes.is_empty() && !progress.work.is_empty() {
+            return self.bite(progress, marks).await;
+        }
+        let more = !progress.work.is_empty();
+        let kind =
+            ReadingKind::Part(ReadingPart { marks: changes, more, ..ReadingPart::default() });
+        Ok(Reading { kind, next: progress.token(), notes: vec![], skipped: vec![] })
+    }
+}
+
+fn is_past(at: Timestamp, interval: std::time::Duration, now: Timestamp) -> bool {
+    at.saturating_add(interval).is_ok_and(|due| due <= now)
+}
+
+fn hidden(what: &str, id: &str) -> SourceError {
+    SourceError::Failed(Failure {
+        class: FailureClass::Forbidden,
+        operation: format!("see {what} `{}`", super::wire::short(id)),
+        status: None,
+        detail: "it is there and is listed no more; was a division taken from the client's role?"
+            .into(),
+    })
+}
+
+#[async_trait]
+impl Source for Genesys {
+    async fn check(&self) -> Vec<Finding> {
+        super::check::findings(self).await
+    }
+
+    /// All of it at once: for those who need everything and keep nothing.
+    async fn read(
+        &self,
+        window: &SyncWindow,
+        _since: Option<&DeltaToken>,
+    ) -> Result<Reading, SourceError> {
+        let mut marks = OwnMarks::default();
+        let (mut entities, mut notes, mut resume) = (Vec::<SourceEntity>::new(), vec![], None);
+        loop {
+            let reading = self.read_on(window, resume.as_ref(), &marks).await?;
+            notes.extend(reading.notes);
+            let more = match reading.kind {
+                ReadingKind::Part(part) => {
+                    entities.extend(part.entities);
+                    marks.take(part.marks);
+                    part.more
+                }
+                ReadingKind::Unchanged | ReadingKind::Full { .. } | ReadingKind::Changes { .. } => {
+                    false
+                }
+            };
+            if !more {
+                let kind = ReadingKind::Full { entities, absence: Absence::MeansNothing };
+                return Ok(Reading { kind, next: None, notes, skipped: vec![] });
+            }
+            resume = reading.next.map(|token| Resume { token, window: Some(*window) });
+        }
+    }
+
+    async fn read_on(
+        &self,
+        window: &SyncWindow,
+        resume: Option<&Resume>,
+        marks: &dyn Marks,
+    ) -> Result<Reading, SourceError> {
+        let progress = resume.and_then(|it| Progress::read(&it.token, &self.scope));
+        let progress = progress.unwrap_or_else(|| Progress::new(&self.scope));
+        let now = self.client.clock().now();
+        if !progress.work.is_empty() {
+            return self.bite(progress, marks).await;
+        }
+        if progress.directory_at.is_none_or(|at| is_past(at, DIRECTORY_REFRESH, now)) {
+            return self.read_directory(progress, marks).await;
+        }
+        self.look(progress, window, marks).await
+    }
+}
+
+/// Marks of a reading that nobody keeps.
+#[derive(Default)]
+struct OwnMarks(BTreeMap<String, String>);
+
+impl OwnMarks {
+    fn take(&mut self, marks: Vec<(String, Option<String>)>) {
+        for (name, value) in marks {
+            match value {
+                Some(value) => self.0.insert(name, value),
+                None => self.0.remove(&name),
+            };
+        }
+    }
+}
+
+#[async_trait]
+impl Marks for OwnMarks {
+    async fn beginning_with(&self, beginning: &str) -> Result<Vec<SourceMark>, StoreError> {
+        let found = self.0.iter().filter(|(name, _)| name.starts_with(beginning));
+        let mark = |(name, value): (&String, &String)| SourceMark {
+            name: name.clone(),
+            value: value.clone(),
+        };
+        Ok(found.map(mark).collect())
+    }
+}

@@ -1,0 +1,8 @@
+//! Genesys Cloud, read and asked through the played one.
+
+mod deciding;
+mod faults;
+mod reading;
+mod spec;
+mod time;
+pub mod world;
