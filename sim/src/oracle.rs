@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::policy::PrivacyTier;
 use domain::{
     CalendarEvent, CalendarKey, EntityId, EntityKey, EntityKind, EventExtras, EventSpan, ItemKey,
-    MirrorName, ShowAs, UtcInterval, Visibility,
+    MirrorName, Part, ShowAs, UtcInterval, Visibility,
 };
 use engine::port::Content;
 use jiff::tz::TimeZone;
@@ -28,6 +28,8 @@ pub struct Oracle<'a> {
     pub truth: &'a Truth,
     /// How much is shown.
     pub privacy: PrivacyTier,
+    /// Whether shifts are shown as blocks.
+    pub blocks: bool,
     /// Whether the server drops labels.
     pub rewrites: bool,
     /// Which mirror.
@@ -121,8 +123,10 @@ impl Oracle<'_> {
             let end = start + SignedDuration::from_mins(work.minutes);
             let Ok(interval) = UtcInterval::new(start, end) else { continue };
             if self.in_window(start, end) {
-                let event = self.show_work(work, interval);
-                self.expect(&mut expected, EntityKind::Shift, shift_id(*number), &work.who, event);
+                for (part, event) in self.show_work(work, interval) {
+                    let item = (EntityKind::Shift, shift_id(*number), part);
+                    self.expect(&mut expected, item, &work.who, event);
+                }
             }
         }
         for (number, absent) in &self.truth.absences {
@@ -130,7 +134,8 @@ impl Oracle<'_> {
             if let Some(span) = span.filter(|_| self.in_window(from, to)) {
                 let event = self.show_absence(absent, span);
                 let id = absence_id(*number);
-                self.expect(&mut expected, EntityKind::TimeOff, id, &absent.who, event);
+                let item = (EntityKind::TimeOff, id, Part::Main);
+                self.expect(&mut expected, item, &absent.who, event);
             }
         }
         expected
@@ -139,8 +144,7 @@ impl Oracle<'_> {
     fn expect(
         &self,
         expected: &mut Vec<Expected>,
-        kind: EntityKind,
-        id: String,
+        (kind, id, part): (EntityKind, String, Part),
         who: &str,
         mut event: CalendarEvent,
     ) {
@@ -156,12 +160,34 @@ impl Oracle<'_> {
             }
         };
         if let Ok(id) = EntityId::new(id) {
-            let (key, content) = (EntityKey { kind, id }.into(), Content::Event(event));
+            let key = ItemKey { entity: EntityKey { kind, id }, part };
+            let content = Content::Event(event);
             expected.push(Expected { key, calendars, optional, content });
         }
     }
 
-    fn show_work(&self, work: &Work, interval: UtcInterval) -> CalendarEvent {
+    /// A shift, as one event or as blocks: the work before the break, the break, the rest.
+    fn show_work(&self, work: &Work, interval: UtcInterval) -> Vec<(Part, CalendarEvent)> {
+        let has_break = work.with_break && work.minutes >= 150;
+        if !(self.blocks && self.privacy == PrivacyTier::Full && has_break) {
+            return vec![(Part::Main, self.show_whole(work, interval))];
+        }
+        let minutes = SignedDuration::from_mins;
+        let (from, to) = (interval.start() + minutes(120), interval.start() + minutes(150));
+        let blocks = [
+            (Part::Main, work.label, interval.start(), from),
+            (Part::Block(1), "Break", from, to),
+            (Part::Block(2), work.label, to, interval.end()),
+        ];
+        let block = |(part, label, from, to)| {
+            let interval = UtcInterval::new(from, to).ok()?;
+            let work = Work { label, with_break: false, ..work.clone() };
+            Some((part, self.show_whole(&work, interval)))
+        };
+        blocks.into_iter().filter_map(block).collect()
+    }
+
+    fn show_whole(&self, work: &Work, interval: UtcInterval) -> CalendarEvent {
         let full = self.privacy == PrivacyTier::Full;
         let group = work.group.as_ref().map(|id| self.truth.groups.get(id).unwrap_or(id));
         let title = match group {

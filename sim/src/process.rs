@@ -265,7 +265,15 @@ pub fn mirror_of(roster: &RosterName, setup: &Setup) -> MirrorSpec {
     MirrorSpec {
         name: testkit::builders::mirror(),
         roster: roster.clone(),
-        profile: engine::mapping::MappingProfile { privacy: setup.privacy, ..Default::default() },
+        profile: engine::mapping::MappingProfile {
+            privacy: setup.privacy,
+            activities_as: if setup.blocks {
+                engine::mapping::ActivitiesAs::Blocks
+            } else {
+                engine::mapping::ActivitiesAs::Text
+            },
+            ..Default::default()
+        },
         target_profile: "sim/1".into(),
         guard: DeletionGuard::default(),
         past: hours(crate::oracle::PAST_HOURS),

@@ -20,6 +20,8 @@ pub struct Setup {
     pub source: SourceHabits,
     /// How much calendars show.
     pub privacy: PrivacyTier,
+    /// Whether shifts are shown as blocks.
+    pub blocks: bool,
     /// What goes wrong.
     pub faults: Faults,
     /// How rough it is to processes.
@@ -85,7 +87,7 @@ impl Setup {
             Roughness::default()
         };
         let small = chance.chance(60);
-        Self {
+        let setup = Self {
             habits: habits(chance, chosen_ids),
             source: SourceHabits {
                 native_ids: chance.chance(60),
@@ -108,7 +110,10 @@ impl Setup {
             lies: !store_lost && chance.chance(25),
             schedule: None,
             begins: BEGINNINGS[chance.below(4) as usize],
-        }
+            blocks: false,
+        };
+        // Not drawn, so that the worlds of old seeds stay the same but for this.
+        Self { blocks: (setup.people + setup.rounds).is_multiple_of(2), ..setup }
     }
 
     /// The same world around a schedule product.
@@ -138,6 +143,7 @@ impl Setup {
             renames: false,
             late: false,
             schedule: Some(schedule),
+            blocks: false,
             ..self
         }
     }

@@ -310,6 +310,7 @@ impl World {
         Oracle {
             truth: &self.script.truth,
             privacy: self.setup.privacy,
+            blocks: self.setup.blocks,
             rewrites: self.setup.habits.rewrites,
             mirror: &self.spec.name,
             now: self.worked_at,

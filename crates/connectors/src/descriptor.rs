@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{CommandKind, ConnectionName, MirrorName};
+use domain::{CalendarKey, CommandKind, ConnectionName, MirrorName};
 use engine::port::{
     Approver, Clock, Decider, Entropy, Failure, ForeignEvents, Hooks, Inbound, Source, Target,
 };
@@ -245,6 +245,19 @@ pub trait MirrorConfig: fmt::Debug + Send + Sync + std::any::Any {
     /// How far ahead the first cycle looks, where that is not as far as the later ones.
     fn first_future(&self) -> Option<Duration> {
         None
+    }
+
+    /// Whether each of its calendars is meant for one employee.
+    fn is_personal(&self) -> bool {
+        true
+    }
+
+    /// The calendar that an operator names for a schedule group.
+    ///
+    /// # Errors
+    /// What is wrong with the name, and what was expected.
+    fn group_calendar(&self, name: &str) -> Result<CalendarKey, String> {
+        CalendarKey::new(name.trim()).map_err(|error| error.to_string())
     }
 
     /// The calendars that it names one by one, such as teams: no other mirror may have them too.

@@ -14,6 +14,7 @@ mod purge;
 mod recover;
 mod serve;
 mod shifts;
+mod shown;
 mod status;
 mod sync;
 mod undo;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
-use domain::{Employee, Entity, EntityKey, EntityKind};
+use domain::{Employee, Entity, EntityKey, EntityKind, Part};
 use engine::plan::guard::GuardRefusal;
 use engine::plan::reconcile::Hold;
 use engine::plan::summary::{PlanCounts, PlanEntry, PlannedAction};
@@ -20,6 +20,7 @@ use serde::Serialize;
 
 use super::Session;
 use super::conflicts::{self, ConflictPlan, conflict_plan};
+use super::shown;
 use super::sync::remarks as tell_remarks;
 use crate::failure::{Exit, Failure, guard_message, thousands};
 use crate::output::{Output, Table};
@@ -35,6 +36,9 @@ pub struct Arguments {
     /// Only this mirror (and its roster)
     #[arg(long, value_name = "NAME")]
     mirror: Option<String>,
+    /// What mirrors would show of this shift: title, text, colour and calendar of every item
+    #[arg(long, value_name = "ID", conflicts_with = "out")]
+    shift: Option<String>,
     /// Data for programs
     #[arg(long)]
     json: bool,
@@ -86,6 +90,9 @@ struct Line {
     calendar: String,
     kind: EntityKind,
     id: String,
+    /// Which of the entity's items, where it is not the main one.
+    #[serde(skip_serializing_if = "Part::is_main")]
+    part: Part,
     what: Option<String>,
     start: Option<Timestamp>,
     end: Option<Timestamp>,
@@ -104,6 +111,9 @@ pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failur
         }
         None => (works.rosters.iter().collect(), works.mirrors.iter().collect()),
     };
+    if let Some(id) = &arguments.shift {
+        return shown::run(id, &works, (rosters, mirrors), (session, arguments.json)).await;
+    }
     let mut report = Report { rosters: Vec::new(), mirrors: Vec::new() };
     let mut refusals: Vec<GuardRefusal> = Vec::new();
     let mut events_refused: Vec<EventRefusal> = Vec::new();
@@ -162,7 +172,7 @@ pub async fn survey(
 }
 
 /// What projects into `mirror`, with `overlay` in its roster.
-async fn projector<'a>(
+pub async fn projector<'a>(
     works: &Works,
     mirror: &'a MirrorWorks,
     overlay: &Overlay,
@@ -274,6 +284,7 @@ fn line(entry: &PlanEntry, entity: Option<&Entity>) -> Line {
         calendar: entry.calendar.to_string(),
         kind: entry.key.kind,
         id: entry.key.id.to_string(),
+        part: entry.part,
         what: entity.map(what),
         start: interval.map(|it| it.start()),
         end: interval.map(|it| it.end()),
@@ -325,7 +336,11 @@ fn print(report: &Report, output: &Output) -> Result<(), Failure> {
                 line.calendar.clone(),
                 start.unwrap_or_default(),
                 line.what.clone().unwrap_or_default(),
-                line.id.clone(),
+                if line.part.is_main() {
+                    line.id.clone()
+                } else {
+                    format!("{}#{}", line.id, line.part)
+                },
             ]);
         }
         if !table.is_empty() {

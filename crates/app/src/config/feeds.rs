@@ -1,18 +1,16 @@
 //! `[feeds]`: subscription links, and how feeds look.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::limits::FEED_LINK_LIFETIME;
-use domain::policy::PrivacyTier;
-use engine::mapping::{ActivityProfile, MappingProfile};
+use engine::mapping::{MappingProfile, Shows};
 use ical::UtcStyle;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use server::feed::render::{FeedOptions, UidStyle};
 
 use super::duration::Length;
-use super::mirror::{ActivityWords, Look, PrivacyWord};
+use super::look::{self, LOOK_KEYS};
 use super::reader::{Faults, Section};
 use super::roster::RosterSection;
 
@@ -24,7 +22,7 @@ pub struct FeedsSection {
     utc_style: UtcStyle,
     uid_style: UidStyle,
     name: String,
-    look: Look,
+    look: MappingProfile,
 }
 
 /// Which links are given out.
@@ -59,17 +57,6 @@ pub(super) struct Written {
     /// What calendar clients call a feed; `{employee}` is filled in.
     #[serde(default = "name")]
     name: String,
-    /// How much is shown.
-    #[serde(default)]
-    #[schemars(with = "PrivacyWord")]
-    privacy: PrivacyTier,
-    /// The title of a shift, as in `[[mirror]]`.
-    #[serde(default = "super::mirror::title")]
-    title: String,
-    /// How single kinds of work differ, as in `[[mirror]]`.
-    #[serde(default)]
-    #[schemars(with = "BTreeMap<String, ActivityWords>")]
-    activities: BTreeMap<String, ActivityProfile>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
@@ -112,9 +99,13 @@ impl FeedsSection {
             return Some(Self::default());
         };
         let spans = section.spans();
-        let written: Written = section.read(faults)?;
+        let (look, section) = section.split(&LOOK_KEYS);
+        let look: Option<look::Written> = look.read(faults);
+        let read = |it: toml::de::ValueDeserializer<'_>| Written::deserialize(it);
+        let written: Option<Written> = section.read_by(&read, &LOOK_KEYS, faults);
+        let (look, written) = (look?, written?);
         let Written { policy, link_lifetime, utc_style, uid_style, organization, .. } = written;
-        let Written { name, privacy, title, activities, .. } = written;
+        let Written { name, .. } = written;
         let mut wrong: Vec<(&str, &str)> = Vec::new();
         if link_lifetime.is_some() && policy == Policy::Subscription {
             wrong.push(("link_lifetime", "is for `policy = \"signed\"`; subscriptions last"));
@@ -136,13 +127,13 @@ impl FeedsSection {
                 None
             }
         };
-        if title.trim().is_empty() {
-            wrong.push(("title", "is empty"));
-        }
         let clean = wrong.is_empty();
         for (key, message) in wrong {
             faults.add(spans.of(key), format!("`{key}` {message}"), None);
         }
+        let mut reader = look::Reader::new(&spans, faults);
+        let look = look.read(Shows::Shifts, &mut reader);
+        let clean = clean && reader.is_clean();
         let uid_style = uid_style.filter(|_| clean)?;
         let links = match policy {
             Policy::Subscription => LinkStyle::Subscription,
@@ -154,7 +145,6 @@ impl FeedsSection {
             UtcWord::Rfc5545 => UtcStyle::Rfc5545,
             UtcWord::TzidProperty => UtcStyle::TzidProperty,
         };
-        let look = Look { privacy, title, activities };
         Some(Self { links, utc_style, uid_style, name, look })
     }
 
@@ -163,7 +153,7 @@ impl FeedsSection {
         FeedOptions {
             past: roster.window.past.0,
             future: roster.window.future.0,
-            profile: self.look.profile(&roster.time_zone),
+            profile: MappingProfile { time_zone: roster.time_zone.clone(), ..self.look.clone() },
             utc_style: self.utc_style,
             uid_style: self.uid_style.clone(),
             name: self.name.clone(),
@@ -173,13 +163,12 @@ impl FeedsSection {
 
 impl Default for FeedsSection {
     fn default() -> Self {
-        let MappingProfile { privacy, title, activities, .. } = MappingProfile::default();
         Self {
             links: LinkStyle::Subscription,
             utc_style: UtcStyle::default(),
             uid_style: UidStyle::default(),
             name: name(),
-            look: Look { privacy, title, activities },
+            look: MappingProfile::default(),
         }
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use connectors::registry::PROVIDERS;
 use connectors::{MirrorConfig, MirrorContext, MirrorDescriptor};
-use domain::policy::{ConflictPolicy, Direction, PrivacyTier};
-use domain::{CommandKind, ConnectionName, MirrorName, RosterName, ShowAs};
-use engine::mapping::{ActivityProfile, MappingProfile};
+use domain::policy::{ConflictPolicy, Direction};
+use domain::{CommandKind, ConnectionName, Contact, MirrorName, RosterName};
+use engine::mapping::{MappingProfile, OF_SHIFT, SHARED_TITLE_DEFAULT, Shows, Template};
 use engine::plan::drift::DriftPolicy;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -16,6 +16,7 @@ use super::conflicts::{Conflicts, ConflictsSection};
 use super::connection::unavailable;
 use super::duration::Length;
 use super::guard::GuardSection;
+use super::look::{self, LOOK_KEYS};
 use super::reader::{Faults, Section, Spans, refused};
 use super::window::Window;
 
@@ -37,8 +38,8 @@ pub struct MirrorSection {
     pub config: Box<dyn MirrorConfig>,
     /// What people may ask for in it, if its roster's system of record decides it.
     pub two_way: BTreeSet<CommandKind>,
-    /// How shifts are shown, but for the zone, which is the roster's.
-    pub look: Look,
+    /// How entities are shown, but for the zone, which is the roster's.
+    pub look: MappingProfile,
     /// How far it looks, where that is not as far as the roster.
     pub window: Option<Window>,
     /// How much may be deleted at once.
@@ -54,17 +55,6 @@ pub struct MirrorSection {
     /// Whether its vendor is asked to tell of changes.
     pub hints: bool,
     pub(super) spans: Spans,
-}
-
-/// How shifts are shown in calendars; `[feeds]` has the same keys.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Look {
-    /// How much is shown.
-    pub privacy: PrivacyTier,
-    /// The title of a shift.
-    pub title: String,
-    /// How single kinds of work differ.
-    pub activities: BTreeMap<String, ActivityProfile>,
 }
 
 /// `[[mirror]]` as it is written, without the keys of its kind.
@@ -104,21 +94,22 @@ pub(super) struct Written {
     /// More about conflicts.
     #[serde(default)]
     conflicts: Option<ConflictsSection>,
-    /// Whether adherence rules are written too.
+    /// Whether open shifts are shown, and how: `{activity}`, `{group}`, `{slots}` and the times.
     #[serde(default)]
-    include_adherence_rules: bool,
-    /// How much is shown.
+    open_shifts: Option<look::AppearanceWritten>,
+    /// The address that is named as having called shifts together; nobody unless it is said.
     #[serde(default)]
-    #[schemars(with = "PrivacyWord")]
-    privacy: PrivacyTier,
-    /// The title of a shift: `{activity}`, `{group}` and `{employee}` are filled in; a part that
-    /// is not known vanishes together with what separates it.
-    #[serde(default = "title")]
-    title: String,
-    /// How single kinds of work differ, by their label.
+    organizer: Option<String>,
+    /// Whether who works is named as taking part. No mail is sent for it.
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, ActivityWords>")]
-    activities: BTreeMap<String, ActivityProfile>,
+    attendees: bool,
+    /// Which calendar each schedule group's work belongs to; other groups are not shown. Without
+    /// it, the kind of the mirror says where work belongs.
+    #[serde(default)]
+    groups: Vec<GroupWritten>,
+    /// What is shown of groups: their shifts, or how many people work.
+    #[serde(default)]
+    shows: ShowsWord,
     /// How far it looks; left out, as far as its roster.
     #[serde(default)]
     window: Option<Window>,
@@ -145,16 +136,33 @@ const fn drift_interval() -> Length {
     Length::seconds(900)
 }
 
+/// The calendar of one schedule group.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "GroupCalendar")]
+struct GroupWritten {
+    /// The group: its id or its name.
+    group: String,
+    /// Its calendar, in the words of the mirror's kind: a collection, a mailbox, a group's id.
+    calendar: String,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum ShowsWord {
+    /// Every shift.
+    #[default]
+    Shifts,
+    /// How many work, as one event for every stretch in which their number stays the same.
+    HeadCount,
+}
+
 const fn yes() -> bool {
     true
 }
 
 const fn full_interval() -> Length {
     Length::seconds(86_400)
-}
-
-pub(super) fn title() -> String {
-    MappingProfile::default().title
 }
 
 /// For the schema: the words that the domain's types are read from.
@@ -185,51 +193,7 @@ enum ConflictWord {
     WfmPriorityOverride,
 }
 
-/// For the schema of every section that has `privacy`.
-#[derive(JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[expect(dead_code, reason = "only its schema is used")]
-pub(super) enum PrivacyWord {
-    /// Everything.
-    Full,
-    /// Title and time.
-    Title,
-    /// The time only.
-    Busy,
-}
-
-/// For the schema of every section that has `activities`.
-#[derive(JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "only its schema is used")]
-pub(super) struct ActivityWords {
-    /// What to call it instead of its label.
-    title: Option<String>,
-    /// Whether the time is taken.
-    show_as: Option<ShowAsWord>,
-}
-
-#[derive(JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[expect(dead_code, reason = "only its schema is used")]
-enum ShowAsWord {
-    Busy,
-    Free,
-    OutOfOffice,
-    Tentative,
-    WorkingElsewhere,
-}
-
-// Should the domain get another word, this stops compiling where the schema must learn it.
-const _: fn(ShowAs) = |it| match it {
-    ShowAs::Busy
-    | ShowAs::Free
-    | ShowAs::OutOfOffice
-    | ShowAs::Tentative
-    | ShowAs::WorkingElsewhere => {}
-};
-
-pub(super) const SHARED_KEYS: [&str; 19] = [
+pub(super) const SHARED_KEYS: [&str; 20] = [
     "name",
     "roster",
     "connection",
@@ -239,10 +203,11 @@ pub(super) const SHARED_KEYS: [&str; 19] = [
     "conflict_policy",
     "preserve_meeting_context",
     "conflicts",
-    "include_adherence_rules",
-    "privacy",
-    "title",
-    "activities",
+    "open_shifts",
+    "organizer",
+    "attendees",
+    "groups",
+    "shows",
     "window",
     "guard",
     "full_interval",
@@ -254,17 +219,19 @@ pub(super) const SHARED_KEYS: [&str; 19] = [
 impl MirrorSection {
     pub(super) fn read(section: Section<'_>, faults: &mut Faults) -> Option<Self> {
         let spans = section.spans();
-        let (shared, own) = section.split(&SHARED_KEYS);
+        let known: Vec<&str> = SHARED_KEYS.into_iter().chain(LOOK_KEYS).collect();
+        let (shared, own) = section.split(&known);
+        let (look, shared) = shared.split(&LOOK_KEYS);
+        let look: Option<look::Written> = look.read(faults);
         let shared: Option<Written> = shared.read(faults);
         let kind = own_kind(shared.as_ref(), &spans, faults);
-        let config =
-            kind.and_then(|kind| own.read_by(&|it| (kind.parse)(it), &SHARED_KEYS, faults));
-        let (written, kind, config) = (shared?, kind?, config?);
+        let config = kind.and_then(|kind| own.read_by(&|it| (kind.parse)(it), &known, faults));
+        let (written, look, kind, config) = (shared?, look?, kind?, config?);
         if let Err(error) = config.validate() {
             refused(&error, &spans, faults);
             return None;
         }
-        let mut clean = written.check(kind, &spans, faults);
+        let mut clean = written.check(kind, &look, &spans, faults);
         let conflicts = written.conflicts();
         if let Some((key, message, hint)) = conflicts.fault() {
             faults.add(spans.of(key), format!("`{key}`: {message}"), Some(hint));
@@ -273,8 +240,9 @@ impl MirrorSection {
         if !clean {
             return None;
         }
+        let look = written.profile(&look, config.as_ref(), &spans, faults)?;
         let two_way = written.two_way(kind);
-        let Written { name, roster, connection, privacy, title, activities, .. } = written;
+        let Written { name, roster, connection, .. } = written;
         let Written { window, guard, full_interval, drift, drift_interval, hints, .. } = written;
         Some(Self {
             name,
@@ -283,7 +251,7 @@ impl MirrorSection {
             kind: kind.kind,
             config,
             two_way,
-            look: Look { privacy, title, activities },
+            look,
             window,
             guard,
             conflicts,
@@ -307,16 +275,7 @@ impl MirrorSection {
 
     /// How entities are shown, with times in descriptions in this zone.
     pub fn profile(&self, time_zone: &str) -> MappingProfile {
-        self.look.profile(time_zone)
-    }
-}
-
-impl Look {
-    /// How entities are shown, with times in descriptions in this zone.
-    pub fn profile(&self, time_zone: &str) -> MappingProfile {
-        let Self { privacy, title, activities } = self.clone();
-        let time_zone = time_zone.to_owned();
-        MappingProfile { privacy, title, activities, time_zone, ..MappingProfile::default() }
+        MappingProfile { time_zone: time_zone.to_owned(), ..self.look.clone() }
     }
 }
 
@@ -352,8 +311,55 @@ impl Written {
         asks.filter(|kind| *direction(kind) == Direction::TwoWay).collect()
     }
 
+    /// How entities are shown; `None` when something is wrong with what is said of it.
+    fn profile(
+        &self,
+        look: &look::Written,
+        config: &dyn MirrorConfig,
+        spans: &Spans,
+        faults: &mut Faults,
+    ) -> Option<MappingProfile> {
+        let mut reader = look::Reader::new(spans, faults);
+        let shows = match self.shows {
+            ShowsWord::Shifts => Shows::Shifts,
+            ShowsWord::HeadCount => Shows::HeadCount,
+        };
+        let mut profile = look.read(shows, &mut reader);
+        profile.open_shifts =
+            self.open_shifts.as_ref().map(|it| reader.appearance("open_shifts.", it, OF_SHIFT));
+        profile.attendees = self.attendees;
+        if let Some(address) = &self.organizer {
+            match Contact::new(address, None) {
+                Ok(organizer) => profile.organizer = Some(organizer),
+                Err(error) => reader.fault("organizer", &error.to_string(), "leave the key out"),
+            }
+        }
+        for GroupWritten { group, calendar } in &self.groups {
+            let hint = "expected a calendar in the words of the mirror's kind";
+            match config.group_calendar(calendar) {
+                Ok(calendar) => drop(profile.groups.insert(group.clone(), calendar)),
+                Err(message) => reader.fault("groups", &message, hint),
+            }
+        }
+        let shared = !profile.groups.is_empty() || !config.is_personal();
+        if shows == Shows::HeadCount && !shared {
+            let hint = "name calendars in `groups`, or one for each group by the mirror's own keys";
+            reader.fault("shows", "head counts need calendars of groups", hint);
+        }
+        if shared && shows == Shows::Shifts && profile.look.title.is_none() {
+            profile.look.title = Template::parse(SHARED_TITLE_DEFAULT, OF_SHIFT).ok();
+        }
+        reader.is_clean().then_some(profile)
+    }
+
     /// Says what this version cannot do yet. Whether nothing is wrong.
-    fn check(&self, descriptor: &MirrorDescriptor, spans: &Spans, faults: &mut Faults) -> bool {
+    fn check(
+        &self,
+        descriptor: &MirrorDescriptor,
+        look: &look::Written,
+        spans: &Spans,
+        faults: &mut Faults,
+    ) -> bool {
         let mut wrong: Vec<(&str, String, String)> = Vec::new();
         let kind = descriptor.kind;
         let push = "calendars are written from the roster, changes there are put right: \
@@ -370,25 +376,20 @@ impl Written {
         }
         let defaults = "leave the key out";
         let shown_as_it_is = !descriptor.asks.is_empty();
-        let changed = [
-            ("privacy", self.privacy != PrivacyTier::Full),
-            ("title", self.title != title()),
-            ("activities", !self.activities.is_empty()),
+        let own = [
+            ("open_shifts", self.open_shifts.is_some()),
+            ("organizer", self.organizer.is_some()),
+            ("attendees", self.attendees),
+            ("groups", !self.groups.is_empty()),
+            ("shows", self.shows != ShowsWord::Shifts),
         ];
-        for (key, _) in changed.into_iter().filter(|(_, changed)| shown_as_it_is && *changed) {
+        let own = own.into_iter().filter(|it| it.1).map(|it| it.0);
+        for key in look.changed().into_iter().chain(own).filter(|_| shown_as_it_is) {
             let message = format!("a `{kind}` mirror shows the schedule as it is");
             wrong.push((key, message, defaults.to_owned()));
         }
-        if self.include_adherence_rules {
-            let message = format!("a `{kind}` mirror has no place for adherence rules");
-            wrong.push(("include_adherence_rules", message, defaults.to_owned()));
-        }
         if let Some(message) = self.guard.fault() {
             wrong.push(("guard", message, "0.2 lets a fifth go".to_owned()));
-        }
-        if self.title.trim().is_empty() {
-            let hint = format!("the default is `{}`", title());
-            wrong.push(("title", "is empty".to_owned(), hint));
         }
         let clean = wrong.is_empty();
         for (key, message, hint) in wrong {

@@ -9,6 +9,7 @@ mod connection;
 mod duration;
 mod feeds;
 mod guard;
+mod look;
 mod mirror;
 mod reader;
 mod roster;

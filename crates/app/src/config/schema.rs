@@ -5,7 +5,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::{feeds, mirror, roster, server, store};
+use super::{feeds, look, mirror, roster, server, store};
 
 /// The whole schema, for editors and for people.
 pub fn schema() -> Value {
@@ -18,7 +18,9 @@ pub fn schema() -> Value {
     let server = section(&mut generator, |it| it.subschema_for::<server::ServerSection>());
     let store = section(&mut generator, |it| it.subschema_for::<store::StoreSection>());
     let roster = section(&mut generator, |it| it.subschema_for::<roster::Written>());
-    let feeds = section(&mut generator, |it| it.subschema_for::<feeds::Written>());
+    let mut feeds = resolved(&mut generator, |it| it.subschema_for::<feeds::Written>());
+    generator.definitions_mut().remove(&*feeds::Written::schema_name());
+    merge_look(&mut generator, &mut feeds);
     let definitions = generator.take_definitions(true);
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -54,6 +56,7 @@ fn mirrors(generator: &mut SchemaGenerator) -> Vec<Value> {
     let mut alternatives = Vec::new();
     for kind in PROVIDERS.iter().flat_map(|provider| provider.mirrors) {
         let mut schema = resolved(generator, |it| it.subschema_for::<mirror::Written>());
+        merge_look(generator, &mut schema);
         let own = resolved(generator, kind.schema);
         if let Some(Value::Object(properties)) = own.get("properties") {
             for (key, property) in properties {
@@ -68,6 +71,17 @@ fn mirrors(generator: &mut SchemaGenerator) -> Vec<Value> {
     }
     generator.definitions_mut().remove(&*mirror::Written::schema_name());
     alternatives
+}
+
+/// Adds the keys that say how items look.
+fn merge_look(generator: &mut SchemaGenerator, schema: &mut Map<String, Value>) {
+    let look = resolved(generator, |it| it.subschema_for::<look::Written>());
+    generator.definitions_mut().remove(&*look::Written::schema_name());
+    if let Some(Value::Object(properties)) = look.get("properties") {
+        for (key, property) in properties {
+            properties_of(schema).insert(key.clone(), property.clone());
+        }
+    }
 }
 
 /// A section's schema with its definition in place of the reference to it.

@@ -99,6 +99,85 @@ fn keys_of_all_mirrors_and_of_one_kind_are_both_suggested() {
     assert_eq!(mirror("privcy"), "did you mean `privacy`?");
 }
 
+/// What is wrong with a mirror that has these lines, and the first advice.
+fn mirror_told(lines: &str) -> (Vec<String>, String) {
+    let named = "[[mirror]]\nname = \"m\"\nroster = \"ward\"\nconnection = \"dav\"";
+    let text = format!("{CONNECTIONS}{named}\nkind = \"caldav\"\n{lines}\n");
+    match Config::parse("x", Path::new(""), &text) {
+        Ok(_) => (vec![], String::new()),
+        Err(error) => {
+            let hint = error.places[0].hint.clone().unwrap_or_default();
+            (error.places.into_iter().map(|it| it.message).collect(), hint)
+        }
+    }
+}
+
+#[test]
+fn templates_are_checked_and_the_nearest_placeholder_is_named() {
+    let check = |lines: &str, message: &str, advice: &str| {
+        let (told, hint) = mirror_told(lines);
+        assert_eq!((told, hint.as_str()), (vec![message.to_owned()], advice), "{lines}");
+    };
+    check(
+        "title = \"{activty}\"",
+        "`title`: `{activty}` is no placeholder here",
+        "did you mean `{activity}`?",
+    );
+    check(
+        "activities = { BRK = { location = \"{location}\" } }",
+        "`activities.BRK.location`: `{location}` is no placeholder here",
+        "did you mean `{activities}`?",
+    );
+    check(
+        "time_off = { title = \"{resaon}\" }",
+        "`time_off.title`: `{resaon}` is no placeholder here",
+        "did you mean `{reason}`?",
+    );
+    check("title = \" \"", "`title`: is empty", "the default is `{activity} – {group}`");
+    check(
+        "reminder = \"90s\"",
+        "`reminder`: is not whole minutes, at most four weeks",
+        "expected something like `15m`",
+    );
+    check(
+        "privacy = \"title\"\nactivities_as = \"blocks\"",
+        "`activities_as`: needs `privacy = \"full\"`",
+        "less than `privacy = \"full\"` shows no activities",
+    );
+    check(
+        "shows = \"head_count\"",
+        "`shows`: head counts need calendars of groups",
+        "name calendars in `groups`, or one for each group by the mirror's own keys",
+    );
+    check(
+        "groups = [{ group = \"A\", calendar = \"{group}/\" }]",
+        "`groups`: `{group}/` has placeholders; expected one collection",
+        "expected a calendar in the words of the mirror's kind",
+    );
+}
+
+#[test]
+fn a_whole_mapping_profile_is_read() {
+    let lines = r#"
+title = "{employee}: {activity} {start}-{end}"
+colour = "teal"
+reminder = "15m"
+visibility = "private"
+activities_as = "blocks"
+include_adherence_rules = true
+adherence = { late_start = "3m" }
+attendees = true
+organizer = "rota@example.com"
+open_shifts = {}
+groups = [{ group = "Ward 3", calendar = "shared/ward-3" }]
+activities = { BRK = { title = "Break", show_as = "tentative", privacy = "busy" } }
+tiers = { busy = { title = "At work" } }
+time_off = { show = false }
+"#;
+    assert_eq!(mirror_told(lines), (vec![], String::new()));
+    assert_eq!(mirror_told("shows = \"head_count\"\ncollection = \"{group}/\"").0, [""; 0]);
+}
+
 #[test]
 fn values_out_of_range_are_refused() {
     let check = |line: &str| {

@@ -12,6 +12,7 @@ mod generated;
 mod genesys;
 mod guard;
 mod left_out;
+mod mapping;
 mod messages;
 mod quiet_logs;
 mod servers;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use domain::CalendarKey;
 use domain::limits::REQUEST_TIMEOUT;
 use engine::port::{Decider, Hooks, Source};
 use http::HeaderValue;
@@ -263,6 +264,14 @@ impl CaldavMirrorConfig {
 impl MirrorConfig for CaldavMirrorConfig {
     fn validate(&self) -> Result<(), ConnectionError> {
         self.template().map(|_| ())
+    }
+
+    fn is_personal(&self) -> bool {
+        self.template().is_ok_and(|template| template.is_personal())
+    }
+
+    fn group_calendar(&self, name: &str) -> Result<CalendarKey, String> {
+        Template::parse(name)?.collection()
     }
 
     fn profile(&self) -> String {

@@ -79,6 +79,17 @@ impl Template {
         })
     }
 
+    /// The one collection that it means.
+    ///
+    /// # Errors
+    /// When it has placeholders.
+    pub fn collection(&self) -> Result<CalendarKey, String> {
+        if self.parts.iter().any(|part| !matches!(part, Part::Literal(_))) {
+            return Err(format!("`{}` has placeholders; expected one collection", self.text));
+        }
+        CalendarKey::new(&self.text).map_err(|error| error.to_string())
+    }
+
     /// As it was understood.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -87,18 +98,20 @@ impl Template {
     /// Where `entity` belongs. The same arguments give the same answer.
     pub fn place(&self, entity: &Entity, employee: Option<&Employee>) -> Placement {
         let id = match entity {
-            Entity::Shift(shift) => &shift.employee,
-            Entity::TimeOff(time_off) => &time_off.employee,
-            Entity::Employee(_)
-            | Entity::OpenShift(_)
+            Entity::Shift(shift) => shift.employee.as_str(),
+            Entity::TimeOff(time_off) => time_off.employee.as_str(),
+            // It is nobody's yet.
+            Entity::OpenShift(_) if !self.is_personal() => "",
+            Entity::OpenShift(_)
+            | Entity::Employee(_)
             | Entity::ScheduleGroup(_)
             | Entity::TimeOffReason(_) => return Placement::NotShown,
         };
-        let mut path = String::with_capacity(self.text.len() + id.as_str().len());
+        let mut path = String::with_capacity(self.text.len() + id.len());
         for part in &self.parts {
             match part {
                 Part::Literal(text) => path.push_str(text),
-                Part::Employee => push_plain(&mut path, id.as_str()),
+                Part::Employee => push_plain(&mut path, id),
                 Part::Email => match employee.and_then(|it| it.email.as_deref()) {
                     Some(email) => push_plain(&mut path, email),
                     None => return Placement::Unmapped("employee has no e-mail address".into()),
@@ -107,6 +120,9 @@ impl Template {
                     let own = employee.and_then(|it| it.group.as_ref());
                     match entity.group().or(own) {
                         Some(group) => push_plain(&mut path, group.as_str()),
+                        None if matches!(entity, Entity::OpenShift(_)) => {
+                            return Placement::NotShown;
+                        }
                         None => return Placement::Unmapped("employee has no group".into()),
                     }
                 }

@@ -69,7 +69,7 @@ enum Kind {
 impl CaldavTarget {
     pub fn new(setup: Setup) -> Self {
         let capabilities = Capabilities {
-            kinds: vec![EntityKind::Shift, EntityKind::TimeOff],
+            kinds: vec![EntityKind::OpenShift, EntityKind::Shift, EntityKind::TimeOff],
             content: ContentForm::CalendarEvent,
             identity: ItemIdentity::OriginTag,
             publishes: false,

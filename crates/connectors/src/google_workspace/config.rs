@@ -270,6 +270,10 @@ impl MirrorConfig for GoogleMirrorConfig {
         self.checked().map(|_| ())
     }
 
+    fn is_personal(&self) -> bool {
+        self.shared.is_none()
+    }
+
     fn profile(&self) -> String {
         let Self { calendar, shared, shared_with: _, foreign_events: _ } = self;
         match shared {

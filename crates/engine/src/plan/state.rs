@@ -157,12 +157,13 @@ impl Known {
 }
 
 /// Whether a ledger row's item lies wholly before the window: history, which is left alone. So is
-/// a count that begins before it: of what is counted there, not everything is known any more.
+/// a count that begins with it or before: of what is counted there, not everything is known any
+/// more.
 #[must_use]
 pub fn is_history(row: &LedgerRow, window: &SyncWindow) -> bool {
     let start = window.interval.start();
     match row.part {
-        Part::Count(from) => from < start,
+        Part::Count(from) => from <= start,
         Part::Main
         | Part::Block(_)
         | Part::LatestStart

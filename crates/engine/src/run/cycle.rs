@@ -26,9 +26,9 @@ pub use super::looking::Looking;
 use super::observe::{ReadFailure, Reader};
 use super::project::Projector;
 use super::rounds::{drain_all, later_rounds, remove_unknown};
-use super::survey::{Survey, Surveyor};
+use super::survey::{Overlay, Survey, Surveyor, kinds_of};
 use super::watch::{Event, Watcher};
-use crate::mapping::MappingProfile;
+use crate::mapping::{MappingProfile, Shows};
 use crate::plan::conflict::ConflictRules;
 use crate::plan::drift::DriftPolicy;
 use crate::plan::guard::{DeletionCount, GuardRefusal, judge};
@@ -304,6 +304,7 @@ pub async fn run_cycle_looking(
         return settle_quiet(spec, store, clock, &start, report).await;
     }
     let projector = Projector::load(store, target, &spec.profile, &spec.name, &spec.roster).await?;
+    projector.count(store, &spec.roster, &start.window, &Overlay::new()).await?;
     let survey = survey(spec, store, &projector, &start, started_at, options).await?;
     report.unmapped = survey.unmapped.clone().into_iter().collect();
     watcher.on(&Event::Planned { mirror: spec.name.clone(), counts: survey.plan.counts() });
@@ -439,11 +440,16 @@ pub async fn survey_only(
     store: &dyn Store,
     projector: &Projector<'_>,
     now: Timestamp,
-    overlay: &super::survey::Overlay,
+    overlay: &Overlay,
 ) -> Result<(Survey, Option<GuardRefusal>), CycleError> {
     let window = SyncWindow::around(now, spec.past, spec.future);
     let surveyor = surveyor(spec, store, &window, now, CycleOptions::default());
-    let survey = surveyor.survey_with(projector, &Scope::All { window }, overlay).await?;
+    projector.count(store, &spec.roster, &window, overlay).await?;
+    let survey = if spec.profile.shows == Shows::HeadCount {
+        surveyor.survey_with(projector, &Scope::All { window }, &projector.counted()).await?
+    } else {
+        surveyor.survey_with(projector, &Scope::All { window }, overlay).await?
+    };
     let count = count_deletions(spec, store, &window, &survey).await?;
     let refusal = judge(format!("mirror {}", spec.name), count, &spec.guard, None).err();
     Ok((survey, refusal))
@@ -497,7 +503,8 @@ fn surveyor<'a>(
     options: CycleOptions,
 ) -> Surveyor<'a> {
     let (mirror, roster, due_by) = (&spec.name, &spec.roster, due_by(options, clock));
-    Surveyor { store, mirror, roster, window, now: due_by, clock, purge: options.purge }
+    let kinds = kinds_of(spec.profile.shows);
+    Surveyor { store, mirror, roster, window, kinds, now: due_by, clock, purge: options.purge }
 }
 
 async fn start(
@@ -548,6 +555,11 @@ async fn survey(
     options: CycleOptions,
 ) -> Result<Survey, CycleError> {
     let surveyor = surveyor(spec, store, &start.window, now, options);
+    if spec.profile.shows == Shows::HeadCount {
+        // Whose shifts changed says nothing of which counts did.
+        let scope = Scope::All { window: start.window };
+        return Ok(surveyor.survey_with(projector, &scope, &projector.counted()).await?);
+    }
     let survey = surveyor.survey(projector, &start.scope).await?;
     match start.scope {
         // Names stand in items of entities that did not change themselves.

@@ -8,12 +8,13 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use domain::limits::{GROUP_COMMIT_INTENTS_MAX, LEASE_DURATION};
-use domain::{CalendarKey, EntityKey, EntityKind, ItemKey, Part};
+use domain::{CalendarKey, EntityKey, ItemKey, Part};
 use jiff::Timestamp;
 
 use super::cycle::{CycleError, Cycling};
 use super::gate::Shut;
 use super::observe::ReadFailure;
+use super::survey::kinds_of;
 use super::watch::Event;
 use crate::plan::reconcile::{Action, Circumstances, Step, plan_orphan, plan_part};
 use crate::plan::state::Seen;
@@ -217,10 +218,11 @@ impl<'a> Drain<'a> {
         let spec = self.cycling.spec;
         let store = self.cycling.store;
         let scope = Scope::Keys(keys);
-        store
-            .subjects(&spec.name, &spec.roster, &EntityKind::ALL, &scope, None, count)
-            .await
-            .map_err(|error| Stop::Store(error.into()))
+        let kinds = kinds_of(spec.profile.shows);
+        let subjects = store.subjects(&spec.name, &spec.roster, kinds, &scope, None, count).await;
+        let mut subjects = subjects.map_err(|error| Stop::Store(error.into()))?;
+        subjects.iter_mut().for_each(|subject| self.cycling.projector.complete(subject));
+        Ok(subjects)
     }
 
     /// What was seen of an entity. What was seen before a vendor was given its time tells nothing

@@ -16,6 +16,7 @@ pub mod approve_due;
 pub mod batch;
 mod changes;
 pub mod conflicts;
+mod counting;
 pub mod cycle;
 pub mod drain;
 mod drains;

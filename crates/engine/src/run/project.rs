@@ -1,33 +1,58 @@
 //! From an entity of the roster to what a mirror shows of it, and where.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use domain::policy::PrivacyTier;
 use domain::{
-    CalendarEvent, CalendarKey, Directory, Employee, EmployeeId, Entity, EntityKey, EntityKind,
-    MirrorName, OriginTag, Part, RosterName, ScheduleItem, Shift, ShiftId, UtcInterval,
+    CalendarEvent, CalendarKey, Contact, Directory, Employee, EmployeeId, Entity, EntityKey,
+    EntityKind, Fingerprint, MirrorName, OriginTag, Part, RosterName, ScheduleGroupId,
+    ScheduleItem, Shift, ShiftId, UtcInterval,
 };
 use jiff::Timestamp;
 
-use crate::mapping::{MappingProfile, Names};
-use crate::plan::state::Projected;
+use crate::mapping::{Counted, Events, MappingProfile, Names, Shows};
+use crate::plan::state::{PartShown, Projected};
 use crate::port::{
-    Content, ContentForm, Item, MeetingNote, Placement, Revision, RosterEntry, Store, StoreError,
-    Target,
+    ChangeSeq, Content, ContentForm, Item, MeetingNote, Placement, Revision, RosterEntry, Store,
+    StoreError, Subject, Target,
 };
 
 /// Projects entities of one roster into one mirror. Pure once it is made.
 pub struct Projector<'a> {
     target: &'a dyn Target,
-    profile: &'a MappingProfile,
-    mirror: &'a MirrorName,
-    directory: Arc<Directory>,
+    pub(super) profile: &'a MappingProfile,
+    pub(super) mirror: &'a MirrorName,
+    pub(super) directory: Arc<Directory>,
     names: Names,
+    /// Who works, where that is counted.
+    counts: OnceLock<HeadCounts>,
     /// Calendars meant for one employee to which the addresses of several lead.
     ambiguous: BTreeSet<CalendarKey>,
     /// What shifts' items tell of meetings that were taken out of their way.
     notes: RwLock<BTreeMap<EntityKey, String>>,
+}
+
+/// How many work, by group.
+#[derive(Debug, Default)]
+pub struct HeadCounts {
+    counts: BTreeMap<ScheduleGroupId, Vec<Counted>>,
+    /// The groups, also those that only shifts name.
+    entries: BTreeMap<EntityKey, RosterEntry>,
+    seq: ChangeSeq,
+    /// What is shown of each group.
+    shown: BTreeMap<ScheduleGroupId, Arc<[PartShown]>>,
+}
+
+impl HeadCounts {
+    /// These counts of these groups, as of a place in the change sequence.
+    pub(super) fn new(
+        counts: BTreeMap<ScheduleGroupId, Vec<Counted>>,
+        entries: BTreeMap<EntityKey, RosterEntry>,
+        seq: ChangeSeq,
+    ) -> Self {
+        Self { counts, entries, seq, shown: BTreeMap::new() }
+    }
 }
 
 impl<'a> Projector<'a> {
@@ -64,6 +89,11 @@ impl<'a> Projector<'a> {
             if let Some(name) = &employee.name {
                 names.employees.insert(employee.id.to_string(), name.clone());
             }
+            if let Some(email) = employee.email.as_deref().filter(|_| profile.attendees)
+                && let Ok(contact) = Contact::new(email, employee.name.as_deref())
+            {
+                names.contacts.insert(employee.id.to_string(), contact);
+            }
         }
         let mut directory = Directory::default();
         for other in others {
@@ -81,12 +111,15 @@ impl<'a> Projector<'a> {
                 | Entity::TimeOff(_) => {}
             }
         }
-        let ambiguous = ambiguous(target, &employees);
+        // Calendars of groups are meant for many.
+        let personal = profile.groups.is_empty();
+        let ambiguous = if personal { ambiguous(target, &employees) } else { BTreeSet::new() };
         directory.employees = employees.into_iter().map(|it| (it.id.clone(), it)).collect();
         let directory = Arc::new(directory);
         target.meet(Arc::clone(&directory));
         let notes = RwLock::default();
-        Self { target, profile, mirror, directory, names, ambiguous, notes }
+        let counts = OnceLock::new();
+        Self { target, profile, mirror, directory, names, counts, ambiguous, notes }
     }
 
     /// Has shifts' items tell these notes, and no others.
@@ -108,7 +141,7 @@ impl<'a> Projector<'a> {
     #[must_use]
     pub fn homes(&self) -> BTreeMap<CalendarKey, BTreeSet<EmployeeId>> {
         let mut homes: BTreeMap<CalendarKey, BTreeSet<EmployeeId>> = BTreeMap::new();
-        if !self.target.capabilities().personal {
+        if !self.target.capabilities().personal || !self.profile.groups.is_empty() {
             return homes;
         }
         for employee in self.directory.employees.values() {
@@ -130,22 +163,51 @@ impl<'a> Projector<'a> {
     #[must_use]
     pub fn project_entity(&self, entity: &Entity) -> Option<Projected> {
         let placement = self.place(entity)?;
-        let fingerprint = match &placement {
-            Placement::In(_) | Placement::Unmapped(_) => {
-                self.content(entity, Part::Main).map(|it| it.fingerprint())
-            }
-            Placement::NotShown => None,
+        let (fingerprint, more) = match &placement {
+            Placement::In(_) | Placement::Unmapped(_) => self.fingerprints(entity),
+            Placement::NotShown => (None, None),
         };
-        Some(Projected { placement, fingerprint, more: None })
+        Some(Projected { placement, fingerprint, more })
     }
 
-    /// Where an entity belongs; `None` for kinds that the target does not show.
+    fn fingerprints(&self, entity: &Entity) -> (Option<Fingerprint>, Option<Arc<[PartShown]>>) {
+        if let Entity::ScheduleGroup(group) = entity {
+            let counts = self.counts.get();
+            return (None, counts.and_then(|it| it.shown.get(&group.id)).cloned());
+        }
+        match self.target.capabilities().content {
+            ContentForm::CalendarEvent => {
+                let Events { main, more } = self.profile.events(entity, &self.names);
+                let shown = |(part, event): (Part, CalendarEvent)| PartShown {
+                    part,
+                    fingerprint: event.fingerprint(),
+                    interval: None,
+                };
+                let more = (!more.is_empty()).then(|| more.into_iter().map(shown).collect());
+                (main.map(|it| self.with_notes(entity, it).fingerprint()), more)
+            }
+            ContentForm::ScheduleItem => {
+                (ScheduleItem::of(entity, &self.directory).map(|it| it.fingerprint()), None)
+            }
+        }
+    }
+
+    /// Where an entity belongs; `None` for kinds that the mirror does not show.
     #[must_use]
     pub fn place(&self, entity: &Entity) -> Option<Placement> {
-        if !self.target.capabilities().kinds.contains(&entity.kind()) {
+        if let Entity::ScheduleGroup(group) = entity {
+            return self.counts.get().map(|_| self.place_group(&group.id));
+        }
+        let kind = entity.kind();
+        let counts = self.profile.shows == Shows::HeadCount;
+        if counts || !self.target.capabilities().kinds.contains(&kind) {
             return None;
         }
         let employee = entity.employee().and_then(|id| self.directory.employees.get(id));
+        if !self.profile.groups.is_empty() {
+            let group = self.directory.group_of(entity.group(), entity.employee());
+            return Some(self.of_group(group));
+        }
         match self.target.place(entity, employee) {
             Placement::In(calendar) if self.ambiguous.contains(&calendar) => {
                 let reason = format!("several employees' addresses lead to calendar `{calendar}`");
@@ -154,6 +216,57 @@ impl<'a> Projector<'a> {
             placement @ (Placement::In(_) | Placement::Unmapped(_) | Placement::NotShown) => {
                 Some(placement)
             }
+        }
+    }
+
+    /// The calendar that the operator chose for a group, by its id or its name.
+    fn of_group(&self, group: Option<&ScheduleGroupId>) -> Placement {
+        let Some(group) = group else { return Placement::NotShown };
+        let groups = &self.profile.groups;
+        let chosen = groups.get(group.as_str());
+        let chosen = chosen.or_else(|| groups.get(self.directory.group_name(group)));
+        chosen.map_or(Placement::NotShown, |calendar| Placement::In(calendar.clone()))
+    }
+
+    /// Where the head counts of a group belong: where its shifts would.
+    fn place_group(&self, group: &ScheduleGroupId) -> Placement {
+        if !self.profile.groups.is_empty() {
+            return self.of_group(Some(group));
+        }
+        let nobody = EmployeeId::new("nobody").ok();
+        let work = nobody.and_then(|nobody| some_shift(nobody, Some(group.clone())));
+        work.map_or(Placement::NotShown, |(work, nobody)| self.target.place(&work, Some(&nobody)))
+    }
+
+    /// Takes the counts, and works out what is shown of them.
+    pub(super) fn take_counts(&self, mut counts: HeadCounts) {
+        let groups = counts.counts.iter().map(|(group, counted)| {
+            let name = self.directory.group_name(group);
+            let shown = counted.iter().map(|Counted { interval, people }| PartShown {
+                part: Part::Count(interval.start()),
+                fingerprint: self.profile.head_count(name, *people, *interval).fingerprint(),
+                interval: Some(*interval),
+            });
+            (group.clone(), shown.collect())
+        });
+        counts.shown = groups.collect();
+        // A second count would be of another instant: the first one counts.
+        let _first = self.counts.set(counts);
+    }
+
+    /// Groups that were counted, with their entries: also those that only shifts name.
+    pub(super) fn counted(&self) -> BTreeMap<EntityKey, Option<RosterEntry>> {
+        let entries = self.counts.get().map(|it| it.entries.clone()).unwrap_or_default();
+        entries.into_iter().map(|(key, entry)| (key, Some(entry))).collect()
+    }
+
+    /// Adds to a subject what the store does not know of it: that a group is there which only
+    /// shifts name.
+    pub(super) fn complete(&self, subject: &mut Subject) {
+        if subject.entry.is_none()
+            && let Some(counts) = self.counts.get()
+        {
+            subject.entry = counts.entries.get(&subject.key).cloned();
         }
     }
 
@@ -168,7 +281,19 @@ impl<'a> Projector<'a> {
             generation,
             entity: entry.fingerprint,
         };
-        let sequence = entry.version.saturating_sub(1);
+        let sequence = match (part, self.counts.get()) {
+            // A count changes when the roster does, and not with its group.
+            (Part::Count(_), Some(counts)) => u32::try_from(counts.seq.0).unwrap_or(u32::MAX),
+            (
+                Part::Count(_)
+                | Part::Main
+                | Part::Block(_)
+                | Part::LatestStart
+                | Part::EarliestLeave
+                | Part::BreakWindow(_),
+                _,
+            ) => entry.version.saturating_sub(1),
+        };
         let revision = Revision { sequence, revised_at: entry.changed_at };
         Some(Item { content, origin, revision })
     }
@@ -176,16 +301,25 @@ impl<'a> Projector<'a> {
     /// What is shown of an entity as one part.
     #[must_use]
     pub fn content(&self, entity: &Entity, part: Part) -> Option<Content> {
-        if !part.is_main() {
-            return None;
+        if let (Entity::ScheduleGroup(group), Part::Count(from)) = (entity, part) {
+            let counted = self.counts.get()?.counts.get(&group.id)?;
+            let found = counted.binary_search_by_key(&from, |it| it.interval.start()).ok()?;
+            let Counted { interval, people } = counted.get(found)?;
+            let name = self.directory.group_name(&group.id);
+            return Some(Content::Event(self.profile.head_count(name, *people, *interval)));
         }
         match self.target.capabilities().content {
             ContentForm::CalendarEvent => {
-                let event = self.profile.event(entity, &self.names)?;
-                Some(Content::Event(self.with_notes(entity, event)))
+                let event = self.profile.part(entity, part, &self.names)?;
+                Some(Content::Event(if part.is_main() {
+                    self.with_notes(entity, event)
+                } else {
+                    event
+                }))
             }
             ContentForm::ScheduleItem => {
-                ScheduleItem::of(entity, &self.directory).map(Content::Schedule)
+                let item = ScheduleItem::of(entity, &self.directory).filter(|_| part.is_main());
+                item.map(Content::Schedule)
             }
         }
     }
@@ -194,7 +328,7 @@ impl<'a> Projector<'a> {
     fn with_notes(&self, entity: &Entity, mut event: CalendarEvent) -> CalendarEvent {
         let notes = self.notes.read().unwrap_or_else(PoisonError::into_inner);
         let note = if notes.is_empty() { None } else { notes.get(&entity.key()) };
-        let Some(note) = note.filter(|_| self.profile.privacy == PrivacyTier::Full) else {
+        let Some(note) = note.filter(|_| self.profile.tier_of(entity) == PrivacyTier::Full) else {
             return event;
         };
         event.description = Some(match event.description.take() {
@@ -225,16 +359,22 @@ fn ambiguous(target: &dyn Target, employees: &[Employee]) -> BTreeSet<CalendarKe
 
 /// A shift of an employee, to ask where such a thing would belong.
 fn some_shift_of(employee: &Employee) -> Option<Entity> {
+    some_shift(employee.id.clone(), employee.group.clone()).map(|it| it.0)
+}
+
+/// A shift of somebody, and who that is.
+fn some_shift(employee: EmployeeId, group: Option<ScheduleGroupId>) -> Option<(Entity, Employee)> {
     let start = Timestamp::UNIX_EPOCH;
     let end = Timestamp::from_second(1).ok()?;
-    Some(Entity::Shift(Shift {
+    let work = Entity::Shift(Shift {
         id: ShiftId::new("placement").ok()?,
-        employee: employee.id.clone(),
-        group: employee.group.clone(),
+        employee: employee.clone(),
+        group,
         label: String::new(),
         interval: UtcInterval::new(start, end).ok()?,
         day: jiff::civil::date(1970, 1, 1),
         activities: vec![],
         notes: None,
-    }))
+    });
+    Some((work, Employee::unnamed(employee)))
 }

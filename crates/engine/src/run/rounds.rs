@@ -12,7 +12,7 @@ use domain::limits::ROUNDS_PER_CYCLE_MAX;
 use super::cycle::{CycleError, Cycling, Equipment, Looking, waits_to_be_published};
 use super::drain::{Reading, Task};
 use super::drains::{Rest, drain_calendars, tasks};
-use super::survey::{Survey, Surveyor};
+use super::survey::{Survey, Surveyor, kinds_of};
 use crate::plan::guard::{DeletionCount, judge};
 use crate::plan::state::Seen;
 use crate::port::{CalendarState, Scope};
@@ -137,6 +137,7 @@ pub(super) async fn later_rounds(
             mirror: &cycling.spec.name,
             roster: &cycling.spec.roster,
             window: &cycling.window,
+            kinds: kinds_of(cycling.spec.profile.shows),
             now: cycling.due_by.max(clock),
             clock,
             purge: cycling.purge,

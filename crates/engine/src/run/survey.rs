@@ -6,6 +6,7 @@ use domain::{CalendarKey, EntityKey, EntityKind, MirrorName, RosterName, SyncWin
 use jiff::Timestamp;
 
 use super::project::Projector;
+use crate::mapping::Shows;
 use crate::plan::reconcile::{Circumstances, plan_subject};
 use crate::plan::state::Seen;
 use crate::plan::summary::{Plan, PlannedAction};
@@ -39,6 +40,8 @@ pub struct Surveyor<'a> {
     pub roster: &'a RosterName,
     /// Inside which window.
     pub window: &'a SyncWindow,
+    /// Entities of which kinds.
+    pub kinds: &'a [EntityKind],
     /// What waits for an instant up to this one is due.
     pub now: Timestamp,
     /// Now.
@@ -66,7 +69,8 @@ impl Surveyor<'_> {
             let page = self.page(scope, after.as_ref()).await?;
             let last = page.len() < PAGE;
             after = page.last().map(|subject| subject.key.clone());
-            for subject in page {
+            for mut subject in page {
+                projector.complete(&mut subject);
                 self.take(&mut survey, projector, &subject);
             }
             if last {
@@ -117,7 +121,7 @@ impl Surveyor<'_> {
         scope: &Scope,
         after: Option<&EntityKey>,
     ) -> Result<Vec<Subject>, StoreError> {
-        self.store.subjects(self.mirror, self.roster, &EntityKind::ALL, scope, after, PAGE).await
+        self.store.subjects(self.mirror, self.roster, self.kinds, scope, after, PAGE).await
     }
 
     fn take(&self, survey: &mut Survey, projector: &Projector<'_>, subject: &Subject) {
@@ -146,6 +150,15 @@ impl Surveyor<'_> {
         for step in &steps {
             survey.plan.push(step);
         }
+    }
+}
+
+/// The kinds of entity that are looked at where this is shown.
+#[must_use]
+pub fn kinds_of(shows: Shows) -> &'static [EntityKind] {
+    match shows {
+        Shows::Shifts => &EntityKind::ALL,
+        Shows::HeadCount => &[EntityKind::ScheduleGroup],
     }
 }
 

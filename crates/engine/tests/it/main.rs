@@ -7,6 +7,8 @@ mod found_by_sim;
 mod ingest_diff;
 mod ingest_parts;
 mod mapping;
+mod mapping_profile;
+mod parts;
 mod reconcile;
 mod schedule;
 mod set_aside;

@@ -17,10 +17,10 @@ use std::time::Duration;
 use domain::limits::FEED_BYTES_MAX;
 use domain::policy::PrivacyTier;
 use domain::{
-    CalendarEvent, Entity, EntityId, EntityKey, EntityKind, EventSpan, ItemKey, RosterName, Shift,
-    TimeOff,
+    CalendarEvent, Entity, EntityId, EntityKey, EntityKind, EventSpan, ItemKey, Part, RosterName,
+    Shift, TimeOff,
 };
-use engine::mapping::{MappingProfile, Names};
+use engine::mapping::{Events, Field, MappingProfile, Names};
 use engine::port::RosterEntry;
 use ical::{EventHeader, FeedHeader, UtcStyle};
 use jiff::Timestamp;
@@ -81,7 +81,7 @@ pub struct FeedNames {
 impl FeedNames {
     /// Adds the employees, groups and reasons among `entries`.
     pub fn add<'a>(&mut self, entries: impl IntoIterator<Item = &'a RosterEntry>) {
-        let Names { groups, reasons, employees } = &mut self.names;
+        let Names { groups, reasons, employees, contacts: _ } = &mut self.names;
         for RosterEntry { entity, changed_at, .. } in entries {
             match entity {
                 Entity::Employee(it) => {
@@ -128,7 +128,7 @@ pub fn render(
     options: &FeedOptions,
 ) -> Result<Vec<u8>, FeedTooLarge> {
     let mut events: Vec<Shown> =
-        entries.iter().filter_map(|entry| Shown::of(entry, roster, names, options)).collect();
+        entries.iter().flat_map(|entry| Shown::of(entry, roster, names, options)).collect();
     events.sort_by(|a, b| (a.start, &a.key).cmp(&(b.start, &b.key)));
     let mut bytes = Vec::with_capacity(512 + events.len() * 512);
     let name = feed_name(employee, names, options);
@@ -164,20 +164,24 @@ impl Shown {
         roster: &RosterName,
         names: &FeedNames,
         options: &FeedOptions,
-    ) -> Option<Self> {
-        let event = options.profile.event(&entry.entity, &names.names)?;
-        let key = ItemKey::from(entry.entity.key());
+    ) -> impl Iterator<Item = Self> {
+        let Events { main, more } = options.profile.events(&entry.entity, &names.names);
         let style = match &options.uid_style {
             UidStyle::Opaque => ical::UidStyle::Opaque,
             UidStyle::Organization(organization) => ical::UidStyle::Organization(organization),
         };
-        Some(Self {
-            uid: ical::feed_uid(roster, &key, style),
-            start: start_of(&event.span),
-            revised_at: revised_at(entry, names, &options.profile),
-            sequence: entry.version.saturating_sub(1),
-            key,
-            event,
+        let revised_at = revised_at(entry, names, &options.profile);
+        let events = main.into_iter().map(|event| (Part::Main, event)).chain(more);
+        events.map(move |(part, event)| {
+            let key = ItemKey { entity: entry.entity.key(), part };
+            Self {
+                uid: ical::feed_uid(roster, &key, style),
+                start: start_of(&event.span),
+                revised_at,
+                sequence: entry.version.saturating_sub(1),
+                key,
+                event,
+            }
         })
     }
 
@@ -208,10 +212,10 @@ fn revised_at(entry: &RosterEntry, names: &FeedNames, profile: &MappingProfile) 
         (Entity::Shift(Shift { group, employee, .. }), PrivacyTier::Full | PrivacyTier::Title) => [
             group
                 .as_ref()
-                .filter(|_| profile.title.contains("{group}"))
+                .filter(|_| profile.shows_field(Field::Group))
                 .map(|id| (EntityKind::ScheduleGroup, id.into())),
             Some((EntityKind::Employee, employee.into()))
-                .filter(|_| profile.title.contains("{employee}")),
+                .filter(|_| profile.shows_field(Field::Employee)),
         ],
         (Entity::TimeOff(TimeOff { reason, .. }), PrivacyTier::Full) => {
             [reason.as_ref().map(|id| (EntityKind::TimeOffReason, id.into())), None]

@@ -13,11 +13,7 @@ use crate::world::{World, anna, at, shift};
 /// A feed of a shift and an absence in which every free text is a word of its own.
 async fn feed(privacy: PrivacyTier, uid_style: UidStyle) -> String {
     let options = FeedOptions {
-        profile: MappingProfile {
-            privacy,
-            title: "{activity} – {group}".into(),
-            ..MappingProfile::default()
-        },
+        profile: MappingProfile { privacy, ..MappingProfile::default() },
         uid_style,
         name: "Rota of {employee}".into(),
         ..FeedOptions::default()
