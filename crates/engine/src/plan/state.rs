@@ -107,6 +107,7 @@ impl Projected {
 }
 
 /// What was seen of one entity in one calendar, this time round.
+#[expect(clippy::large_enum_variant, reason = "nearly all that is kept is present")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Seen {
     /// Nobody looked.

@@ -235,6 +235,7 @@ pub struct ApiCall {
 }
 
 /// What became of a new job.
+#[expect(clippy::large_enum_variant, reason = "made once for a request, and taken apart")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum JobAdded {
     /// It is queued.

@@ -430,6 +430,7 @@ pub struct Probe {
 }
 
 /// What was found where a probe pointed.
+#[expect(clippy::large_enum_variant, reason = "nearly all probes find something")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sighting {
     /// Nothing.

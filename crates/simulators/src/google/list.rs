@@ -278,7 +278,7 @@ fn answer(
     };
     let size = match options.pages {
         PageMood::Full => size,
-        PageMood::Empty if place.page % 2 == 0 && all.len() > place.skip => 0,
+        PageMood::Empty if place.page.is_multiple_of(2) && all.len() > place.skip => 0,
         PageMood::Short | PageMood::Empty => (size / 2).max(1),
     };
     let user = &call.session.user;

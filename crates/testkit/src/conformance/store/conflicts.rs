@@ -141,7 +141,7 @@ async fn conflicts_are_fenced_like_everything_else(Handles { one, two }: Handles
     let stale = LedgerCommit { fences: vec![fence(&ada, 7)], ..to(&ada, writes()) };
     let unfenced = LedgerCommit { fences: Vec::new(), ..to(&ada, writes()) };
     for refused in [stale, unfenced] {
-        assert_eq!(commit(&*one, refused).await, [ada.clone()]);
+        assert_eq!(commit(&*one, refused).await, std::slice::from_ref(&ada));
         assert_eq!(two.conflicts(&mirror(), None).await.unwrap(), []);
         assert_eq!(two.conflict_looks(&mirror()).await.unwrap(), []);
         assert_eq!(in_calendar(&*two, &ada).await, []);

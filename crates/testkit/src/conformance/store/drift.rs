@@ -61,7 +61,7 @@ async fn drift_is_fenced_like_the_ledger(Handles { one, .. }: Handles) {
     let ada = calendar("ada");
     let write = vec![DriftWrite::Put(drift(&ada, "a", Standing::Left))];
     let fenced = commit(&*one, put(&ada, write.clone())).await;
-    assert_eq!(fenced, [ada.clone()]);
+    assert_eq!(fenced, std::slice::from_ref(&ada));
     let unfenced = LedgerCommit { fences: vec![], ..put(&ada, write) };
     assert_eq!(commit(&*one, unfenced).await, [ada]);
     assert_eq!(one.drifts(&mirror()).await.unwrap(), []);
