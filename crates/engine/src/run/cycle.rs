@@ -24,6 +24,7 @@ use super::group_commit::GroupCommit;
 use super::lease::Ownership;
 pub use super::looking::Looking;
 use super::observe::{ReadFailure, Reader};
+pub use super::preview::survey_only;
 use super::project::Projector;
 use super::rounds::{drain_all, later_rounds, remove_unknown};
 use super::survey::{Overlay, Survey, Surveyor, kinds_of};
@@ -430,33 +431,8 @@ fn cycling<'a>(
     }
 }
 
-/// What `run_cycle` would do, without doing it: looks at everything, so that nothing that is wrong
-/// goes untold. `overlay` are changes of the roster that are not in the store.
-///
-/// # Errors
-/// When the store fails.
-pub async fn survey_only(
-    spec: &MirrorSpec,
-    store: &dyn Store,
-    projector: &Projector<'_>,
-    now: Timestamp,
-    overlay: &Overlay,
-) -> Result<(Survey, Option<GuardRefusal>), CycleError> {
-    let window = SyncWindow::around(now, spec.past, spec.future);
-    let surveyor = surveyor(spec, store, &window, now, CycleOptions::default());
-    projector.count(store, &spec.roster, &window, overlay).await?;
-    let survey = if spec.profile.shows == Shows::HeadCount {
-        surveyor.survey_with(projector, &Scope::All { window }, &projector.counted()).await?
-    } else {
-        surveyor.survey_with(projector, &Scope::All { window }, overlay).await?
-    };
-    let count = count_deletions(spec, store, &window, &survey).await?;
-    let refusal = judge(format!("mirror {}", spec.name), count, &spec.guard, None).err();
-    Ok((survey, refusal))
-}
-
 /// What a survey would delete, and from how much: history does not count.
-async fn count_deletions(
+pub(super) async fn count_deletions(
     spec: &MirrorSpec,
     store: &dyn Store,
     window: &SyncWindow,
@@ -495,7 +471,7 @@ fn calendars_at_once(target: &dyn Target) -> usize {
     calendars.min(CALENDARS_AT_ONCE_MAX)
 }
 
-fn surveyor<'a>(
+pub(super) fn surveyor<'a>(
     spec: &'a MirrorSpec,
     store: &'a dyn Store,
     window: &'a SyncWindow,

@@ -28,6 +28,7 @@ pub mod lease;
 mod looking;
 pub mod observe;
 pub mod own_record;
+mod preview;
 pub mod project;
 pub mod recover;
 mod rounds;
