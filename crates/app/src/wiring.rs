@@ -80,7 +80,7 @@ pub struct MirrorWorks {
     pub connection: ConnectionName,
     /// Where it is kept.
     pub target: Arc<dyn Target>,
-    /// The way there, shared by all mirrors of the connection.
+    /// The way there, shared by all mirrors of the connection that are of the same kind.
     pub gate: Arc<Gate>,
     /// What answers when its vendor calls us.
     pub inbound: Option<Arc<dyn Inbound>>,
@@ -93,6 +93,10 @@ pub struct MirrorWorks {
     /// Whether its vendor is asked to tell of changes.
     pub hints: bool,
 }
+
+/// The way over each connection for each kind of mirror: a vendor's products have budgets of their
+/// own, also where one sign-in is good for all of them.
+type Gates = BTreeMap<(ConnectionName, &'static str), Arc<Gate>>;
 
 /// How the store is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,7 +154,7 @@ impl Works {
             rosters.push(roster(section, &config, &outside, &store)?);
         }
         let mut mirrors = Vec::new();
-        let mut gates: BTreeMap<ConnectionName, Arc<Gate>> = BTreeMap::new();
+        let mut gates: Gates = BTreeMap::new();
         for section in &config.mirrors {
             mirrors.push(mirror(section, &config, &outside, &mut gates)?);
         }
@@ -352,7 +356,7 @@ fn mirror(
     section: &MirrorSection,
     config: &Config,
     outside: &Outside,
-    gates: &mut BTreeMap<ConnectionName, Arc<Gate>>,
+    gates: &mut Gates,
 ) -> Result<MirrorWorks, Failure> {
     let connection = find(config, &section.connection)?;
     let parts = connection
@@ -365,7 +369,7 @@ fn mirror(
         .map_err(|error| wrong(&format!("connection `{}`", connection.name), &error))?;
     let MirrorParts { target, inbound, approver, registration, foreign } = parts;
     let reach = connection.config.foreign(section.config.as_ref());
-    let gate = gates.entry(connection.name.clone()).or_insert_with(|| {
+    let gate = gates.entry((connection.name.clone(), section.kind)).or_insert_with(|| {
         let (clock, entropy) = (Arc::clone(&outside.clock), Arc::clone(&outside.entropy));
         Arc::new(Gate::new(clock, entropy, target.capabilities()))
     });
@@ -404,21 +408,19 @@ fn mirror(
 
 /// The connections over which vendors send hints. One without a mirror has a gate of its own,
 /// with no more budget than what is sent to keep subscriptions needs.
-fn hooks(
-    config: &Config,
-    outside: &Outside,
-    gates: &mut BTreeMap<ConnectionName, Arc<Gate>>,
-) -> Result<Vec<HookWorks>, Failure> {
+fn hooks(config: &Config, outside: &Outside, gates: &mut Gates) -> Result<Vec<HookWorks>, Failure> {
     let mut works = Vec::new();
     for section in &config.connections {
         let hooks = section.config.hooks(&context(section, config, outside));
         let subject = format!("connection `{}`", section.name);
         let Some(hooks) = hooks.map_err(|error| wrong(&subject, &error))? else { continue };
-        let gate = gates.entry(section.name.clone()).or_insert_with(|| {
+        // What is sent for subscriptions is little: any of the connection's gates will do.
+        let gate = gates.iter().find(|((connection, _), _)| *connection == section.name);
+        let gate = gate.map(|(_, gate)| Arc::clone(gate)).unwrap_or_else(|| {
             let (clock, entropy) = (Arc::clone(&outside.clock), Arc::clone(&outside.entropy));
             Arc::new(Gate::new(clock, entropy, &Capabilities::of_subscriptions()))
         });
-        let (connection, gate) = (section.name.clone(), Arc::clone(gate));
+        let connection = section.name.clone();
         works.push(HookWorks { connection, hooks, gate, asked: Arc::default() });
     }
     Ok(works)

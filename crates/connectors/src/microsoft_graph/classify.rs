@@ -50,10 +50,18 @@ impl Asked {
 #[must_use]
 pub fn scope_of(path: &str) -> QuotaScope {
     let team = path.strip_prefix("/teams/").and_then(|rest| rest.split(['/', '?']).next());
-    match team {
+    match team.or_else(|| mailbox_of(path)) {
         Some(id) if !id.is_empty() => QuotaScope::Calendar,
         Some(_) | None => QuotaScope::Connection,
     }
+}
+
+/// Whose mailbox a path is about (the same page, Outlook: budgets are per mailbox).
+fn mailbox_of(path: &str) -> Option<&str> {
+    let mut parts = path.strip_prefix("/users/")?.split(['/', '?']);
+    let user = parts.next()?;
+    let of_calendar = ["calendar", "calendars", "events", "calendarView"];
+    parts.next().filter(|it| of_calendar.contains(it)).map(|_| user)
 }
 
 /// Classifies an exchange without an answer.
@@ -89,9 +97,12 @@ pub fn class_of(
         return FailureClass::Refused;
     }
     match status {
+        // Exchange says it in passing, also of what asks for no version (msgraph-sdk-dotnet#1201).
+        412 if !asked.writes => FailureClass::Unavailable,
+        400..=410 if !asked.writes && tells_to_resync(told) => FailureClass::DeltaExpired,
         401 | 407 => FailureClass::Unauthorised,
         402 | 403 => FailureClass::Forbidden,
-        404 | 410 => class_of_absence(asked, status, told),
+        404 | 410 => class_of_absence(asked, told),
         405 | 501 => FailureClass::Unsupported,
         409 | 412 => FailureClass::Precondition,
         // Locked, too early, a predecessor in a batch failed: surely not applied.
@@ -102,11 +113,18 @@ pub fn class_of(
     }
 }
 
-fn class_of_absence(asked: Asked, status: u16, told: &Told) -> FailureClass {
-    // 410 with these codes asks for a listing in full (Learn, "delta query overview").
+/// Whether a listing in full is asked for: 410, or another refusal, with these codes (Learn, "delta
+/// query overview"; `calendars.md` §1.3).
+fn tells_to_resync(told: &Told) -> bool {
     let resync = ["resyncRequired", "syncStateNotFound", "syncStateInvalid"];
-    if status == 410 && !asked.writes && resync.iter().any(|code| told.has(code)) {
-        return FailureClass::DeltaExpired;
+    resync.iter().any(|code| told.has(code))
+}
+
+fn class_of_absence(asked: Asked, told: &Told) -> FailureClass {
+    // The mailbox as a whole: nothing can be said of what is in it.
+    let no_mailbox = ["MailboxNotEnabledForRESTAPI", "ErrorInvalidUser", "ErrorNonExistentMailbox"];
+    if no_mailbox.iter().any(|code| told.has(code)) {
+        return FailureClass::Forbidden;
     }
     // Shifts says 404 `UnknownError` of things that are there (microsoft-graph-docs#13815).
     if told.has("UnknownError") {

@@ -12,11 +12,14 @@ use url::{Host, Url};
 
 use super::connection::{Connection, Settings};
 use super::credential::CredentialFiles;
+use super::hooks::GraphHooks;
+use super::outlook;
+use super::outlook::config::OutlookMirrorConfig;
 use super::shifts;
 use super::shifts::config::ShiftsMirrorConfig;
 use crate::transport::Dial;
 use crate::{
-    ConnectionConfig, ConnectionContext, ConnectionError, MirrorConfig, MirrorContext, MirrorParts,
+    ConnectionConfig, ConnectionContext, ConnectionError, ForeignReach, MirrorConfig, MirrorContext, MirrorParts,
 };
 
 const GRAPH_URL: &str = "https://graph.microsoft.com";
@@ -299,8 +302,22 @@ impl ConnectionConfig for MicrosoftGraphConfig {
         Ok(None)
     }
 
-    fn hooks(&self, _: &ConnectionContext) -> Result<Option<Arc<dyn Hooks>>, ConnectionError> {
-        Ok(None)
+    fn hooks(
+        &self,
+        context: &ConnectionContext,
+    ) -> Result<Option<Arc<dyn Hooks>>, ConnectionError> {
+        Ok(Some(Arc::new(GraphHooks { connection: self.connection(context)? })))
+    }
+
+    fn foreign(&self, mirror: &dyn MirrorConfig) -> ForeignReach {
+        let mirror: &dyn Any = mirror;
+        match mirror.is::<OutlookMirrorConfig>() {
+            true => ForeignReach::Always,
+            false => ForeignReach::Nowhere {
+                why: "Shifts keeps no calendars of people".to_owned(),
+                hint: "leave the key out".to_owned(),
+            },
+        }
     }
 
     fn mirror(
@@ -315,6 +332,10 @@ impl ConnectionConfig for MicrosoftGraphConfig {
             self.check_global_cloud()?;
             let connection = self.connection(context)?;
             return shifts::mirror(&connection, context, mirror, config);
+        }
+        if let Some(config) = config.downcast_ref::<OutlookMirrorConfig>() {
+            let connection = self.connection(context)?;
+            return outlook::mirror(&connection, mirror, config);
         }
         let role = "the target of a mirror of another kind";
         Err(ConnectionError::Role { kind: super::KIND, role })

@@ -1,11 +1,12 @@
 //! One configured connection to Graph: made once, shared by all its mirrors, so that they share
 //! one token and one pool of HTTP connections.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::ConnectionName;
+use domain::{ConnectionName, MirrorName};
 use domain::limits::REQUEST_TIMEOUT;
 use engine::port::{Clock, Entropy, Finding, QuotaDeclaration, QuotaScope, Rate};
 use url::Url;
@@ -44,6 +45,7 @@ pub struct Connection {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     needs: Mutex<Vec<&'static Need>>,
+    of_mailboxes: Mutex<BTreeSet<MirrorName>>,
 }
 
 impl Connection {
@@ -98,6 +100,7 @@ impl Connection {
             clock,
             entropy,
             needs: Mutex::default(),
+            of_mailboxes: Mutex::default(),
         }))
     }
 
@@ -152,6 +155,18 @@ impl Connection {
                 all.push(need);
             }
         }
+    }
+
+    /// Takes note of a mirror whose calendars are mailboxes.
+    pub fn mirrors_mailboxes(&self, mirror: &MirrorName) {
+        let mut mirrors = self.of_mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        mirrors.insert(mirror.clone());
+    }
+
+    /// Whether the calendars of a mirror are mailboxes.
+    #[must_use]
+    pub fn is_of_mailboxes(&self, mirror: &MirrorName) -> bool {
+        self.of_mailboxes.lock().unwrap_or_else(PoisonError::into_inner).contains(mirror)
     }
 
     /// Looks whether one can sign in, what is granted, and when the credential ends. Writes

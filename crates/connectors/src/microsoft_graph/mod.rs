@@ -14,13 +14,14 @@
 //! (`wire.rs`), says 404 `UnknownError` of things that are there, and `NotFound` for a missing
 //! team and a missing item alike (`classify.rs`).
 //!
-//! `$batch` items count like requests of their own (`budget.rs`), so batches are for looking only.
+//! `$batch` items count like requests of their own (`budget.rs`); whether Shifts honours headers of
+//! an item is documented nowhere, so it is only looked at in batches.
 //!
 //! Beside the usual files: `connection.rs` is what mirrors work over; `sign_in.rs` keeps the
 //! token, `token.rs` says when it is good, `credential.rs` proves who we are, `aadsts.rs` explains
 //! Entra's refusals; `page.rs` and `batch.rs` read many things; `permissions.rs` and `check.rs` are
 //! what `doctor` says; `budget` (`budget.rs` and its tests) spends the vendor's budgets.
-//! `shifts` is a kind of mirror.
+//! `hooks.rs` takes Graph's change notifications. `outlook` and `shifts` are kinds of mirror.
 //!
 //! No `map.rs`: only mirrors map. No `provider.rs`: each kind of mirror implements the port.
 
@@ -33,6 +34,8 @@ pub mod client;
 mod config;
 pub mod connection;
 mod credential;
+mod hooks;
+pub mod outlook;
 pub mod page;
 pub mod permissions;
 pub mod shifts;
@@ -59,7 +62,7 @@ pub const DESCRIPTOR: Descriptor = Descriptor {
         Ok(Box::new(config) as Box<dyn ConnectionConfig>)
     },
     schema: |generator| generator.subschema_for::<MicrosoftGraphConfig>(),
-    mirrors: &[shifts::MIRROR],
+    mirrors: &[outlook::MIRROR, shifts::MIRROR],
     reads: false,
     decides: &[],
 };

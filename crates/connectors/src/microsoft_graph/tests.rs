@@ -183,7 +183,7 @@ fn every_status_has_its_class_for_reads_and_for_writes() {
     check(408, Unavailable, Unknown);
     check(409, Precondition, Precondition);
     check(410, Missing, Missing);
-    check(412, Precondition, Precondition);
+    check(412, Unavailable, Precondition);
     check(413, Bug, Refused);
     check(422, Bug, Refused);
     check(423, Unavailable, Unavailable);

@@ -12,6 +12,7 @@ mod google_oddities;
 mod google_payloads;
 mod microsoft_graph;
 mod microsoft_graph_lists;
+mod outlook;
 mod roster_file;
 mod roster_file_contact_centre;
 mod roster_file_employees;

@@ -31,6 +31,12 @@ pub const CALLBACK_SECRET: &str =
 #[derive(Debug, Clone)]
 pub struct LeapingClock(Arc<Mutex<Timestamp>>);
 
+impl LeapingClock {
+    pub fn at(instant: &str) -> Self {
+        Self(Arc::new(Mutex::new(instant.parse().unwrap())))
+    }
+}
+
 #[async_trait]
 impl Clock for LeapingClock {
     fn now(&self) -> Timestamp {

@@ -1,5 +1,5 @@
 //! The binary end to end: the real process, on Radicale, Xandikos, the played CalDAV server and the
-//! played Google Calendar.
+//! played Google Calendar and Outlook.
 //!
 //! Covered here: a real roster mirrored exactly (read back by Python's `caldav` and `icalendar`),
 //! `kill -9` at random moments, a lost store, `recover`, `purge`, a faulty server, the deletion
@@ -21,6 +21,7 @@ mod guard;
 mod host;
 mod kill;
 mod lost_store;
+mod outlook;
 mod proxy;
 mod reader;
 mod roster;

@@ -162,7 +162,6 @@ impl<'a> Room<'a> {
             "id": calendar.id, "name": calendar.name, "color": "auto", "hexColor": "",
             "isDefaultCalendar": calendar.id == mailbox.primary, "changeKey": "AAAA",
             "canShare": true, "canViewPrivateItems": true, "canEdit": true,
-            "allowedOnlineMeetingProviders": ["teamsForBusiness"],
             "defaultOnlineMeetingProvider": "teamsForBusiness", "isTallyingResponses": true,
             "isRemovable": calendar.id != mailbox.primary,
             "owner": { "name": self.address, "address": self.address },
