@@ -1,6 +1,8 @@
 //! A source that is read part by part: what is concluded from a part, and what survives between
 //! two of them.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 use std::sync::Mutex;
 
 use async_trait::async_trait;

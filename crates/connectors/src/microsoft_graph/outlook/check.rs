@@ -75,6 +75,24 @@ impl Checker {
         findings
     }
 
+    /// Whether Graph answers at all, where nobody is known yet.
+    async fn check_without_mailboxes(
+        &self,
+        say: &mut impl FnMut(FindingLevel, String, Option<&str>),
+    ) {
+        // Any application may ask for its own subscriptions.
+        let operation = "ask for our own subscriptions";
+        let ask = Ask::get("/subscriptions", operation).about(About::Directory);
+        let call = Call { mailbox: String::new(), ask };
+        match self.mailboxes.caller.send(&call).await {
+            Ok(_) => {
+                let message = "Graph answers; nobody is known yet whose mailbox could be looked at";
+                say(FindingLevel::Good, message.to_owned(), Some("run `sync` once"));
+            }
+            Err(failure) => say(FindingLevel::Error, failure.to_string(), None),
+        }
+    }
+
     async fn check_mailboxes(
         &self,
         tenant_wide: bool,
@@ -90,18 +108,7 @@ impl Checker {
             None => own(),
         };
         if all.is_empty() {
-            // Any application may ask for its own subscriptions.
-            let operation = "ask for our own subscriptions";
-            let ask = Ask::get("/subscriptions", operation).about(About::Directory);
-            let call = Call { mailbox: String::new(), ask };
-            return match self.mailboxes.caller.send(&call).await {
-                Ok(_) => {
-                    let message = "Graph answers; nobody is known yet whose mailbox could be looked at";
-                    let hint = "run `sync` once";
-                    say(FindingLevel::Good, message.to_owned(), Some(hint));
-                }
-                Err(failure) => say(FindingLevel::Error, failure.to_string(), None),
-            };
+            return self.check_without_mailboxes(say).await;
         }
         let (mut without, mut denied, mut read_only, mut good) = (vec![], vec![], vec![], 0);
         for (who, calendar) in all.iter().take(MAILBOXES_LOOKED_AT) {

@@ -264,6 +264,7 @@ async fn people_whose_events_cannot_be_read_are_told_and_lose_nothing() {
     assert_eq!(rig.foreign.everything().len(), 1);
 }
 
+#[expect(clippy::unwrap_used, reason = "an hour has seconds")]
 fn many(count: usize) -> impl Iterator<Item = ForeignEvent> {
     (0..count).map(|n| {
         let start = hour(9) + jiff::SignedDuration::from_secs(n as i64);

@@ -1,5 +1,7 @@
 //! Every case under every policy, as a table.
 
+#![expect(clippy::unwrap_used, reason = "names and days that are written here are good")]
+
 use std::collections::BTreeSet;
 
 use domain::policy::{ConflictPolicy, EventRule, MoveTo, OverrideAction};

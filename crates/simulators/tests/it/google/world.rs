@@ -19,11 +19,10 @@ pub const START: &str = "2026-11-23T06:00:00Z";
 pub const ANNA: &str = "anna@example.com";
 pub const BEN: &str = "ben@example.com";
 
-/// An answer: its status, its body and its headers.
+/// An answer: its status and its body.
 pub struct Answer {
     pub status: u16,
     pub body: Value,
-    pub headers: http::HeaderMap,
     pub text: String,
 }
 
@@ -134,7 +133,7 @@ impl World {
         let (parts, body) = response.into_parts();
         let text = String::from_utf8(body.to_vec()).unwrap();
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Answer { status: parts.status.as_u16(), body, headers: parts.headers, text }
+        Answer { status: parts.status.as_u16(), body, text }
     }
 
     /// Asks as Anna; `target` is below `/calendar/v3`.
