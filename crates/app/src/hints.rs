@@ -179,7 +179,8 @@ pub async fn keep_subscriptions(
         return Ok(KeeperReport::default());
     };
     let url = format!("{}/hooks/{}", public_url.trim_end_matches('/'), hooks.connection);
-    for id in std::mem::take(&mut *lock(&hooks.asked.gone)) {
+    let gone = std::mem::take(&mut *lock(&hooks.asked.gone));
+    for id in gone {
         works.store.remove_subscription(&hooks.connection, &id).await?;
     }
     let asked = std::mem::take(&mut *lock(&hooks.asked.renew));

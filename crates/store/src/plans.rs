@@ -299,6 +299,7 @@ async fn use_feeds(store: &dyn Store) -> Result<(), StoreError> {
     store.reports().await.map(drop)
 }
 
+#[expect(clippy::too_many_lines, reason = "one call after the other, each once")]
 async fn use_api(store: &dyn Store) -> Result<(), StoreError> {
     let (employee, key, _) = ada();
     let id = ClientId("c".into());

@@ -71,12 +71,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Calendars {
-    pub fn new(
-        client: Arc<Client>,
-        clock: Arc<dyn Clock>,
-        mirror: MirrorName,
-        home: Home,
-    ) -> Self {
+    pub fn new(client: Arc<Client>, clock: Arc<dyn Clock>, mirror: MirrorName, home: Home) -> Self {
         let (known, in_doubt) = (Mutex::default(), Mutex::default());
         Self { client, clock, mirror, home, known, in_doubt }
     }
@@ -182,11 +177,8 @@ impl Calendars {
         let mut all = Vec::new();
         let mut token: Option<String> = None;
         for _ in 0..LIST_PAGES_MAX {
-            let mut query = vec![
-                ("maxResults", LIST_PAGE),
-                ("showHidden", "true"),
-                ("minAccessRole", "owner"),
-            ];
+            let mut query =
+                vec![("maxResults", LIST_PAGE), ("showHidden", "true"), ("minAccessRole", "owner")];
             if let Some(token) = &token {
                 query.push(("pageToken", token));
             }

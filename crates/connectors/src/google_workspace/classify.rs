@@ -38,11 +38,9 @@ impl Asked {
     pub const fn writes(&self) -> bool {
         match self {
             Self::Account | Self::Read | Self::Changes => false,
-            Self::Create(_)
-            | Self::Update
-            | Self::Delete
-            | Self::MakeCalendar
-            | Self::Channel => true,
+            Self::Create(_) | Self::Update | Self::Delete | Self::MakeCalendar | Self::Channel => {
+                true
+            }
         }
     }
 

@@ -18,8 +18,8 @@ use super::provider::{GoogleTarget, Setup};
 use super::scopes::{Scope, Scopes};
 use crate::transport::Dial;
 use crate::{
-    ConnectionConfig, ConnectionContext, ConnectionError, ForeignReach, MirrorConfig, MirrorContext,
-    MirrorParts,
+    ConnectionConfig, ConnectionContext, ConnectionError, ForeignReach, MirrorConfig,
+    MirrorContext, MirrorParts,
 };
 
 const API_URL: &str = "https://www.googleapis.com";

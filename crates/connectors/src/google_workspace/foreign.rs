@@ -117,9 +117,8 @@ impl GoogleForeign {
             let page: Page<Value> = self.target.client().send(&ask).await?.json(&ask)?;
             let mirror = &self.target.setup.mirror;
             let events = page.items.into_iter().filter_map(|it| foreign(it, id, name));
-            let is_ours = |it: &ForeignEvent| {
-                it.origin.as_ref().is_some_and(|it| it.mirror == *mirror)
-            };
+            let is_ours =
+                |it: &ForeignEvent| it.origin.as_ref().is_some_and(|it| it.mirror == *mirror);
             found.extend(events.filter(|it| !is_ours(it)));
             match page.next_page_token {
                 Some(token) => next = Some(token),
@@ -236,11 +235,7 @@ impl ForeignEvents for GoogleForeign {
         }
     }
 
-    async fn restore(
-        &self,
-        calendar: &CalendarKey,
-        kept: &KeptEvent,
-    ) -> Result<RemoteId, Failure> {
+    async fn restore(&self, calendar: &CalendarKey, kept: &KeptEvent) -> Result<RemoteId, Failure> {
         let who = self.target.who(calendar);
         let operation = || format!("restore somebody's event at `{calendar}`");
         let place = Place::of(&kept.id);

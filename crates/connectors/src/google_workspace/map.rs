@@ -5,8 +5,8 @@
 //! a reminder, guests) is passed over, unless the profile asked for one of its own.
 
 use domain::{
-    CalendarEvent, Colour, Contact, EventExtras, EventSpan, Fingerprint, Fingerprinter,
-    ItemKey, MirrorName, OriginTag, ShowAs, UtcInterval, Visibility,
+    CalendarEvent, Colour, Contact, EventExtras, EventSpan, Fingerprint, Fingerprinter, ItemKey,
+    MirrorName, OriginTag, ShowAs, UtcInterval, Visibility,
 };
 use engine::port::{Content, ETag, Item, RemoteId, RemoteItem};
 use jiff::Timestamp;
@@ -100,10 +100,9 @@ pub(super) fn new_event(item: &Item) -> Option<(NewEvent, Fingerprint)> {
         location: location.clone(),
         transparency: match show_as {
             ShowAs::Free => "transparent",
-            ShowAs::Busy
-            | ShowAs::OutOfOffice
-            | ShowAs::Tentative
-            | ShowAs::WorkingElsewhere => "opaque",
+            ShowAs::Busy | ShowAs::OutOfOffice | ShowAs::Tentative | ShowAs::WorkingElsewhere => {
+                "opaque"
+            }
         },
         visibility: match visibility {
             Visibility::Default => "default",

@@ -51,9 +51,9 @@ impl GoogleTarget {
             let rule = Rule { id: String::new(), role: READER.into(), scope };
             asks.push(ask.query(&[("sendNotifications", "false")]).json(&rule));
         }
-        for rule in readers.filter(|it| {
-            outside.contains(&it.scope.value) && !inside.contains(&it.scope.value)
-        }) {
+        for rule in readers
+            .filter(|it| outside.contains(&it.scope.value) && !inside.contains(&it.scope.value))
+        {
             let segments = ["calendars", &*spot.calendar, "acl", &rule.id];
             asks.push(Ask::new(Method::DELETE, &segments, &spot.who, Asked::Delete, &operation));
         }

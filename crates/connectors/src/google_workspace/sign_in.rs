@@ -259,10 +259,8 @@ impl SignIn {
             }
             Err(error) => {
                 let until = self.clock.now().saturating_add(REFUSAL_BELIEVED);
-                let is_refusal = matches!(
-                    error.class,
-                    FailureClass::Unauthorised | FailureClass::Forbidden
-                );
+                let is_refusal =
+                    matches!(error.class, FailureClass::Unauthorised | FailureClass::Forbidden);
                 state.refusal = until.ok().filter(|_| is_refusal).map(|it| (it, error.clone()));
             }
         }
@@ -298,8 +296,9 @@ impl SignIn {
             let wait = retry_after(&answer.headers, self.clock.now());
             return Err(explained(status, told, wait, &account, scopes));
         }
-        let nonsense = |what: &str| {
-            SignInError { status: Some(status), ..SignInError::new(FailureClass::Bug, what) }
+        let nonsense = |what: &str| SignInError {
+            status: Some(status),
+            ..SignInError::new(FailureClass::Bug, what)
         };
         let grant: Grant = serde_json::from_slice(&answer.body)
             .map_err(|_| nonsense("the token endpoint answered something that is no token"))?;

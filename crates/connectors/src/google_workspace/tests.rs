@@ -21,8 +21,7 @@ use crate::transport::Answer;
 #[test]
 fn a_refusal_means_what_was_asked_and_why() {
     let create = || Asked::Create(RemoteId("rb1".into()));
-    let throttled =
-        || FailureClass::Throttled { retry_after: None, scope: QuotaScope::Connection };
+    let throttled = || FailureClass::Throttled { retry_after: None, scope: QuotaScope::Connection };
     let taken = FailureClass::Duplicate { at: Some(RemoteId("rb1".into())) };
     let table = [
         (create(), 409, "duplicate", taken),
@@ -106,8 +105,7 @@ fn only_the_reason_of_a_refusal_is_told() {
 fn scopes_are_spelled_out_in_order_and_once() {
     let scopes = Scopes::of([Scope::CalendarListReadonly, Scope::AppCreated, Scope::AppCreated]);
     let prefix = "https://www.googleapis.com/auth/";
-    let expected =
-        format!("{prefix}calendar.app.created {prefix}calendar.calendarlist.readonly");
+    let expected = format!("{prefix}calendar.app.created {prefix}calendar.calendarlist.readonly");
     assert_eq!(scopes.spelled(), expected);
 }
 

@@ -19,7 +19,8 @@ use super::shifts;
 use super::shifts::config::ShiftsMirrorConfig;
 use crate::transport::Dial;
 use crate::{
-    ConnectionConfig, ConnectionContext, ConnectionError, ForeignReach, MirrorConfig, MirrorContext, MirrorParts,
+    ConnectionConfig, ConnectionContext, ConnectionError, ForeignReach, MirrorConfig,
+    MirrorContext, MirrorParts,
 };
 
 const GRAPH_URL: &str = "https://graph.microsoft.com";

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::{ConnectionName, MirrorName};
 use domain::limits::REQUEST_TIMEOUT;
+use domain::{ConnectionName, MirrorName};
 use engine::port::{Clock, Entropy, Finding, QuotaDeclaration, QuotaScope, Rate};
 use url::Url;
 

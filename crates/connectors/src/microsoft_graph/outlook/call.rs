@@ -127,9 +127,7 @@ impl Caller {
             let page: DeltaPage = self.send(&call).await?.json()?;
             all.value.extend(page.value);
             let link = page.next_link.as_deref().or(page.delta_link.as_deref());
-            let path = link.and_then(|it| {
-                next_path(&self.connection.graph().url, Version::V1, it)
-            });
+            let path = link.and_then(|it| next_path(&self.connection.graph().url, Version::V1, it));
             let Some(path) = path else {
                 let detail = "the next page is said to be elsewhere, or nowhere";
                 return Err(call.ask.failure(FailureClass::Bug, detail));

@@ -8,8 +8,8 @@
 //! and attendees (Graph mails everybody who is named, Learn, "Create event").
 
 use domain::{
-    CalendarEvent, CalendarKey, EntityKey, EventExtras, EventSpan, ItemKey, MirrorName, OriginTag, ShowAs,
-    UtcInterval, Visibility,
+    CalendarEvent, CalendarKey, EntityKey, EventExtras, EventSpan, ItemKey, MirrorName, OriginTag,
+    ShowAs, UtcInterval, Visibility,
 };
 use engine::port::{ETag, ListEntry, RemoteId, RemoteItem};
 use jiff::Timestamp;

@@ -83,10 +83,9 @@ pub fn mirror(
     connection.require(NEEDED);
     connection.mirrors_mailboxes(&mirror.name);
     let shared = config.shared.as_deref().map(|it| CalendarKey::new(it.trim().to_lowercase()));
-    let shared = shared.transpose().map_err(|error| ConnectionError::Key {
-        key: "shared",
-        message: error.to_string(),
-    })?;
+    let shared = shared
+        .transpose()
+        .map_err(|error| ConnectionError::Key { key: "shared", message: error.to_string() })?;
     let caller = Arc::new(Caller::new(Arc::clone(connection), config.requests_per_second));
     let mailboxes = Arc::new(Mailboxes::new(Arc::clone(&caller), config.which()));
     let reader = Arc::new(Reader {

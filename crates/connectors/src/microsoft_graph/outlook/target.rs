@@ -46,11 +46,13 @@ impl OutlookTarget {
     async fn write(&self, calendar: &CalendarKey, what: WriteWhat) -> Result<Written, Failure> {
         let write = Write { calendar: calendar.clone(), what };
         let written = self.writer.write(&write).await?;
-        written.ok_or_else(|| super::call::failure(
-            engine::port::FailureClass::Bug,
-            format!("write to mailbox `{calendar}`"),
-            "nothing was said of what was written",
-        ))
+        written.ok_or_else(|| {
+            super::call::failure(
+                engine::port::FailureClass::Bug,
+                format!("write to mailbox `{calendar}`"),
+                "nothing was said of what was written",
+            )
+        })
     }
 }
 

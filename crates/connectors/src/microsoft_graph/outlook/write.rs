@@ -173,7 +173,8 @@ impl Writer {
             item: item.clone(),
         };
         let call = self.call(&Write { calendar: calendar.clone(), what }).await?;
-        let changed: Event = self.caller.send(&call).await.map_err(|it| in_doubt(it.into()))?.json()?;
+        let changed: Event =
+            self.caller.send(&call).await.map_err(|it| in_doubt(it.into()))?.json()?;
         Ok(written(&changed))
     }
 

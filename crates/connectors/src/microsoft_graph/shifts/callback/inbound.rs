@@ -19,9 +19,9 @@ mod decision;
 mod replay;
 mod reply;
 mod route;
-mod turned_away;
 #[cfg(test)]
 mod tests;
+mod turned_away;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -43,9 +43,9 @@ use super::wire::{Connect, Element, read_elements};
 use decision::{Asker, Decision};
 use replay::BodyHash;
 pub use replay::Replies;
-pub use turned_away::TurnedAway;
 use reply::{Replier, empty, etag_of, ids, replied};
 use route::{Place, Route};
+pub use turned_away::TurnedAway;
 
 /// The header that marks our own writes, in small letters.
 const PASSTHROUGH: &str = "x-ms-wfmpassthrough";
