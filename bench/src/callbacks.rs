@@ -233,6 +233,7 @@ pub fn be_the_child(place: &str) -> Result<(), Trouble> {
             feeds: BTreeMap::new(),
             callbacks: CallbackRoutes::from([(mirror, route.clone())]),
             hooks: Default::default(),
+            api: server::api::ApiParts::default(),
             metrics: None,
         };
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;

@@ -203,6 +203,7 @@ pub fn be_the_child(place: &str) -> Result<(), Trouble> {
             feeds: BTreeMap::from([(roster, FeedOptions::default())]),
             callbacks: BTreeMap::new(),
             hooks: Default::default(),
+            api: server::api::ApiParts::default(),
             metrics: None,
         };
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;

@@ -28,6 +28,7 @@ mod product;
 mod radicale;
 mod report;
 mod results;
+mod roster_file;
 mod sample;
 mod shifts;
 mod stub;
@@ -57,6 +58,12 @@ const BENCHES: [Bench; 12] = [
         about: "iCalendar written, beside calcard writing the same calendar.",
         by_hand: false,
         run: ical_write::run,
+    },
+    Bench {
+        name: "roster_file",
+        about: "A CSV roster of 250,000 shifts read into a roster, without the store.",
+        by_hand: false,
+        run: roster_file::run,
     },
     Bench {
         name: "plan",

@@ -6,7 +6,7 @@ use domain::policy::DeletionGuard;
 use domain::{RosterName, SyncWindow};
 use engine::port::{Clock, Store, Target};
 use engine::report::CycleReport;
-use engine::run::cycle::{CycleOptions, Equipment, MirrorSpec, run_cycle};
+use engine::run::cycle::{CycleOptions, Equipment, Looking, MirrorSpec, run_cycle_looking};
 use engine::run::gate::Gate;
 use engine::run::ingest::{Ingest, IngestError};
 use engine::run::recover::gather_hints;
@@ -114,6 +114,7 @@ impl Process {
             ownership: &self.owner,
             watcher: &Unwatched,
             foreign: None,
+            approvals: None,
         }
     }
 
@@ -137,7 +138,10 @@ impl Process {
 
     async fn cycle(&self, options: CycleOptions) -> Option<CycleReport> {
         let writes = self.wire.writes();
-        match run_cycle(&self.spec, self.equipment(), options).await {
+        // Hints come, are lost, or come when nothing happened: by the virtual second.
+        let hinted = self.clock.now().as_second() % 2 == 0;
+        let looking = if hinted { Looking::Everywhere } else { Looking::Nowhere };
+        match run_cycle_looking(&self.spec, self.equipment(), options, looking).await {
             Ok(report) => {
                 self.log(format_args!(
                     "cycle: {}+ {}~ {}- {}= adopted {} failed {} held {} complete {} {:?}",

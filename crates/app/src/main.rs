@@ -11,6 +11,7 @@ mod event;
 mod failure;
 mod hints;
 mod impersonal;
+mod jobs;
 mod logging;
 mod lookout;
 mod output;

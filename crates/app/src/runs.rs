@@ -405,7 +405,7 @@ pub async fn cycle_looking(
         Some(bars) => Box::new(bars.mirror(name, clock)),
         None => Box::new(WaitLog::new(name, clock)),
     };
-    let tally = Tally::before(watcher.as_ref());
+    let tally = Tally::before(watcher.as_ref(), &mirror.written);
     let result =
         run_cycle_looking(&mirror.spec, works.equipment(mirror, &tally), options, looking).await;
     let so_far = tally.so_far();

@@ -10,6 +10,7 @@ use engine::run::watch::{Event, Watcher};
 /// A watcher that counts, and tells another one.
 pub struct Tally<'w> {
     next: &'w dyn Watcher,
+    written: &'w AtomicU64,
     created: AtomicU64,
     updated: AtomicU64,
     deleted: AtomicU64,
@@ -17,10 +18,11 @@ pub struct Tally<'w> {
 }
 
 impl<'w> Tally<'w> {
-    /// Counts nothing yet; `next` is told everything.
-    pub fn before(next: &'w dyn Watcher) -> Self {
+    /// Counts nothing yet; `next` is told everything, and `written` counts on for whoever looks
+    /// on.
+    pub fn before(next: &'w dyn Watcher, written: &'w AtomicU64) -> Self {
         let zero = AtomicU64::default;
-        Self { next, created: zero(), updated: zero(), deleted: zero(), failed: zero() }
+        Self { next, written, created: zero(), updated: zero(), deleted: zero(), failed: zero() }
     }
 
     /// What was done so far.
@@ -38,6 +40,9 @@ impl<'w> Tally<'w> {
 
 impl Watcher for Tally<'_> {
     fn on(&self, event: &Event) {
+        if matches!(event, Event::Written { .. }) {
+            self.written.fetch_add(1, Ordering::Relaxed);
+        }
         let counter = match event {
             Event::Written { verb: Verb::Create, .. } => Some(&self.created),
             Event::Written { verb: Verb::Update, .. } => Some(&self.updated),

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use connectors::{ConnectionContext, ConnectionError, MirrorParts, Registration, employees_file};
 use domain::{ConnectionName, Employee, MirrorName, RosterName, SyncWindow};
 use engine::approve::{NobodyDecides, OwnRecord};
 use engine::port::{
-    Approver, Capabilities, Clock, Decider, Entropy, ForeignEvents, Inbound, Source, SourceError,
-    Store, StoreError, Target,
+    Approvals, Approver, Capabilities, Clock, Decider, Entropy, ForeignEvents, Inbound, Source,
+    SourceError, Store, StoreError, Target,
 };
 use engine::run::approval::{Desk, DeskEquipment};
 use engine::run::cycle::{Equipment, MirrorSpec, Others};
@@ -17,9 +17,11 @@ use engine::run::gate::Gate;
 use engine::run::ingest::Ingest;
 use engine::run::lease::Ownership;
 use engine::run::own_record::OwnRecordSource;
+use engine::run::schedule_desk::ScheduleDesk;
 use engine::run::watch::Watcher;
 use jiff::tz::TimeZone;
 use secrecy::ExposeSecret;
+use server::api::{ApiMirror, ApiParts, ApiRoster, SyncProvider};
 use server::callback::{CallbackRoute, CallbackRoutes};
 use tokio::sync::Notify;
 
@@ -70,6 +72,10 @@ pub struct RosterWorks {
     pub granted_deletions: Arc<AtomicU64>,
     /// What vendors hinted at.
     pub hints: Arc<Hints>,
+    /// Writes it for clients of the Schedule API, where it is its own record.
+    pub desk: Option<Arc<ScheduleDesk>>,
+    /// Told when a client asked for a sync job.
+    pub queued: Arc<Notify>,
 }
 
 /// One mirror and its target.
@@ -90,8 +96,12 @@ pub struct MirrorWorks {
     pub registration: Option<Arc<dyn Registration>>,
     /// The way to what is in the same people's calendars and not ours.
     pub foreign: Option<Arc<dyn ForeignEvents>>,
+    /// Who is asked for what people want there.
+    pub approvals: Option<Arc<dyn Approvals>>,
     /// Whether its vendor is asked to tell of changes.
     pub hints: bool,
+    /// Items written by this process, ever.
+    pub written: Arc<AtomicU64>,
 }
 
 /// The way over each connection for each kind of mirror: a vendor's products have budgets of their
@@ -156,7 +166,12 @@ impl Works {
         let mut mirrors = Vec::new();
         let mut gates: Gates = BTreeMap::new();
         for section in &config.mirrors {
-            mirrors.push(mirror(section, &config, &outside, &mut gates)?);
+            let mut works = mirror(section, &config, &outside, &mut gates)?;
+            let roster = rosters.iter().find(|it: &&RosterWorks| it.name == section.roster);
+            let asks = works.inbound.is_some() || !section.two_way.is_empty();
+            works.approvals =
+                roster.filter(|_| asks).map(|it| approvals(section, it, &outside, &store));
+            mirrors.push(works);
         }
         let hooks = hooks(&config, &outside, &mut gates)?;
         Ok(Self { config, store, outside, rosters, mirrors, hooks })
@@ -243,32 +258,50 @@ impl Works {
             ownership: self.outside.ownership.as_ref(),
             watcher,
             foreign: mirror.foreign.as_deref(),
+            approvals: mirror.approvals.as_deref(),
         }
     }
 
     /// Who answers when mirrors' vendors call.
     pub fn callbacks(&self) -> CallbackRoutes {
-        let mut routes = CallbackRoutes::new();
-        for (section, mirror) in self.config.mirrors.iter().zip(&self.mirrors) {
-            let roster = self.rosters.iter().find(|it| it.name == mirror.spec.roster);
-            let (Some(roster), Some(inbound)) = (roster, &mirror.inbound) else { continue };
-            let equipment = DeskEquipment {
-                store: Arc::clone(&self.store),
-                decider: Arc::clone(&roster.decider),
-                clock: Arc::clone(&self.outside.clock),
-                entropy: Arc::clone(&self.outside.entropy),
+        let called = self.mirrors.iter().filter_map(|mirror| {
+            let inbound = Arc::clone(mirror.inbound.as_ref()?);
+            let approvals = Arc::clone(mirror.approvals.as_ref()?);
+            Some((mirror.spec.name.clone(), CallbackRoute { inbound, approvals }))
+        });
+        called.collect()
+    }
+
+    /// What the Schedule API serves.
+    pub fn api(&self) -> ApiParts {
+        let mirror = |(section, mirror): (&MirrorSection, &MirrorWorks)| {
+            let provider = SyncProvider::of_mirror_kind(section.kind)?;
+            let MirrorSpec { name, past, future, .. } = mirror.spec.clone();
+            Some((mirror.spec.roster.clone(), ApiMirror { name, provider, past, future }))
+        };
+        let mirrors: Vec<(RosterName, ApiMirror)> =
+            self.config.mirrors.iter().zip(&self.mirrors).filter_map(mirror).collect();
+        let roster = |(section, roster): (&RosterSection, &RosterWorks)| {
+            let (changed, deletions) =
+                (Arc::clone(&roster.changed), Arc::clone(&roster.granted_deletions));
+            let of_roster = mirrors.iter().filter(|(name, _)| *name == roster.name);
+            let api = ApiRoster {
+                desk: roster.desk.clone(),
+                written: Arc::new(move |deleted| {
+                    deletions.fetch_add(deleted, Ordering::Relaxed);
+                    changed.notify_one();
+                }),
+                mirrors: of_roster.map(|(_, mirror)| mirror.clone()).collect(),
+                queued: Arc::clone(&roster.queued),
+                feed: self.config.feeds.options(section),
             };
-            let (name, kinds) = (mirror.spec.name.clone(), &section.two_way);
-            let desk = Desk::new(equipment, name.clone(), roster.name.clone(), kinds);
-            let approvals = Arc::new(Telling {
-                desk,
-                changed: Arc::clone(&roster.changed),
-                granted_deletions: Arc::clone(&roster.granted_deletions),
-            });
-            let inbound = Arc::clone(inbound);
-            routes.insert(name, CallbackRoute { inbound, approvals });
+            (roster.name.clone(), api)
+        };
+        ApiParts {
+            rosters: self.config.rosters.iter().zip(&self.rosters).map(roster).collect(),
+            requests_per_minute: self.config.server.api_requests_per_minute,
+            never_write: self.config.never_write(),
         }
-        routes
     }
 
     /// The name of a mirror, for those who keep them.
@@ -338,7 +371,10 @@ fn roster(
     if let Some(connection) = &section.source {
         let (source, decider) = source(connection)?;
         let decider = decider.unwrap_or_else(|| Arc::new(NobodyDecides));
-        return Ok(RosterWorks { name, source, decider, changed, granted_deletions, hints });
+        let (desk, queued) = (None, Arc::default());
+        let works =
+            RosterWorks { name, source, decider, changed, granted_deletions, hints, desk, queued };
+        return Ok(works);
     }
     let starts_from = section.starts_from.as_ref().map(source).transpose()?;
     let source = Arc::new(OwnRecordSource {
@@ -348,8 +384,16 @@ fn roster(
         clock: Arc::clone(&outside.clock),
     });
     let zone = TimeZone::get(&section.time_zone).map_err(Failure::because)?;
-    let decider = Arc::new(OwnRecord { rules: section.rules.clone(), zone });
-    Ok(RosterWorks { name, source, decider, changed, granted_deletions, hints })
+    let decider: Arc<dyn Decider> = Arc::new(OwnRecord { rules: section.rules.clone(), zone });
+    let equipment = DeskEquipment {
+        store: Arc::clone(store),
+        decider: Arc::clone(&decider),
+        clock: Arc::clone(&outside.clock),
+        entropy: Arc::clone(&outside.entropy),
+    };
+    let desk = Some(Arc::new(ScheduleDesk::new(equipment, name.clone())));
+    let queued = Arc::default();
+    Ok(RosterWorks { name, source, decider, changed, granted_deletions, hints, desk, queued })
 }
 
 fn mirror(
@@ -393,6 +437,7 @@ fn mirror(
     let gate = Arc::clone(gate);
     let connection = connection.name.clone();
     let hints = section.hints;
+    let written = Arc::default();
     Ok(MirrorWorks {
         spec,
         connection,
@@ -402,7 +447,9 @@ fn mirror(
         approver,
         registration,
         foreign,
+        approvals: None,
         hints,
+        written,
     })
 }
 
@@ -424,4 +471,25 @@ fn hooks(config: &Config, outside: &Outside, gates: &mut Gates) -> Result<Vec<Ho
         works.push(HookWorks { connection, hooks, gate, asked: Arc::default() });
     }
     Ok(works)
+}
+
+/// Who is asked for what people want in a mirror.
+fn approvals(
+    section: &MirrorSection,
+    roster: &RosterWorks,
+    outside: &Outside,
+    store: &Arc<dyn Store>,
+) -> Arc<dyn Approvals> {
+    let equipment = DeskEquipment {
+        store: Arc::clone(store),
+        decider: Arc::clone(&roster.decider),
+        clock: Arc::clone(&outside.clock),
+        entropy: Arc::clone(&outside.entropy),
+    };
+    let (name, roster_name) = (section.name.clone(), roster.name.clone());
+    Arc::new(Telling {
+        desk: Desk::new(equipment, name, roster_name, &section.two_way),
+        changed: Arc::clone(&roster.changed),
+        granted_deletions: Arc::clone(&roster.granted_deletions),
+    })
 }

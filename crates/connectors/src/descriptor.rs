@@ -47,6 +47,18 @@ pub struct MirrorDescriptor {
     pub schema: fn(&mut schemars::SchemaGenerator) -> schemars::Schema,
 }
 
+/// What people can ask for by changing items in their calendars: that a shift or an absence is
+/// moved or removed.
+pub const CALENDAR_ASKS: &[CommandKind] = &[CommandKind::Shift, CommandKind::TimeOff];
+
+impl MirrorDescriptor {
+    /// Whether it is kept in a product that plans work itself, and so shows the schedule as it is.
+    #[must_use]
+    pub fn is_schedule(&self) -> bool {
+        self.asks.contains(&CommandKind::OpenShift)
+    }
+}
+
 impl fmt::Debug for Descriptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Descriptor").field("kind", &self.kind).finish_non_exhaustive()
@@ -171,11 +183,22 @@ pub trait ConnectionConfig: fmt::Debug + Send + Sync {
     /// The first thing that is wrong, naming its key.
     fn validate(&self) -> Result<(), ConnectionError>;
 
+    /// What its system of record decides, where the operator holds back some of
+    /// [`Descriptor::decides`].
+    fn decides(&self) -> Option<BTreeSet<CommandKind>> {
+        None
+    }
+
     /// Makes the source of a roster.
     ///
     /// # Errors
     /// When this provider is no source, or a secret or file that it names cannot be read.
     fn source(&self, context: &ConnectionContext) -> Result<Arc<dyn Source>, ConnectionError>;
+
+    /// The id under which it signs in at a Schedule API, which may be our own.
+    fn api_client_id(&self) -> Option<&str> {
+        None
+    }
 
     /// Makes what decides on commands, where this provider's system of record takes any.
     ///
@@ -221,6 +244,11 @@ pub enum ForeignReach {
     Nowhere {
         /// Why not: a clause, such as `` scope `x` shows our own calendars only ``.
         why: String,
+        /// What would change that.
+        hint: String,
+    },
+    /// It looks, and may change nothing.
+    ReadOnly {
         /// What would change that.
         hint: String,
     },

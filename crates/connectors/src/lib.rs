@@ -23,7 +23,7 @@ macro_rules! modules {
 registry::providers!(modules);
 
 pub use descriptor::{
-    CalendarRegistration, ConnectionConfig, ConnectionContext, ConnectionError, Descriptor,
-    ForeignReach, MirrorConfig, MirrorContext, MirrorDescriptor, MirrorParts, Registration,
-    RegistrationStatus,
+    CALENDAR_ASKS, CalendarRegistration, ConnectionConfig, ConnectionContext, ConnectionError,
+    Descriptor, ForeignReach, MirrorConfig, MirrorContext, MirrorDescriptor, MirrorParts,
+    Registration, RegistrationStatus,
 };

@@ -13,6 +13,8 @@ macro_rules! providers {
             google_workspace,
             microsoft_graph,
             roster_file,
+            scal,
+            wfm_http,
         }
     };
 }

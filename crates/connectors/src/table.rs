@@ -24,6 +24,9 @@ pub(crate) use scan::{Cell, Record, Scanner};
 /// Delimiters that are tried when the operator names none, most usual first.
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 
+/// Lines among which the header is looked for: reports begin with a title and some dates.
+const HEADER_LINES_MAX: usize = 30;
+
 /// Similarity (Jaro-Winkler) from which a name is worth suggesting.
 const SIMILAR_MIN: f64 = 0.75;
 
@@ -62,7 +65,7 @@ impl<'t> Table<'t> {
         let mut best: Option<(usize, usize, Self)> = None;
         let mut flaw = None;
         for &candidate in candidates {
-            match Self::open_with(place, text, candidate) {
+            match Self::open_with(place, text, candidate, wanted) {
                 Ok(None) => return Ok(None),
                 Ok(Some(table)) => {
                     let found = |name: &&&str| table.names.iter().any(|it| it == **name);
@@ -82,25 +85,42 @@ impl<'t> Table<'t> {
         }
     }
 
+    /// Reads the header: the first line that is not empty, unless one of the next lines has most
+    /// of the names that are wanted, as below the title of a report.
     fn open_with(
         place: &'t str,
         text: &'t str,
         delimiter: u8,
+        wanted: &[&str],
     ) -> Result<Option<Self>, Box<FieldFault>> {
         let mut scanner = Scanner::new(text, delimiter);
-        let mut header = Record::default();
-        while let Some(read) = scanner.read(&mut header) {
+        let mut record = Record::default();
+        let mut first: Option<Self> = None;
+        let mut lines = 0;
+        while let Some(read) = scanner.read(&mut record) {
             if let Err(flaw) = read {
-                return Err(Box::new(flaw.locate(place, text, &header, None)));
+                match first {
+                    Some(_) => break,
+                    None => return Err(Box::new(flaw.locate(place, text, &record, None))),
+                }
             }
-            if header.is_blank(text) {
+            if record.is_blank(text) {
                 continue;
             }
-            let names = header.cells.iter().map(|cell| cell.value(text)).collect();
-            let (body_at, body_line) = scanner.position();
-            return Ok(Some(Self { place, text, delimiter, header, names, body_at, body_line }));
+            let names: Vec<_> = record.cells.iter().map(|cell| cell.value(text)).collect();
+            let hits = wanted.iter().filter(|name| names.iter().any(|it| it == *name)).count();
+            let has_most = hits * 2 > wanted.len();
+            if first.is_none() || has_most {
+                let (body_at, body_line) = scanner.position();
+                let header = std::mem::take(&mut record);
+                first = Some(Self { place, text, delimiter, header, names, body_at, body_line });
+            }
+            lines += 1;
+            if has_most || wanted.is_empty() || lines == HEADER_LINES_MAX {
+                break;
+            }
         }
-        Ok(None)
+        Ok(first)
     }
 
     /// The column names, as they stand in the header.

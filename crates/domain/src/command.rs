@@ -364,6 +364,11 @@ pub enum Refusal {
     },
     /// The system of record could not be asked; worth another try.
     NotReachable,
+    /// For a reason of the system of record's own, in its words.
+    Other {
+        /// What it said; at most [`crate::limits::REFUSAL_CHARS_MAX`] characters.
+        said: String,
+    },
 }
 
 impl Refusal {
@@ -391,6 +396,7 @@ impl Refusal {
             Self::UnknownEmployee => "unknown_employee",
             Self::BadLength { .. } => "bad_length",
             Self::NotReachable => "not_reachable",
+            Self::Other { .. } => "other",
         }
     }
 }

@@ -27,6 +27,12 @@ pub const TIME_OFF_DAYS_MAX: i64 = 1100;
 pub const ROSTER_FILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// Files that one `path` pattern may match.
 pub const ROSTER_FILES_MAX: usize = 1000;
+/// Bytes of an Excel file, unpacked: XML takes about ten times what the same CSV would.
+pub const SHEET_UNPACKED_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Rows of a sheet: what Excel itself has.
+pub const SHEET_ROWS_MAX: u32 = 1_048_576;
+/// Columns of a sheet: exports have some tens, and each empty one costs a byte in every row.
+pub const SHEET_COLUMNS_MAX: u32 = 512;
 /// Bad rows named one by one in a report; the rest are counted.
 pub const BAD_ROWS_REPORTED_MAX: usize = 100;
 
@@ -64,6 +70,8 @@ pub const FLIP_FLOP_WINDOW: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long it is remembered that an item is left as somebody made it, when no reading sees it any
 /// more: it is history by then, or its calendar is gone.
 pub const DRIFT_LEFT_MEMORY: Duration = Duration::from_secs(60 * 24 * 3600);
+/// How long an item tells why what somebody asked for by changing it was not granted.
+pub const REFUSAL_TOLD: Duration = Duration::from_secs(3 * 24 * 3600);
 /// How long it is remembered that an item was put right.
 pub const DRIFT_MEMORY: Duration = FLIP_FLOP_WINDOW;
 
@@ -245,3 +253,67 @@ pub const DIRECTORY_REFRESH: Duration = Duration::from_secs(3600);
 /// How often a source that is read by what changed is read in full, so that no version is trusted
 /// for longer than a day.
 pub const SOURCE_FULL_INTERVAL: Duration = Duration::from_secs(24 * 3600);
+
+/// Tries to read a listing whose pages do not belong together before it is given up.
+pub const LISTING_ATTEMPTS_MAX: u32 = 3;
+/// How long a reading waits for a vendor that asks to wait; longer waits are for the next reading.
+pub const READ_WAIT_MAX: Duration = Duration::from_secs(2 * 60);
+/// How long what a system said that it can do is believed.
+pub const CAPABILITIES_RECHECK: Duration = Duration::from_secs(3600);
+/// How long a system of record is asked for one decision: the caller is answered after
+/// [`CALLBACK_ANSWER_MAX`].
+pub const DECISION_TIME_MAX: Duration = Duration::from_secs(20);
+/// Characters of a system's own words for a refusal that people are shown.
+pub const REFUSAL_CHARS_MAX: usize = 200;
+/// Age from which a signed hint is not believed: what Standard Webhooks suggests.
+pub const HOOK_AGE_MAX: Duration = Duration::from_secs(5 * 60);
+/// Signatures of one hint that are looked at: one, or two while a secret is changed.
+pub const HOOK_SIGNATURES_MAX: usize = 8;
+
+/// How long after it was decided a change may become visible: the longest commit, and clocks of
+/// replicas that differ.
+pub const CHANGE_VISIBLE_WITHIN: Duration = Duration::from_secs(5 * 60);
+/// Entities on one page of the Schedule API where the client does not say.
+pub const API_PAGE_ENTITIES_DEFAULT: usize = 100;
+/// Most of them: some 400 KB.
+pub const API_PAGE_ENTITIES_MAX: usize = 1000;
+/// Highest page that is reached by its number, which takes longer the further it is.
+pub const API_PAGES_MAX: u64 = 100_000;
+/// Changes passed over to reach a page by its number; `nextUri` passes over none.
+pub const API_CHANGES_SKIPPED_MAX: usize = 100_000;
+/// Characters of an id in a body; four bytes each stay below [`ID_BYTES_MAX`].
+pub const API_ID_CHARS_MAX: usize = 128;
+/// Characters of a label in a body; four bytes each stay below [`LABEL_BYTES_MAX`].
+pub const API_LABEL_CHARS_MAX: usize = 256;
+/// Characters of notes in a body; four bytes each stay below [`NOTES_BYTES_MAX`].
+pub const API_NOTES_CHARS_MAX: usize = 8 * 1024;
+/// Bytes of a body: a shift with all its activities and notes.
+pub const API_BODY_BYTES_MAX: usize = 512 * 1024;
+/// Bodies that are read at once.
+pub const API_BODIES_MAX: usize = 64;
+/// How long an access token lasts.
+pub const API_TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
+/// Tokens of one client that are good at once; then the oldest ends.
+pub const API_TOKENS_PER_CLIENT_MAX: usize = 100;
+/// Tokens whose client is kept in memory.
+pub const API_TOKENS_CACHED_MAX: usize = 10_000;
+/// Clients whose requests are counted.
+pub const API_CLIENTS_COUNTED_MAX: usize = 10_000;
+/// Wrong secrets of one client in a minute.
+pub const TOKEN_FAILURES_PER_MINUTE_MAX: u32 = 10;
+/// Requests of one client in a minute where the configuration does not say.
+pub const API_REQUESTS_PER_MINUTE_DEFAULT: u32 = 6000;
+/// How long an answer is kept to be given again to the same `Idempotency-Key`.
+pub const API_ANSWER_MEMORY: Duration = Duration::from_secs(24 * 3600);
+/// How long it is kept who called what.
+pub const API_CALL_MEMORY: Duration = Duration::from_secs(90 * 24 * 3600);
+/// Calls that wait to be written down: some seconds of the highest rate.
+pub const API_CALLS_WAITING_MAX: usize = 65_536;
+/// Seconds of which it is remembered what was visible in them: more than an hour of polls.
+pub const API_SECONDS_REMEMBERED_MAX: usize = 4096;
+/// Counts of filters that are kept until the roster changes.
+pub const API_COUNTS_KEPT_MAX: usize = 1024;
+/// Sync jobs of one roster that are under way or wait.
+pub const SYNC_JOBS_OPEN_MAX: usize = 50;
+/// How long a sync job is kept after its end.
+pub const SYNC_JOB_MEMORY: Duration = Duration::from_secs(30 * 24 * 3600);

@@ -49,6 +49,10 @@ pub struct CycleReport {
     pub left: u64,
     /// Items that somebody changes back each time, so that they are left.
     pub contested: u64,
+    /// Requests that people made by changing items, and that were granted.
+    pub granted: u64,
+    /// Those that were refused, and put right.
+    pub refused_requests: u64,
     /// Copies that somebody made of our items, as far as that shows: theirs.
     pub copies: u64,
     /// Whether everything that was to be done was tried.
@@ -141,6 +145,10 @@ pub struct CalendarReport {
     pub left: u64,
     /// Items that somebody changes back each time, so that they are left.
     pub contested: u64,
+    /// Requests that people made by changing items, and that were granted.
+    pub granted: u64,
+    /// Those that were refused.
+    pub refused: u64,
     /// Copies that somebody made of our items.
     pub copies: u64,
     /// Items of ours that the ledger did not know.
@@ -184,6 +192,8 @@ impl CalendarReport {
             drifted: 0,
             left: 0,
             contested: 0,
+            granted: 0,
+            refused: 0,
             copies: 0,
             unknown_ours: 0,
             published: 0,
@@ -238,6 +248,8 @@ impl CycleReport {
         self.drifted += calendar.drifted;
         self.left += calendar.left;
         self.contested += calendar.contested;
+        self.granted += calendar.granted;
+        self.refused_requests += calendar.refused;
         self.copies += calendar.copies;
         self.published += calendar.published;
         self.calendars += 1;

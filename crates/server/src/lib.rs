@@ -1,8 +1,9 @@
 //! What is reached over HTTP: iCalendar feeds, health and metrics.
 //!
 //! What is in: [`feed`], with links, rendering, caching and conditional answers; [`callback`],
-//! the way in for mirrors' vendors; [`hook`], the way in for their hints; the routes for
-//! operators; the form of API errors ([`error`]); connections and their limits ([`serve()`]).
+//! the way in for mirrors' vendors; [`hook`], the way in for their hints; the Schedule API
+//! ([`api`]); the routes for operators; the form of API errors ([`error`]); connections and their
+//! limits ([`serve()`]).
 //!
 //! What is deliberately out: databases and vendors (the store, the clock and chance are ports of
 //! `engine`), TLS (a reverse proxy's work), and any decision about what a calendar shows (that is
@@ -10,9 +11,10 @@
 //!
 //! ```text
 //! connection ─► front ─┬─► feeds ── from memory, or by asking the store
-//!                      └─► router ─► callbacks, hooks, health, metrics, 404
+//!                      └─► router ─► Schedule API, callbacks, hooks, health, metrics, 404
 //! ```
 
+pub mod api;
 mod body;
 mod body_file;
 pub mod callback;

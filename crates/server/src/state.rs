@@ -10,6 +10,7 @@ use engine::port::{Clock, Entropy, Store};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
 
+use crate::api::{Api, ApiParts};
 use crate::callback::CallbackRoutes;
 use crate::feed::Feeds;
 use crate::feed::render::FeedOptions;
@@ -29,6 +30,8 @@ pub struct ServerParts {
     pub callbacks: CallbackRoutes,
     /// The connections over which vendors send hints.
     pub hooks: HookRoutes,
+    /// What the Schedule API serves.
+    pub api: ApiParts,
     /// What `/metrics` shows; without it there is no such route. Its recorder must be installed
     /// already.
     pub metrics: Option<PrometheusHandle>,
@@ -42,6 +45,7 @@ pub struct ServerState {
     pub(crate) callbacks: CallbackRoutes,
     pub(crate) hooks: HookRoutes,
     pub(crate) callback_bodies: Semaphore,
+    pub(crate) api: Arc<Api>,
     feeds: Feeds,
 }
 
@@ -49,10 +53,18 @@ impl ServerState {
     /// Puts the parts together; connects to nothing.
     #[must_use]
     pub fn new(parts: ServerParts) -> Self {
-        let ServerParts { store, clock, entropy, feeds, callbacks, hooks, metrics } = parts;
+        let ServerParts { store, clock, entropy, feeds, callbacks, hooks, api, metrics } = parts;
+        let at_hand = (Arc::clone(&store), Arc::clone(&clock), Arc::clone(&entropy));
+        let api = Arc::new(Api::new(api, at_hand.0, at_hand.1, at_hand.2));
         let feeds = Feeds::new(Arc::clone(&store), clock, feeds);
         let callback_bodies = Semaphore::new(CALLBACK_BODIES_MAX);
-        Self { feeds, store, entropy, metrics, callbacks, hooks, callback_bodies }
+        Self { feeds, store, entropy, metrics, callbacks, hooks, callback_bodies, api }
+    }
+
+    /// The Schedule API, for whoever ends the process.
+    #[must_use]
+    pub fn api(&self) -> &Arc<Api> {
+        &self.api
     }
 
     /// The feeds, for those who change rosters or links in this process.

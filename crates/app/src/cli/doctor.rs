@@ -8,7 +8,7 @@ use clap::Args;
 use connectors::{ConnectionContext, ConnectionError};
 use domain::ConnectionName;
 use engine::plan::guard::GuardRefusal;
-use engine::port::{FieldFault, Finding, FindingLevel, Target};
+use engine::port::{ApiClient, ApiScope, FieldFault, Finding, FindingLevel, Target};
 use secrecy::ExposeSecret;
 
 use super::Session;
@@ -45,6 +45,7 @@ pub async fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failu
             let mut mapped = mapping_findings(works).await;
             mapped.extend(registration_findings(works).await);
             mapped.extend(feed_findings(works).await);
+            mapped.extend(client_findings(works).await);
             mapped
         }
         None => vec![],
@@ -294,6 +295,40 @@ async fn feed_findings(works: &Works) -> Option<Finding> {
         }
         Err(failure) => Some(finding(FindingLevel::Error, "feeds", failure.error.to_string())),
     }
+}
+
+/// Clients of the Schedule API that may do too much, or see nothing.
+async fn client_findings(works: &Works) -> Vec<Finding> {
+    let clients = match works.store.api_clients().await {
+        Ok(clients) => clients,
+        Err(error) => return vec![finding(FindingLevel::Error, "clients", error.to_string())],
+    };
+    let never_write = works.config.never_write();
+    let mut findings = Vec::new();
+    for client in clients.iter().filter(|it| it.revoked_at.is_none()) {
+        let ApiClient { id, name, roster, scopes, .. } = client;
+        let subject = format!("client {name}");
+        let writes = scopes.contains(&ApiScope::ScheduleWrite);
+        let hint = Some(format!("`rotabridge client revoke {id}` takes it back"));
+        let section = works.config.roster(roster);
+        if writes && (never_write.contains(name) || never_write.contains(&id.0)) {
+            let message = "has `wfm:schedule:write` and is also a mirror's connection: what it \
+                           writes would go past the mirror's approvals. It is not let write";
+            let level = FindingLevel::Error;
+            findings.push(Finding { hint, ..finding(level, subject, message) });
+        } else if section.is_none() {
+            let message = format!("sees roster `{roster}`, which the configuration does not have");
+            let level = FindingLevel::Warning;
+            findings.push(Finding { hint, ..finding(level, subject, message) });
+        } else if writes && section.is_some_and(|it| it.source.is_some()) {
+            let message = format!(
+                "has `wfm:schedule:write`, but roster `{roster}` has a source and is not written"
+            );
+            let level = FindingLevel::Warning;
+            findings.push(Finding { hint, ..finding(level, subject, message) });
+        }
+    }
+    findings
 }
 
 /// What is remarkable of a reading as a whole; single rows are told with their connection.

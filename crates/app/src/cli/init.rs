@@ -1,19 +1,24 @@
 //! `rotabridge init`: writes a commented `rotabridge.toml`, after a few questions or from flags.
 
 use std::io::{BufRead, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use connectors::roster_file::{Proposal, propose};
 use jiff::tz::TimeZone;
 
 use super::Session;
 use crate::config::Config;
 use crate::failure::{Exit, Failure};
+use crate::output::Output;
 
 /// The flags of `init`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The CSV files of the roster: a path or a pattern
+    /// A roster file (CSV, .xlsx or .ics) to propose the mapping from
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// The files of the roster: a path or a pattern
     #[arg(long, value_name = "PATH")]
     roster_path: Option<String>,
     /// IANA name of the zone of their local times
@@ -50,9 +55,10 @@ pub fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failure> {
         let message = format!("`{}` is there already", path.display());
         return Err(Failure::usage(message).hint("`--force` writes over it"));
     }
+    let from = arguments.from.clone();
     let answers = ask(arguments, session.output.is_interactive())?;
     let base = path.parent().unwrap_or_else(|| Path::new(""));
-    let columns = Columns::guess(base, &answers.roster_path);
+    let columns = Columns::propose(base, &answers, from.as_deref())?;
     let text = write(&answers, &columns);
     // What is written must be what is read: answers may hold anything.
     if let Err(error) = Config::parse(&path.display().to_string(), base, &text) {
@@ -63,9 +69,7 @@ pub fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failure> {
     std::fs::write(path, text)
         .map_err(|error| Failure::saying(format!("cannot write `{}`: {error}", path.display())))?;
     session.output.data(format!("wrote {}", path.display()))?;
-    if !columns.guessed {
-        session.output.say("look at `columns`: no file to guess them from was found");
-    }
+    columns.tell(&session.output)?;
     if answers.caldav.is_some() {
         session.output.say("put the account's password into `secrets/caldav`, beside that file");
     }
@@ -77,8 +81,9 @@ const ROSTER_PATH: &str = "exports/*.csv";
 const TIME_ZONE: &str = "Europe/Berlin";
 
 fn ask(arguments: Arguments, interactive: bool) -> Result<Answers, Failure> {
-    let Arguments { roster_path, time_zone, caldav_url, caldav_username, yes, force: _ } =
+    let Arguments { from, roster_path, time_zone, caldav_url, caldav_username, yes, force: _ } =
         arguments;
+    let roster_path = roster_path.or(from.map(|it| it.display().to_string()));
     let asks = interactive && !yes;
     if !asks && !yes {
         let missing = [("--roster-path", &roster_path), ("--time-zone", &time_zone)];
@@ -95,7 +100,7 @@ fn ask(arguments: Arguments, interactive: bool) -> Result<Answers, Failure> {
         None if asks => question(text, default),
         None => Ok(default.to_owned()),
     };
-    let roster_path = answer(roster_path, "CSV files of the roster", ROSTER_PATH)?;
+    let roster_path = answer(roster_path, "Files of the roster", ROSTER_PATH)?;
     let time_zone = loop {
         let zone = answer(time_zone.clone(), "Time zone of their local times", TIME_ZONE)?;
         if TimeZone::get(&zone).is_ok() {
@@ -129,72 +134,99 @@ fn question(text: &str, default: &str) -> Result<String, Failure> {
     Ok(if line.is_empty() { default.to_owned() } else { line.to_owned() })
 }
 
-/// Which column says what.
+/// What is written of the roster's files.
 struct Columns {
-    mapped: Vec<(&'static str, String)>,
-    guessed: bool,
+    /// The value of `columns`.
+    mapped: String,
+    /// Other keys, each a line.
+    more: String,
+    /// Of which file it was proposed, if of one.
+    from: Option<(String, Proposal)>,
 }
 
-/// What exports call their columns, in small letters, most telling first.
-const NAMES: [(&str, &[&str]); 10] = [
-    ("employee", &["employee", "employee_id", "personnel_no", "staff", "user"]),
-    ("start", &["start", "start_local", "start_time", "from", "begin"]),
-    ("end", &["end", "end_local", "end_time", "to", "until"]),
-    ("date", &["date", "start_date", "day"]),
-    ("end_date", &["end_date"]),
-    ("activity", &["activity", "shift_code", "shift", "code", "work", "label"]),
-    ("group", &["group", "team", "contract", "ward", "department"]),
-    ("id", &["id", "shift_id"]),
-    ("type", &["type", "kind"]),
-    ("notes", &["notes", "comment"]),
-];
-
-/// Those that are written also when no file says so.
+/// What is written where no file says better.
 const USUAL: [&str; 6] = ["employee", "start", "end", "date", "activity", "group"];
 
 impl Columns {
-    /// From the header of the first file that the pattern finds.
-    fn guess(base: &Path, pattern: &str) -> Self {
-        let header = first_line(base, pattern);
-        let Some(header) = header else {
-            let usual = |key: &str| (NAMES.iter().find(|(it, _)| *it == key), key.to_owned());
-            let mapped = USUAL.iter().map(|key| usual(key));
-            let mapped = mapped.filter_map(|(known, name)| Some((known?.0, name))).collect();
-            return Self { mapped, guessed: false };
+    /// From the file that is named, or else the first one that the pattern finds.
+    fn propose(base: &Path, answers: &Answers, from: Option<&Path>) -> Result<Self, Failure> {
+        let found = match from {
+            Some(path) => Some(path.to_owned()),
+            None => first_file(base, &answers.roster_path),
         };
-        let delimiter = [';', '\t', ','].into_iter().max_by_key(|it| header.matches(*it).count());
-        let names: Vec<&str> = header
-            .split(delimiter.unwrap_or(','))
-            .map(|name| name.trim().trim_matches('"'))
-            .collect();
-        let mut mapped: Vec<(&'static str, String)> = Vec::new();
-        for (key, known) in NAMES {
-            let free = |name: &&&str| !mapped.iter().any(|(_, taken)| taken == **name);
-            let found = known.iter().find_map(|known| {
-                names.iter().filter(free).find(|name| name.to_lowercase() == **known)
-            });
-            if let Some(name) = found {
-                mapped.push((key, (*name).to_owned()));
-            }
+        let Some(path) = found else { return Ok(Self::usual()) };
+        let place = path.display().to_string();
+        let read = std::fs::read(&path)
+            .map_err(|error| Failure::usage(format!("cannot read `{place}`: {error}")));
+        let proposed = read.and_then(|bytes| {
+            propose(&place, &bytes, &answers.time_zone).map_err(Failure::because)
+        });
+        match (proposed, from) {
+            (Ok(proposal), _) => Ok(Self::of(place, proposal)),
+            (Err(failure), Some(_)) => Err(failure),
+            // Nobody asked for this file.
+            (Err(_), None) => Ok(Self::usual()),
         }
-        let complete = |key: &str| mapped.iter().any(|(it, _)| *it == key);
-        let guessed = ["employee", "start", "end"].into_iter().all(complete);
-        for (key, _) in NAMES.iter().filter(|(key, _)| USUAL[..3].contains(key)) {
-            if !mapped.iter().any(|(it, _)| it == key) {
-                mapped.push((key, (*key).to_owned()));
-            }
-        }
-        Self { mapped, guessed }
     }
 
-    fn toml(&self) -> String {
-        let pairs: Vec<String> =
-            self.mapped.iter().map(|(key, name)| format!("{key} = {}", quoted(name))).collect();
-        format!("{{ {} }}", pairs.join(", "))
+    fn usual() -> Self {
+        let pairs: Vec<String> = USUAL.iter().map(|key| format!("{key} = \"{key}\"")).collect();
+        let mapped = format!("{{ {} }}", pairs.join(", "));
+        Self { mapped, more: String::new(), from: None }
+    }
+
+    fn of(place: String, mut proposal: Proposal) -> Self {
+        // The file must be one that `config check` accepts, also where the proposal has gaps.
+        for key in ["employee", "start", "end"] {
+            let named = |key: &str| proposal.columns.iter().any(|it| it.0 == key);
+            let by_code = proposal.settings.iter().any(|it| it.0 == "activity_times");
+            let needed = match key {
+                "employee" => true,
+                "start" => !by_code,
+                _ => !by_code && !named("length"),
+            };
+            if needed && !named(key) {
+                proposal.columns.push((key, key.to_owned()));
+            }
+        }
+        let lines = proposal.settings.iter().map(|(key, value)| format!("{key} = {value}\n"));
+        let (mapped, more) = (proposal.columns_toml(), lines.collect());
+        Self { mapped, more, from: Some((place, proposal)) }
+    }
+
+    /// Says what was proposed and why, and shows the first rows.
+    fn tell(&self, output: &Output) -> Result<(), Failure> {
+        let Some((place, proposal)) = &self.from else {
+            output.say("look at `columns`: no file to propose them from was found");
+            return Ok(());
+        };
+        output.data(format!("from {place}:"))?;
+        for (key, name) in &proposal.columns {
+            output.data(format!("  {key:10} is column `{name}`"))?;
+        }
+        for (key, value) in &proposal.settings {
+            output.data(format!("  {key:10} = {value}"))?;
+        }
+        for remark in &proposal.remarks {
+            output.data(format!("  note: {remark}"))?;
+        }
+        if !proposal.rows.is_empty() {
+            let counts = proposal.counts.iter().map(|(what, count)| format!("{count} {what}"));
+            let counts = counts.collect::<Vec<_>>().join(", ");
+            output.data(format!("it would be read as {counts}; the first rows:"))?;
+        }
+        for row in &proposal.rows {
+            output.data(format!("  {row}"))?;
+        }
+        for fault in &proposal.faults {
+            output.data(format!("  {}: {}", fault.spot(), fault.message))?;
+        }
+        Ok(())
     }
 }
 
-fn first_line(base: &Path, pattern: &str) -> Option<String> {
+/// The first file that a pattern with one `*` finds.
+fn first_file(base: &Path, pattern: &str) -> Option<PathBuf> {
     let path = base.join(pattern);
     let folder = path.parent().filter(|it| *it != Path::new("")).unwrap_or(Path::new("."));
     let wanted = path.file_name()?.to_str()?;
@@ -208,13 +240,7 @@ fn first_line(base: &Path, pattern: &str) -> Option<String> {
             name == wanted
         }
     };
-    let file = files
-        .into_iter()
-        .find(|it| it.file_name().and_then(|name| name.to_str()).is_some_and(fits))?;
-    let mut line = String::new();
-    std::io::BufReader::new(std::fs::File::open(file).ok()?).read_line(&mut line).ok()?;
-    let line = line.trim_start_matches('\u{feff}').trim_end().to_owned();
-    (!line.is_empty()).then_some(line)
+    files.into_iter().find(|it| it.file_name().and_then(|name| name.to_str()).is_some_and(fits))
 }
 
 /// As a TOML string, whatever is in it.
@@ -225,7 +251,7 @@ fn quoted(text: &str) -> String {
 fn write(answers: &Answers, columns: &Columns) -> String {
     let Answers { roster_path, time_zone, caldav } = answers;
     let (path, zone) = (quoted(roster_path), quoted(time_zone));
-    let columns = columns.toml();
+    let Columns { mapped: columns, more, from: _ } = columns;
     let mut text = format!(
         r#"# Rotabridge's configuration. `rotabridge config example` explains every key.
 # Paths are relative to this file; secrets are in files of their own.
@@ -237,14 +263,14 @@ listen = "127.0.0.1:8080"
 [store]
 url = "sqlite://rotabridge.db"
 
-# The system of record: CSV files that it drops into a folder.
+# The system of record: files that it drops into a folder.
 [[connection]]
 name = "exports"
 kind = "roster_file"
 path = {path}
 time_zone = {zone}
 columns = {columns}
-
+{more}
 [[roster]]
 name = "main"
 source = "exports"

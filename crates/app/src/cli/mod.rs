@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod client;
 mod config;
 mod conflicts;
 mod demo;
@@ -18,6 +19,7 @@ mod shown;
 mod status;
 mod sync;
 mod undo;
+mod wfm;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -80,6 +82,8 @@ pub enum Command {
     Drift(drift::Arguments),
     /// Give out subscription links, list them, take them back
     Feed(feed::Arguments),
+    /// Let programs use the Schedule API, list them, take them back
+    Client(client::Arguments),
     /// Have Microsoft Shifts call us about a mirror, or not any more
     Shifts(shifts::Arguments),
     /// Rebuild a lost ledger from what is in a mirror, without duplicates
@@ -88,6 +92,8 @@ pub enum Command {
     Purge(purge::Arguments),
     /// Take back what a conflict policy did to somebody's event
     Undo(undo::Arguments),
+    /// Check somebody's implementation of the WFM contract
+    Wfm(wfm::Arguments),
     /// Bring the store to this version
     Migrate(migrate::Arguments),
 }
@@ -124,10 +130,12 @@ impl Command {
             Self::Explain(arguments) => explain::run(&arguments, session).await,
             Self::Drift(arguments) => drift::run(arguments, session).await,
             Self::Feed(arguments) => feed::run(arguments, session).await,
+            Self::Client(arguments) => client::run(arguments, session).await,
             Self::Shifts(arguments) => shifts::run(arguments, session).await,
             Self::Recover(arguments) => recover::run(arguments, session).await,
             Self::Purge(arguments) => purge::run(arguments, session).await,
             Self::Undo(arguments) => undo::run(arguments, session).await,
+            Self::Wfm(arguments) => wfm::run(arguments, session).await,
             Self::Migrate(arguments) => migrate::run(&arguments, session).await,
         }
     }
@@ -145,10 +153,12 @@ impl Command {
             | Self::Explain(_)
             | Self::Drift(_)
             | Self::Feed(_)
+            | Self::Client(_)
             | Self::Shifts(_)
             | Self::Recover(_)
             | Self::Purge(_)
             | Self::Undo(_)
+            | Self::Wfm(_)
             | Self::Migrate(_) => false,
         }
     }
@@ -169,10 +179,12 @@ impl Command {
             | Self::Explain(_)
             | Self::Drift(_)
             | Self::Feed(_)
+            | Self::Client(_)
             | Self::Shifts(_)
             | Self::Recover(_)
             | Self::Purge(_)
             | Self::Undo(_)
+            | Self::Wfm(_)
             | Self::Migrate(_) => "error,rotabridge::event=off,rotabridge::wait=warn",
         }
     }

@@ -18,7 +18,7 @@ use domain::limits::{
     APPROVAL_DELAY, ASK_SETTLE_MARGIN, ASK_WAIT_ASSUMED, HINTED_READING_GAP, HINTS_GATHERED,
     SUBSCRIPTION_UPKEEP,
 };
-use engine::port::Clock;
+use engine::port::{Clock, Source};
 use engine::run::cycle::CycleOptions;
 use jiff::Timestamp;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -33,6 +33,7 @@ use crate::config::RosterSection;
 use crate::event;
 use crate::failure::{Exit, Failure};
 use crate::hints::{HookWorks, keep_subscriptions, retry_wait};
+use crate::jobs;
 use crate::lookout::Lookout;
 use crate::output::Output;
 use crate::runs::{self, MirrorRun, Outcome};
@@ -44,6 +45,8 @@ pub struct Arguments {}
 
 /// How long a round may go on after the signal to stop.
 const GRACE: Duration = Duration::from_secs(20);
+/// How often a source is looked at from outside: what a file dropped into a folder waits, twice.
+const GLANCE_INTERVAL: Duration = Duration::from_secs(2);
 /// First wait after a round that did not succeed; doubled each time, up to the poll interval.
 const RETRY_FIRST: Duration = Duration::from_secs(15);
 /// How long to wait before looking again at what could not be looked at yet.
@@ -91,6 +94,7 @@ pub async fn run(_arguments: Arguments, session: &Session) -> Result<Exit, Failu
     };
     let (_, (), _, served, told) = tokio::join!(keeping, granting, subscribing, serving, signals);
     served.map_err(Failure::because)?;
+    state.api().flush().await;
     told?;
     tracing::info!("stopped");
     Ok(Exit::Done)
@@ -138,6 +142,7 @@ pub fn server_state(works: &Works, metrics: Option<PrometheusHandle>) -> ServerS
         feeds: works.config.rosters.iter().map(options).collect(),
         callbacks: works.callbacks(),
         hooks: works.hook_routes(),
+        api: works.api(),
         metrics,
     })
 }
@@ -161,7 +166,11 @@ async fn keep(
     let after = |wait| clock.now().saturating_add(wait).unwrap_or(Timestamp::MAX);
     let mut failures: u32 = 0;
     let mut lookout = Lookout::new(works, &roster.name);
+    // Jobs that an earlier process did not end.
+    roster.queued.notify_one();
     loop {
+        // What changes while it is read is seen as a change.
+        let glanced = roster.source.glance().await;
         let round_at = clock.now();
         let round = round(works, roster, state, output);
         let Some(outcome) = unless_stopped(round, stopping).await else { return };
@@ -169,9 +178,11 @@ async fn keep(
         let wait = jittered(wait_after(failures, poll), works.outside.entropy.fraction());
         let next_round_at = after(wait);
         let mut settle_at = None;
+        let mut watch = Watch::new(roster.source.as_ref(), glanced);
         loop {
             tokio::select! {
                 () = clock.sleep_until(next_round_at) => break,
+                () = watch.changed(clock.as_ref()) => break,
                 () = stopped(stopping.clone()) => return,
                 () = roster.changed.notified() => {
                     // Several that come together are followed together.
@@ -195,6 +206,12 @@ async fn keep(
                 () = reached(clock.as_ref(), lookout.next_at()) => {
                     let looking = lookout.look(works, output);
                     let Some(()) = unless_stopped(looking, stopping).await else { return };
+                    continue;
+                }
+                () = roster.queued.notified() => {
+                    let carrying_out = jobs::carry_out(works, roster, output);
+                    let Some(()) = unless_stopped(carrying_out, stopping).await else { return };
+                    announce(works, roster, state).await;
                     continue;
                 }
             }
@@ -230,6 +247,34 @@ async fn subscribe(works: &Works, hooks: &HookWorks, stopping: &watch::Receiver<
     }
 }
 
+/// Looks at a source now and then, from outside.
+struct Watch<'a> {
+    source: &'a dyn Source,
+    known: Option<String>,
+    last: Option<String>,
+}
+
+impl<'a> Watch<'a> {
+    /// `known` is how it looked before it was last read.
+    fn new(source: &'a dyn Source, known: Option<String>) -> Self {
+        Self { source, last: known.clone(), known }
+    }
+
+    /// Completes when it looks otherwise than when it was read, and twice the same: what is still
+    /// being written looks otherwise each time.
+    async fn changed(&mut self, clock: &dyn Clock) {
+        loop {
+            let at = clock.now().saturating_add(GLANCE_INTERVAL).unwrap_or(Timestamp::MAX);
+            clock.sleep_until(at).await;
+            let look = self.source.glance().await;
+            if look.is_some() && look != self.known && look == self.last {
+                return;
+            }
+            self.last = look;
+        }
+    }
+}
+
 fn after_gathering(now: Timestamp) -> Timestamp {
     now.saturating_add(HINTS_GATHERED).unwrap_or(Timestamp::MAX)
 }
@@ -259,11 +304,16 @@ async fn unless_stopped<T>(
     }
 }
 
-/// Brings the mirrors up to date after something was granted, without reading the source.
-async fn follow_grants(works: &Works, roster: &RosterWorks, state: &ServerState, output: &Output) {
+/// Tells the feeds how far the roster is.
+async fn announce(works: &Works, roster: &RosterWorks, state: &ServerState) {
     if let Ok(seq) = works.store.roster_seq(&roster.name).await {
         state.feeds().roster_changed(&roster.name, seq);
     }
+}
+
+/// Brings the mirrors up to date after something was granted, without reading the source.
+async fn follow_grants(works: &Works, roster: &RosterWorks, state: &ServerState, output: &Output) {
+    announce(works, roster, state).await;
     let mirrors: Vec<&MirrorWorks> = works.mirrors_of(&roster.name).collect();
     let granted = roster.granted_deletions.load(Ordering::Relaxed);
     let allow_deletions = Some(granted).filter(|it| *it > 0);

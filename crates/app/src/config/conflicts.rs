@@ -202,7 +202,7 @@ impl Conflicts {
             ForeignReach::OnRequest if self.policy.is_none() && self.section.is_none() => {
                 return None;
             }
-            ForeignReach::OnRequest | ForeignReach::Always => {}
+            ForeignReach::OnRequest | ForeignReach::ReadOnly { .. } | ForeignReach::Always => {}
         }
         let ConflictsSection {
             action,
@@ -248,11 +248,19 @@ pub fn check(connections: &[ConnectionSection], mirrors: &[MirrorSection], fault
         let Some(connection) = connection.filter(fits) else { continue };
         let Some(key) = mirror.conflicts.needs_events() else { continue };
         let reach = connection.config.foreign(mirror.config.as_ref());
-        let ForeignReach::Nowhere { why, hint } = reach else { continue };
         let (name, kind) = (&connection.name, mirror.kind);
-        let message = format!(
-            "`{key}`: a `{kind}` mirror over connection `{name}` cannot see people's events: {why}"
-        );
+        let overrides = mirror.conflicts.policy == Some(ConflictPolicy::WfmPriorityOverride);
+        let (message, hint) = match reach {
+            ForeignReach::Nowhere { why, hint } => (format!("see people's events: {why}"), hint),
+            ForeignReach::ReadOnly { hint } if overrides => {
+                ("change people's events".to_owned(), hint)
+            }
+            ForeignReach::ReadOnly { .. } | ForeignReach::OnRequest | ForeignReach::Always => {
+                continue;
+            }
+        };
+        let message =
+            format!("`{key}`: a `{kind}` mirror over connection `{name}` cannot {message}");
         faults.add(mirror.spans.of(key), message, Some(hint));
     }
 }

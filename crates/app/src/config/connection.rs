@@ -1,14 +1,16 @@
 //! `[[connection]]`: one configured instance of a vendor's product, with credentials.
 
+use std::collections::BTreeSet;
+
 use connectors::registry::{PROVIDERS, provider};
 use connectors::{ConnectionConfig, Descriptor};
-use domain::ConnectionName;
+use domain::{CommandKind, ConnectionName};
 use serde::Deserialize;
 
 use super::reader::{Faults, Section, Spans, list, nearest, refused};
 
 /// Kinds that the contract names and a later version brings.
-const ANNOUNCED: [&str; 2] = ["scal", "wfm_http"];
+const ANNOUNCED: [&str; 0] = [];
 
 /// A valid `[[connection]]`.
 #[derive(Debug)]
@@ -32,6 +34,12 @@ struct Shared {
 pub(super) const SHARED_KEYS: [&str; 2] = ["name", "kind"];
 
 impl ConnectionSection {
+    /// What its system of record decides.
+    pub fn decides(&self) -> BTreeSet<CommandKind> {
+        let all = || self.descriptor.decides.iter().copied().collect();
+        self.config.decides().unwrap_or_else(all)
+    }
+
     pub(super) fn read(section: Section<'_>, faults: &mut Faults) -> Option<Self> {
         let spans = section.spans();
         let (shared, own) = section.split(&SHARED_KEYS);

@@ -375,7 +375,7 @@ impl Written {
             }
         }
         let defaults = "leave the key out";
-        let shown_as_it_is = !descriptor.asks.is_empty();
+        let shown_as_it_is = descriptor.is_schedule();
         let own = [
             ("open_shifts", self.open_shifts.is_some()),
             ("organizer", self.organizer.is_some()),

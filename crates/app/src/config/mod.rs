@@ -149,14 +149,25 @@ impl Config {
         self.connections.iter().find(|it| it.name == *name)
     }
 
+    /// Names and ids of clients that are a mirror's connection: none of them may write a roster
+    /// through the Schedule API, past the mirror's approvals.
+    pub fn never_write(&self) -> BTreeSet<String> {
+        let of_mirror = |it: &&ConnectionSection| {
+            self.mirrors.iter().any(|mirror| mirror.connection == it.name)
+        };
+        let connections = self.connections.iter().filter(of_mirror);
+        let names = connections.map(|it| it.name.to_string());
+        let ids = self.connections.iter().filter_map(|it| it.config.api_client_id());
+        names.chain(ids.map(str::to_owned)).collect()
+    }
+
     /// What a roster's system of record decides.
     pub fn decides(&self, roster: &domain::RosterName) -> BTreeSet<CommandKind> {
         let Some(roster) = self.roster(roster) else { return BTreeSet::new() };
         match &roster.source {
             None => roster.rules.decides.clone(),
             Some(source) => {
-                let source = self.connection(source);
-                source.map_or(&[][..], |it| it.descriptor.decides).iter().copied().collect()
+                self.connection(source).map(ConnectionSection::decides).unwrap_or_default()
             }
         }
     }

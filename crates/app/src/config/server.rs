@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use domain::limits::API_REQUESTS_PER_MINUTE_DEFAULT;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
@@ -18,6 +19,14 @@ pub struct ServerSection {
     /// How calendar clients and vendors reach it, for links. Left out: `http://` and `listen`.
     #[serde(default)]
     pub public_url: Option<String>,
+    /// Requests that one client of the Schedule API may send in a minute, to this process.
+    #[serde(default = "requests_per_minute")]
+    #[schemars(range(min = 1))]
+    pub api_requests_per_minute: u32,
+}
+
+fn requests_per_minute() -> u32 {
+    API_REQUESTS_PER_MINUTE_DEFAULT
 }
 
 fn listen() -> SocketAddr {
@@ -27,7 +36,8 @@ fn listen() -> SocketAddr {
 impl ServerSection {
     pub(super) fn read(section: Option<Section<'_>>, faults: &mut Faults) -> Option<Self> {
         let Some(section) = section else {
-            return Some(Self { listen: listen(), public_url: None });
+            let api_requests_per_minute = requests_per_minute();
+            return Some(Self { listen: listen(), public_url: None, api_requests_per_minute });
         };
         let spans = section.spans();
         let read: Self = section.read(faults)?;
@@ -41,6 +51,11 @@ impl ServerSection {
             }
             Ok(_) => None,
         });
+        if read.api_requests_per_minute == 0 {
+            let hint = Some("at least 1".to_owned());
+            faults.add(spans.of("api_requests_per_minute"), "0 found".to_owned(), hint);
+            return None;
+        }
         match wrong {
             None => Some(read),
             Some(wrong) => {

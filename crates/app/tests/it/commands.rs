@@ -230,7 +230,7 @@ fn init_writes_what_config_check_accepts() {
     let flags = ["--roster-path", "*.csv", "--time-zone", "Europe/Berlin", "--caldav-url", url];
     run(&[&["init"], &flags[..]].concat()).exits(0).says("wrote rotabridge.toml");
     let written = std::fs::read_to_string(folder.path().join("rotabridge.toml")).unwrap();
-    assert!(written.contains("employee = \"Employee\", start = \"Start\""), "{written}");
+    assert!(written.contains("employee = \"Employee\", date = \"Date\""), "{written}");
     run(&["config", "check"]).exits(0).says("valid: 2 connections, 1 roster, 1 mirror");
     run(&["init", "--yes"]).exits(2).says("hint: `--force` writes over it");
     run(&["init", "--yes", "--force"]).exits(0);

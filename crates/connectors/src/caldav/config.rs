@@ -19,12 +19,14 @@ use url::Url;
 
 use super::client::Client;
 use super::discovery::is_this_machine;
+use super::foreign::CaldavForeign;
 use super::map::Template;
 use super::provider::{CaldavTarget, Setup};
 use crate::secret::read_secret;
 use crate::transport::{HttpClient, HttpOptions, tls_config};
 use crate::{
-    ConnectionConfig, ConnectionContext, ConnectionError, MirrorConfig, MirrorContext, MirrorParts,
+    ConnectionConfig, ConnectionContext, ConnectionError, ForeignReach, MirrorConfig,
+    MirrorContext, MirrorParts,
 };
 
 /// Requests under way at once, unless the operator says otherwise. Four saturate the servers we
@@ -78,6 +80,10 @@ pub struct CaldavMirrorConfig {
     /// `{employee}/` below the calendar home that the server names.
     #[serde(default)]
     pub collection: Option<String>,
+    /// Other collections below the connection's URL in which the same people have events of their
+    /// own, spelled like `collection`: what overlaps a shift there is a conflict.
+    #[serde(default)]
+    pub conflict_collections: Vec<String>,
 }
 
 impl CaldavConfig {
@@ -241,16 +247,32 @@ impl ConnectionConfig for CaldavConfig {
             return Err(wrong("url", "the host is no host name or address"));
         };
         let template = config.template()?;
-        Ok(MirrorParts::push_only(Arc::new(CaldavTarget::new(Setup {
+        let target = Arc::new(CaldavTarget::new(Setup {
             mirror: mirror.name.clone(),
             connection: context.name.clone(),
             clock: Arc::clone(&context.clock),
             client: Client::new(http, url.clone(), authorization),
             url,
             discovers: config.collection.is_none(),
-            template,
+            template: template.clone(),
             concurrency: self.concurrency,
-        }))))
+        }));
+        let others = config.conflict_templates()?;
+        let foreign = CaldavForeign::new(Arc::clone(&target), template, others);
+        Ok(MirrorParts { foreign: Some(Arc::new(foreign)), ..MirrorParts::push_only(target) })
+    }
+
+    fn foreign(&self, mirror: &dyn MirrorConfig) -> ForeignReach {
+        let mirror: &dyn Any = mirror;
+        let config = mirror.downcast_ref::<CaldavMirrorConfig>();
+        match config.filter(|it| it.template().is_ok_and(|it| it.is_personal())) {
+            None => ForeignReach::Nowhere {
+                why: "its collections belong to no single person".to_owned(),
+                hint: "`collection` needs `{employee}` or `{email}`".to_owned(),
+            },
+            Some(config) if config.conflict_collections.is_empty() => ForeignReach::OnRequest,
+            Some(_) => ForeignReach::Always,
+        }
     }
 }
 
@@ -259,11 +281,25 @@ impl CaldavMirrorConfig {
         let text = self.collection.as_deref().unwrap_or("{employee}/");
         Template::parse(text).map_err(|message| wrong("collection", message))
     }
+
+    fn conflict_templates(&self) -> Result<Vec<Template>, ConnectionError> {
+        let parse = |text: &String| {
+            Template::parse(text).map_err(|message| wrong("conflict_collections", message))
+        };
+        self.conflict_collections.iter().map(parse).collect()
+    }
 }
 
 impl MirrorConfig for CaldavMirrorConfig {
     fn validate(&self) -> Result<(), ConnectionError> {
-        self.template().map(|_| ())
+        self.template()?;
+        for template in self.conflict_templates()? {
+            if !template.is_personal() {
+                let message = format!("`{}` belongs to no single person", template.as_str());
+                return Err(wrong("conflict_collections", message));
+            }
+        }
+        Ok(())
     }
 
     fn is_personal(&self) -> bool {

@@ -312,7 +312,7 @@ pub(super) fn remote_item(
 }
 
 /// The tag of an event, if the event's `UID` proves it.
-fn own_tag<'e>(event: &'e ReadEvent, calendar: &CalendarKey) -> Option<&'e OriginTag> {
+pub(super) fn own_tag<'e>(event: &'e ReadEvent, calendar: &CalendarKey) -> Option<&'e OriginTag> {
     let tag = event.origin.as_ref()?;
     let OriginTag { mirror, key: _, part: _, generation, entity: _ } = tag;
     let proof = uid(mirror, calendar, &tag.item(), *generation);

@@ -30,12 +30,16 @@
 //! The port is implemented in three files, because it is long: `provider.rs` places and writes,
 //! `read.rs` lists and looks, `discovery.rs` finds the account's calendars and checks them.
 //!
+//! `foreign.rs` reaches what is in the same people's calendars and not ours; `foreign` has the
+//! editing of stored objects for it.
+//!
 //! No `inbound.rs`: CalDAV servers call nobody.
 
 mod classify;
 mod client;
 mod config;
 mod discovery;
+mod foreign;
 mod map;
 mod provider;
 mod read;
@@ -45,7 +49,7 @@ mod wire;
 
 use serde::Deserialize;
 
-use crate::{ConnectionConfig, Descriptor, MirrorConfig, MirrorDescriptor};
+use crate::{CALENDAR_ASKS, ConnectionConfig, Descriptor, MirrorConfig, MirrorDescriptor};
 
 pub use config::{CaldavConfig, CaldavMirrorConfig};
 
@@ -63,7 +67,7 @@ pub const DESCRIPTOR: Descriptor = Descriptor {
     mirrors: &[MirrorDescriptor {
         kind: KIND,
         summary: "calendars on a CalDAV server",
-        asks: &[],
+        asks: CALENDAR_ASKS,
         parse: |section| {
             let config = CaldavMirrorConfig::deserialize(section)?;
             Ok(Box::new(config) as Box<dyn MirrorConfig>)

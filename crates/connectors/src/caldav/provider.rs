@@ -1,12 +1,14 @@
 //! The port, in terms of the other files: placing, opening and writing. Reading is in `read`,
 //! discovery and `check` in `discovery`.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use domain::limits::MULTIGET_ITEMS_MAX;
-use domain::{CalendarKey, ConnectionName, Employee, Entity, EntityKind, ItemKey, MirrorName};
+use domain::{
+    CalendarKey, ConnectionName, Directory, Employee, Entity, EntityKind, ItemKey, MirrorName,
+};
 use engine::port::{
     Capabilities, Clock, ContentForm, DeltaToken, ETag, Failure, FailureClass, Finding, Item,
     ItemIdentity, Listing, Opened, Placement, Probe, QuotaDeclaration, QuotaScope, RemoteId,
@@ -46,6 +48,8 @@ pub(super) struct CaldavTarget {
     /// Whether the server turned out not to know the report; forgotten with the process.
     pub(super) sync_unsupported: AtomicBool,
     pub(super) multiget_unsupported: AtomicBool,
+    /// Who there is.
+    met: RwLock<Option<Arc<Directory>>>,
 }
 
 /// What is being done, for classification and for the words of a failure.
@@ -89,7 +93,13 @@ impl CaldavTarget {
             home: OnceCell::new(),
             sync_unsupported: AtomicBool::new(false),
             multiget_unsupported: AtomicBool::new(false),
+            met: RwLock::default(),
         }
+    }
+
+    /// Who there is, once the engine has told.
+    pub(super) fn directory(&self) -> Option<Arc<Directory>> {
+        self.met.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The path of a collection, with `/` at its end.
@@ -303,7 +313,9 @@ impl Target for CaldavTarget {
         &self.capabilities
     }
 
-    fn meet(&self, _: std::sync::Arc<domain::Directory>) {}
+    fn meet(&self, directory: Arc<Directory>) {
+        *self.met.write().unwrap_or_else(PoisonError::into_inner) = Some(directory);
+    }
 
     fn place(&self, entity: &Entity, employee: Option<&Employee>) -> Placement {
         self.setup.template.place(entity, employee)

@@ -432,7 +432,10 @@ fn loopback_and_trusted_networks_may_do_without_tls() {
 
 #[test]
 fn a_mirror_says_what_is_wrong_with_its_collection() {
-    let mirror = |text: &str| CaldavMirrorConfig { collection: Some(text.into()) };
+    let mirror = |text: &str| CaldavMirrorConfig {
+        collection: Some(text.into()),
+        conflict_collections: Vec::new(),
+    };
     let error = mirror("{who}/").validate().unwrap_err().to_string();
     assert!(error.starts_with("`collection`: `{who}` is no placeholder"), "{error}");
     assert!(CaldavMirrorConfig::default().validate().is_ok());

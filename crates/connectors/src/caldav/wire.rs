@@ -8,6 +8,7 @@
 //! Only the words are here. What they mean is decided in `classify` and `provider`.
 
 use bytes::Bytes;
+use domain::UtcInterval;
 use domain::limits::XML_NODES_MAX;
 use roxmltree::{Document, Node, ParsingOptions};
 
@@ -73,6 +74,27 @@ pub(super) fn calendar_multiget<'a>(paths: impl IntoIterator<Item = &'a str>) ->
     }
     body.push_str("</C:calendar-multiget>");
     body
+}
+
+/// The events that overlap `within`, as they are stored or, of series, as the occurrences inside
+/// (RFC 4791 §7.8, §9.6.5).
+pub(super) fn calendar_query(within: &UtcInterval, expand: bool) -> String {
+    let spelled = |at: jiff::Timestamp| at.strftime("%Y%m%dT%H%M%SZ").to_string();
+    let range = format!("start=\"{}\" end=\"{}\"", spelled(within.start()), spelled(within.end()));
+    let data = match expand {
+        true => format!("<C:calendar-data><C:expand {range}/></C:calendar-data>"),
+        false => "<C:calendar-data/>".to_owned(),
+    };
+    format!(
+        concat!(
+            r#"<?xml version="1.0" encoding="utf-8"?>"#,
+            r#"<C:calendar-query xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav">"#,
+            "<D:prop><D:getetag/>{}</D:prop><C:filter>",
+            r#"<C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT">"#,
+            "<C:time-range {}/></C:comp-filter></C:comp-filter></C:filter></C:calendar-query>",
+        ),
+        data, range
+    )
 }
 
 /// A calendar for events, called `name` (RFC 4791 §5.3.1).

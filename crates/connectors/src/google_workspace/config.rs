@@ -305,18 +305,28 @@ impl ConnectionConfig for GoogleWorkspaceConfig {
 
     fn foreign(&self, mirror: &dyn MirrorConfig) -> ForeignReach {
         let mirror: &dyn Any = mirror;
-        let access = mirror.downcast_ref::<GoogleMirrorConfig>().map(|it| it.foreign_events);
+        let config = mirror.downcast_ref::<GoogleMirrorConfig>();
+        let access = config.map_or(ForeignAccess::None, |it| it.foreign_events);
+        let needs = |scope: Scope| format!("delegate `{}` to the service account", scope.url());
         match access {
-            Some(ForeignAccess::Read | ForeignAccess::Change) => ForeignReach::Always,
-            Some(ForeignAccess::None) | None => ForeignReach::Nowhere {
-                why: format!("scope `{}` shows our own calendars only", Scope::AppCreated.url()),
+            ForeignAccess::None => ForeignReach::Nowhere {
+                why: format!(
+                    "the scope `{}` shows our own calendars and nothing else",
+                    Scope::AppCreated.url()
+                ),
                 hint: format!(
-                    "set `foreign_events` to \"read\" or \"change\" in the mirror, and delegate \
-                     `{}` or `{}` too",
-                    Scope::EventsOwnedReadonly.url(),
+                    "set `foreign_events = \"read\"` and {}; to change events, \"change\" and `{}`",
+                    needs(Scope::EventsOwnedReadonly),
                     Scope::EventsOwned.url()
                 ),
             },
+            ForeignAccess::Read => ForeignReach::ReadOnly {
+                hint: format!(
+                    "set `foreign_events = \"change\"` and {}",
+                    needs(Scope::EventsOwned)
+                ),
+            },
+            ForeignAccess::Change => ForeignReach::Always,
         }
     }
 

@@ -51,7 +51,7 @@ mod wire;
 
 use serde::Deserialize;
 
-use crate::{ConnectionConfig, Descriptor, MirrorConfig, MirrorDescriptor};
+use crate::{CALENDAR_ASKS, ConnectionConfig, Descriptor, MirrorConfig, MirrorDescriptor};
 
 pub use config::{ForeignAccess, GoogleMirrorConfig, GoogleWorkspaceConfig, SharedWith};
 
@@ -69,7 +69,7 @@ pub const DESCRIPTOR: Descriptor = Descriptor {
     mirrors: &[MirrorDescriptor {
         kind: "google",
         summary: "Google calendars of the people of a Workspace",
-        asks: &[],
+        asks: CALENDAR_ASKS,
         parse: |section| {
             let config = GoogleMirrorConfig::deserialize(section)?;
             Ok(Box::new(config) as Box<dyn MirrorConfig>)

@@ -1,14 +1,16 @@
 //! The keys of a `roster_file` connection.
 
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use domain::time::{FoldPolicy, GapPolicy, LocalTimePolicy};
 use engine::port::{Decider, Hooks, Source};
-use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::map::{DateFormat, LengthUnit, Moment, TimeFormat, moment};
 use super::provider::RosterFiles;
 use crate::{
     ConnectionConfig, ConnectionContext, ConnectionError, MirrorConfig, MirrorContext, MirrorParts,
@@ -39,9 +41,43 @@ pub struct RosterFileConfig {
     /// What a local time means that clocks show twice.
     #[serde(default)]
     pub dst_fold: DstFold,
-    /// How dates are written, in strftime's letters: `%d.%m.%Y`. Left out: `2026-10-25`.
+    /// How dates are written, in strftime's letters (`%d.%m.%Y`); `excel` for the numbers of
+    /// spreadsheets; `days since 2026-01-05`. Left out: `2026-10-25`.
     #[serde(default)]
     pub date_format: Option<String>,
+    /// How times of day are written: `minutes` since midnight, `hours` with a fraction, `hhmm`
+    /// (`0830`), or strftime's letters (`%H.%M`). Left out: `22:00`, `10:00 PM`.
+    #[serde(default)]
+    pub time_format: Option<String>,
+    /// What numbers in the column mapped to `length` count: `minutes`, unless it is `hours`.
+    #[serde(default)]
+    pub length_unit: LengthUnitKey,
+    /// Start and end, or only the start, of activities whose rows have no times:
+    /// `{ N = "22:00-06:00" }`.
+    #[serde(default)]
+    pub activity_times: BTreeMap<String, String>,
+    /// Values of the activity column that are absences.
+    #[serde(default)]
+    pub time_off_codes: Vec<String>,
+    /// Words in the column of the start or the end that mean whole days of absence. Left out:
+    /// `Full Day`, `All Day`, `ganztags` and the like.
+    #[serde(default)]
+    pub full_day_words: Option<Vec<String>>,
+    /// Words that rows begin with which only sum up others, and have no start. Left out: `Total`,
+    /// `Subtotal`, `Summe` and the like.
+    #[serde(default)]
+    pub sum_words: Option<Vec<String>>,
+    /// The sheet of an Excel file; the first one when it is left out.
+    #[serde(default)]
+    pub sheet: Option<String>,
+    /// A suffix of the file that says that another one is complete: with `.done`, `a.csv` is taken
+    /// when there is an `a.csv.done`.
+    #[serde(default)]
+    pub marker: Option<String>,
+    /// A folder for files that were taken in. What then lies in the folder of `path` together is
+    /// the whole schedule, and takes the place of what was there before.
+    #[serde(default)]
+    pub archive: Option<PathBuf>,
     /// Values of the activity column that mean that nobody works: such rows are no shifts.
     #[serde(default)]
     pub day_off_codes: Vec<String>,
@@ -53,10 +89,17 @@ pub struct RosterFileConfig {
 pub struct ColumnMapping {
     /// Who works: the id under which the employee is known.
     pub employee: String,
-    /// Start: a local time (`22:00`), a local date and time, or an instant with its offset.
-    pub start: String,
-    /// End, written like the start; `24:00` is the end of a day.
-    pub end: String,
+    /// Start: a local time (`22:00`), a local date and time, or an instant with its offset. Needed
+    /// unless `activity_times` has it.
+    #[serde(default)]
+    pub start: Option<String>,
+    /// End, written like the start; `24:00` is the end of a day. Needed unless there is a `length`,
+    /// or `activity_times` has it.
+    #[serde(default)]
+    pub end: Option<String>,
+    /// Length: minutes, `8:00` or `7h 30m`; counts where there is no end.
+    #[serde(default)]
+    pub length: Option<String>,
     /// The local day that the row belongs to; needed where start and end are mere times.
     #[serde(default)]
     pub date: Option<String>,
@@ -111,6 +154,35 @@ pub enum BadRowPolicy {
     Refuse,
     /// The row is left out and reported; then nothing is deleted for being absent.
     Skip,
+}
+
+/// What numbers in a column of lengths count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LengthUnitKey {
+    /// Minutes.
+    #[default]
+    Minutes,
+    /// Hours.
+    Hours,
+}
+
+/// Words for a whole day, in small letters.
+pub(super) const FULL_DAY_WORDS: [&str; 11] = [
+    "full day", "fullday", "full-day", "all day", "allday", "all-day", "ganztags", "ganztägig",
+    "journée entière", "journée complète", "todo el día",
+];
+/// Words that sums begin with, in small letters.
+pub(super) const SUM_WORDS: [&str; 10] = [
+    "total", "totals", "subtotal", "sub-total", "grand total", "sum", "summe", "zwischensumme",
+    "gesamt", "sous-total",
+];
+
+fn words(given: Option<&Vec<String>>, usual: &[&str]) -> Vec<String> {
+    match given {
+        Some(words) => words.iter().map(|it| it.to_lowercase()).collect(),
+        None => usual.iter().map(|it| (*it).to_owned()).collect(),
+    }
 }
 
 /// What stands between two fields.
@@ -183,6 +255,68 @@ impl RosterFileConfig {
         }
     }
 
+    /// How dates are written.
+    ///
+    /// # Errors
+    /// When `date_format` makes no sense.
+    pub(super) fn dates(&self) -> Result<DateFormat, ConnectionError> {
+        let read = self.date_format.as_deref().map(str::parse).transpose();
+        read.map(Option::unwrap_or_default).map_err(|message| wrong("date_format", message))
+    }
+
+    /// How times are written.
+    ///
+    /// # Errors
+    /// When `time_format` makes no sense.
+    pub(super) fn times(&self) -> Result<TimeFormat, ConnectionError> {
+        let read = self.time_format.as_deref().map(str::parse).transpose();
+        read.map(Option::unwrap_or_default).map_err(|message| wrong("time_format", message))
+    }
+
+    /// What lengths count.
+    pub(super) fn length_unit(&self) -> LengthUnit {
+        match self.length_unit {
+            LengthUnitKey::Minutes => LengthUnit::Minutes,
+            LengthUnitKey::Hours => LengthUnit::Hours,
+        }
+    }
+
+    /// Words for a whole day, in small letters.
+    pub(super) fn full_day_words(&self) -> Vec<String> {
+        words(self.full_day_words.as_ref(), &FULL_DAY_WORDS)
+    }
+
+    /// Words that sums begin with, in small letters.
+    pub(super) fn sum_words(&self) -> Vec<String> {
+        words(self.sum_words.as_ref(), &SUM_WORDS)
+    }
+
+    /// Start and end of activities.
+    ///
+    /// # Errors
+    /// When one is no time.
+    pub(super) fn activity_times(
+        &self,
+    ) -> Result<HashMap<String, (Moment, Option<Moment>)>, ConnectionError> {
+        let read = |text: &str| {
+            let time = moment(text.trim(), &DateFormat::Iso, &TimeFormat::Clock);
+            time.filter(|it| matches!(it, Moment::Time(_) | Moment::Midnight))
+        };
+        let both = |text: &str| match text.split_once('-') {
+            Some((start, end)) => Some((read(start)?, Some(read(end)?))),
+            None => Some((read(text)?, None)),
+        };
+        let entry = |(activity, text): (&String, &String)| {
+            let times = both(text).ok_or_else(|| {
+                let message =
+                    format!("`{text}` of `{activity}` is no time; expected one like `08:00-16:00`");
+                wrong("activity_times", message)
+            })?;
+            Ok((activity.clone(), times))
+        };
+        self.activity_times.iter().map(entry).collect()
+    }
+
     /// The zone of local times, when there is one for all rows.
     ///
     /// # Errors
@@ -210,15 +344,26 @@ impl ConnectionConfig for RosterFileConfig {
             return bad("path", format!("`{}` is no pattern: {error}", self.path));
         }
         self.zone()?;
-        if let Some(format) = &self.date_format
-            && !round_trips(format)
+        self.dates()?;
+        self.times()?;
+        let has_times = !self.activity_times()?.is_empty();
+        if self.marker.as_deref().is_some_and(|it| it.trim().is_empty() || it.contains('/')) {
+            return bad("marker", "is no suffix; expected one like `.done`".to_owned());
+        }
+        if let Some(archive) = &self.archive
+            && archive.as_os_str().is_empty()
         {
-            return bad(
-                "date_format",
-                format!(
-                    "`{format}` does not say year, month and day; expected one like `%d.%m.%Y`"
-                ),
-            );
+            return bad("archive", "is empty; expected a folder".to_owned());
+        }
+        let columns = &self.columns;
+        let missing = match (&columns.start, &columns.end, &columns.length) {
+            _ if has_times && columns.activity.is_some() => None,
+            (None, _, _) => Some("`start` names no column; expected one, or `activity_times`"),
+            (Some(_), None, None) => Some("names neither `end` nor `length`; expected one of them"),
+            (Some(_), _, _) => None,
+        };
+        if let Some(message) = missing {
+            return bad("columns", message.to_owned());
         }
         self.columns.validate()
     }
@@ -246,14 +391,8 @@ impl ConnectionConfig for RosterFileConfig {
     }
 }
 
-/// Whether a date written in this format can be read again: two days that differ in everything.
-fn round_trips(format: &str) -> bool {
-    [date(2026, 1, 31), date(2039, 12, 5)].into_iter().all(|day| {
-        jiff::fmt::strtime::format(format, day)
-            .ok()
-            .and_then(|text| Date::strptime(format, &text).ok())
-            == Some(day)
-    })
+fn wrong(key: &'static str, message: String) -> ConnectionError {
+    ConnectionError::Key { key, message }
 }
 
 impl ColumnMapping {
@@ -263,6 +402,7 @@ impl ColumnMapping {
             employee,
             start,
             end,
+            length,
             date,
             end_date,
             activity,
@@ -278,8 +418,11 @@ impl ColumnMapping {
             name,
             email,
         } = self;
-        let needed = [("employee", employee), ("start", start), ("end", end)];
+        let needed = [("employee", employee)];
         let optional = [
+            ("start", start),
+            ("end", end),
+            ("length", length),
             ("date", date),
             ("end_date", end_date),
             ("activity", activity),

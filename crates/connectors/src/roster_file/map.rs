@@ -1,6 +1,9 @@
 //! What one record means. Pure.
 
+mod formats;
 mod time;
+
+use std::collections::HashMap;
 
 use domain::Activity;
 use domain::limits::{LABEL_BYTES_MAX, NOTES_BYTES_MAX};
@@ -13,6 +16,9 @@ use super::wire::{Field, RawRow};
 use crate::ConnectionError;
 use crate::table::RowFault;
 
+#[cfg(test)]
+pub(super) use formats::length;
+pub(super) use formats::{DateFormat, LengthUnit, Moment, TimeFormat, moment};
 pub(super) use time::When;
 use time::{Times, brief};
 
@@ -26,10 +32,20 @@ pub(super) struct Rules {
     pub zone: Option<TimeZone>,
     /// What happens in gaps and folds.
     pub local_times: LocalTimePolicy,
-    /// How dates are written; ISO 8601 when absent.
-    pub date_format: Option<String>,
+    /// How dates are written.
+    pub dates: DateFormat,
+    /// How times of day are written.
+    pub times: TimeFormat,
+    /// What lengths without a unit are counted in.
+    pub length_unit: LengthUnit,
     /// Activities that mean that nobody works.
     pub day_off_codes: Vec<String>,
+    /// Activities that are absences.
+    pub time_off_codes: Vec<String>,
+    /// Words for a whole day, in small letters.
+    pub full_day_words: Vec<String>,
+    /// Start and end of activities whose rows have none.
+    pub activity_times: HashMap<String, (Moment, Option<Moment>)>,
 }
 
 impl Rules {
@@ -41,9 +57,21 @@ impl Rules {
         Ok(Self {
             zone: config.zone()?,
             local_times: config.local_times(),
-            date_format: config.date_format.clone(),
+            dates: config.dates()?,
+            times: config.times()?,
+            length_unit: config.length_unit(),
             day_off_codes: config.day_off_codes.clone(),
+            time_off_codes: config.time_off_codes.clone(),
+            full_day_words: config.full_day_words(),
+            activity_times: config.activity_times()?,
         })
+    }
+
+    /// Whether a value is one of the words for a whole day.
+    pub fn says_full_day(&self, value: &str) -> bool {
+        // Times begin with a digit: nothing is compared for them.
+        value.starts_with(char::is_alphabetic)
+            && self.full_day_words.contains(&value.to_lowercase())
     }
 }
 
@@ -144,6 +172,7 @@ pub(super) fn read<'r>(row: &'r RawRow<'r>, rules: &Rules) -> Result<Mapped<'r>,
         end,
         date,
         end_date,
+        length,
         activity,
         group,
         id,
@@ -157,8 +186,11 @@ pub(super) fn read<'r>(row: &'r RawRow<'r>, rules: &Rules) -> Result<Mapped<'r>,
         name,
         email,
     } = row;
-    let times = Times { date, start, end, end_date, time_zone };
-    let kind = row_kind(kind)?;
+    let times = Times { date, start, end, end_date, length, activity, time_zone };
+    let kind = match row_kind(kind)? {
+        RowKind::Shift if is_absence(activity, &times, rules) => RowKind::TimeOff,
+        kind => kind,
+    };
     let person =
         employee.given().map(|_| Person { id: employee, name: name.given(), email: email.given() });
     check_label(name)?;
@@ -208,6 +240,13 @@ pub(super) fn read<'r>(row: &'r RawRow<'r>, rules: &Rules) -> Result<Mapped<'r>,
         RowKind::Shift | RowKind::TimeOff | RowKind::Activity => person,
     };
     Ok(Mapped { person, group: group.given().map(|_| group), meaning, remarks })
+}
+
+/// Whether a row of no type is about somebody who does not work: by its activity, or because it
+/// says that it is about whole days.
+fn is_absence(activity: &Field<'_>, times: &Times<'_>, rules: &Rules) -> bool {
+    let by_code = activity.given().is_some_and(|it| rules.time_off_codes.iter().any(|c| c == it));
+    by_code || times.is_full_day(rules)
 }
 
 fn work<'r>(

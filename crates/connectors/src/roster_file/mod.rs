@@ -1,6 +1,10 @@
-//! Roster files: CSV that a workforce-management system drops into a folder.
+//! Roster files: CSV, Excel and iCalendar files that a workforce-management system drops into a
+//! folder.
 //!
-//! Read only. There is no vendor and so no vendor's page: which column means what is said by the
+//! Read only. Excel (`sheet.rs`) and iCalendar (`events.rs`) become the text that a CSV of them
+//! would be, so that one reader, one mapping and one kind of message serve all; `propose.rs` and
+//! its folder `propose` find out what a file could mean, for `init --from`.
+//! There is no vendor and so no vendor's page: which column means what is said by the
 //! operator, per connection. All matching files together are one reading, all or nothing.
 //!
 //! What can be relied on:
@@ -13,16 +17,23 @@
 //!   anywhere, even in a column that nothing is mapped to, are separate shifts;
 //! - the same files, settings and window give the same delta token, and so "unchanged".
 //!
+//! - with `archive`, files move away only after the engine showed that they are in the roster
+//!   (`provider/archive.rs`).
+//!
 //! What cannot: a file that is still being written but looks finished is taken as it is. Write
-//! elsewhere and rename.
+//! elsewhere and rename, or set `marker`. `serve` looks at names, sizes and times every few
+//! seconds, and reads when they changed and then stayed the same.
 //!
 //! No `client.rs`: files are read in `provider/files.rs`, there is nobody to ask.
 //! No `classify.rs`: there are no answers to classify; a file can be read or it cannot.
 //! No `inbound.rs`: nobody calls us.
 
 mod config;
+mod events;
 mod map;
+mod propose;
 mod provider;
+mod sheet;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -31,12 +42,15 @@ use serde::Deserialize;
 
 use crate::{ConnectionConfig, Descriptor};
 
-pub use config::{BadRowPolicy, ColumnMapping, Delimiter, DstFold, DstGap, RosterFileConfig};
+pub use config::{
+    BadRowPolicy, ColumnMapping, Delimiter, DstFold, DstGap, LengthUnitKey, RosterFileConfig,
+};
+pub use propose::{Proposal, propose};
 
 /// What the registry knows of it.
 pub const DESCRIPTOR: Descriptor = Descriptor {
     kind: "roster_file",
-    summary: "CSV files that a workforce-management system drops into a folder",
+    summary: "CSV, Excel or iCalendar files that a workforce-management system drops into a folder",
     parse: |section| {
         let config = RosterFileConfig::deserialize(section)?;
         Ok(Box::new(config) as Box<dyn ConnectionConfig>)

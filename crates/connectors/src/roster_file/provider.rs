@@ -1,5 +1,6 @@
 //! The source port over roster files.
 
+mod archive;
 mod files;
 mod gather;
 mod look;
@@ -8,19 +9,23 @@ mod people;
 mod reach;
 mod tables;
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::{ConnectionName, SyncWindow};
 use engine::port::{Clock, DeltaToken, Finding, Reading, ReadingKind, Source, SourceError};
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::config::RosterFileConfig;
+use super::config::{Delimiter, RosterFileConfig};
 use super::map::Rules;
+use super::{events, sheet};
 use crate::table::decode;
 use crate::{ConnectionContext, ConnectionError};
 
+use archive::Archive;
 use files::Taken;
 pub(super) use gather::{Gathered, gather};
 use look::Remark;
@@ -39,6 +44,7 @@ struct Reader {
     base: PathBuf,
     config: RosterFileConfig,
     rules: Rules,
+    archive: Option<Archive>,
 }
 
 impl RosterFiles {
@@ -57,6 +63,7 @@ impl RosterFiles {
                 base: context.base.clone(),
                 config: config.clone(),
                 rules: Rules::of(config)?,
+                archive: config.archive.as_ref().map(|it| Archive::new(&context.base, it)),
             }),
         })
     }
@@ -98,8 +105,12 @@ impl Source for RosterFiles {
         window: &SyncWindow,
         since: Option<&DeltaToken>,
     ) -> Result<Reading, SourceError> {
-        let (window, since) = (*window, since.cloned());
-        self.in_thread(move |reader| reader.read(&window, since.as_ref())).await?
+        let (window, since, now) = (*window, since.cloned(), self.clock.now());
+        self.in_thread(move |reader| reader.read(&window, since.as_ref(), now)).await?
+    }
+
+    async fn glance(&self) -> Option<String> {
+        self.in_thread(Reader::glance).await.ok().flatten()
     }
 }
 
@@ -108,10 +119,18 @@ impl Reader {
         &self,
         window: &SyncWindow,
         since: Option<&DeltaToken>,
+        now: Timestamp,
     ) -> Result<Reading, SourceError> {
-        let taken = self.take()?;
+        if let Some(archive) = &self.archive {
+            archive.finish(&self.base)?;
+        }
+        let (taken, are_new) = self.take()?;
         let print = self.print(&taken, window);
         let unchanged = since.is_some_and(|since| print_of(since) == Some(print.as_str()));
+        // The engine gives a token back when what it stands for is in the roster.
+        if let (Some(archive), true, true) = (&self.archive, unchanged, are_new) {
+            archive.keep(&self.base, &taken, self.config.marker.as_deref(), now)?;
+        }
         if unchanged && !since.is_some_and(is_remarkable) {
             return Ok(Reading {
                 kind: ReadingKind::Unchanged,
@@ -134,18 +153,36 @@ impl Reader {
         Ok(Reading { kind, next, notes, skipped })
     }
 
-    fn take(&self) -> Result<Vec<Taken>, SourceError> {
-        files::take_all(&files::find(&self.base, &self.config.path)?)
+    /// The files that are the schedule now, and whether they lie where they were dropped.
+    fn take(&self) -> Result<(Vec<Taken>, bool), SourceError> {
+        let found = files::find(&self.base, &self.config.path, self.config.marker.as_deref());
+        match (found, &self.archive) {
+            (Err(files::NotFound::None(_)), Some(archive)) => {
+                let taken = archive.take(&self.base)?;
+                match taken.is_empty() {
+                    true => Err(files::nothing(&self.config.path)),
+                    false => Ok((taken, false)),
+                }
+            }
+            (found, _) => Ok((files::take_all(&found.map_err(SourceError::from)?)?, true)),
+        }
+    }
+
+    /// Names, sizes and times of the files that are there.
+    fn glance(&self) -> Option<String> {
+        let marker = self.config.marker.as_deref();
+        let found = files::find(&self.base, &self.config.path, marker).ok()?;
+        Some(found.iter().map(files::Found::glance).collect())
     }
 
     fn gather(&self, taken: &[Taken], window: &SyncWindow) -> Result<Gathered, SourceError> {
         let mut texts = Vec::with_capacity(taken.len());
         for file in taken {
-            let text = decode(&file.place, &file.bytes)
-                .map_err(|fault| SourceError::BadRows { faults: vec![*fault], more: 0 })?;
-            texts.push((file.place.as_str(), text));
+            texts.push(text_of(&file.place, &file.bytes, &self.config)?);
         }
-        gather(&texts, &self.config, &self.rules, window)
+        let files: Vec<(&str, &str)> =
+            taken.iter().zip(&texts).map(|(file, text)| (file.place.as_str(), &**text)).collect();
+        gather(&files, &self.config, &self.rules, window)
     }
 
     /// The hash of everything that decides what a reading says; with the version of this program,
@@ -165,6 +202,25 @@ impl Reader {
         }
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// What a file says, as delimited text; which kind of file it is, its name says.
+pub(super) fn text_of<'b>(
+    place: &str,
+    bytes: &'b [u8],
+    config: &RosterFileConfig,
+) -> Result<Cow<'b, str>, SourceError> {
+    let delimiter = config.delimiter.map_or(b',', Delimiter::byte);
+    let ends = |suffix: &str| place.to_ascii_lowercase().ends_with(suffix);
+    if ends(".xlsx") || ends(".xlsm") {
+        return sheet::text_of(place, bytes, config.sheet.as_deref(), delimiter).map(Cow::Owned);
+    }
+    if ends(".ics") {
+        return events::text_of(place, bytes, delimiter).map(Cow::Owned);
+    }
+    let text = decode(place, bytes);
+    let refused = |fault: Box<_>| SourceError::BadRows { faults: vec![*fault], more: 0 };
+    text.map(Cow::Borrowed).map_err(refused)
 }
 
 const TOKEN: &str = "roster_file/2";

@@ -1,5 +1,7 @@
 //! What rows mean: times, kinds, identities, parts; and what is said about bad ones.
 
+mod grown;
+
 use domain::{Entity, Shift, SyncWindow, TimeOffSpan, UtcInterval};
 use engine::port::{Absence, FieldFault, Identity, SourceError};
 use jiff::Timestamp;
@@ -133,7 +135,7 @@ fn bad_rows_name_field_value_and_what_was_expected() {
     let check = |row, field, message| check_fault(COLUMNS, row, field, message);
     check(",x,2026-10-05,14:30,22:30,,", "", "names no employee");
     check("A,x,2026-13-05,14:30,22:30,,", "2026-13-05", "is no date");
-    check("A,x,2026-10-05,2 PM,22:30,,", "2 PM", "`2 PM` is no time");
+    check("A,x,2026-10-05,2 Uhr,22:30,,", "2 Uhr", "`2 Uhr` is no time");
     check("A,x,2026-10-05,24:00,22:30,,", "24:00", "end of a day");
     check("A,x,2026-10-05,,22:30,,", "", "is empty; expected a time");
     check("A,x,,14:30,22:30,,", "14:30", "has a time and no date");

@@ -12,8 +12,9 @@ use crate::table::{Record, Table};
 #[derive(Debug)]
 pub(super) struct Layout {
     employee: usize,
-    start: usize,
-    end: usize,
+    start: Option<usize>,
+    end: Option<usize>,
+    length: Option<usize>,
     date: Option<usize>,
     end_date: Option<usize>,
     activity: Option<usize>,
@@ -58,6 +59,7 @@ pub(super) struct RawRow<'t> {
     pub end: Field<'t>,
     pub date: Field<'t>,
     pub end_date: Field<'t>,
+    pub length: Field<'t>,
     pub activity: Field<'t>,
     pub group: Field<'t>,
     pub id: Field<'t>,
@@ -95,8 +97,9 @@ impl Layout {
         let free = |index: &usize| mapped.iter().all(|it| it.1 != *index);
         Ok(Self {
             employee: of("employee").unwrap_or_default(),
-            start: of("start").unwrap_or_default(),
-            end: of("end").unwrap_or_default(),
+            start: of("start"),
+            end: of("end"),
+            length: of("length"),
             date: of("date"),
             end_date: of("end_date"),
             activity: of("activity"),
@@ -130,8 +133,9 @@ impl Layout {
         };
         RawRow {
             employee: field(Some(self.employee)),
-            start: field(Some(self.start)),
-            end: field(Some(self.end)),
+            start: field(self.start),
+            end: field(self.end),
+            length: field(self.length),
             date: field(self.date),
             end_date: field(self.end_date),
             activity: field(self.activity),
@@ -147,6 +151,33 @@ impl Layout {
             name: field(self.name),
             email: field(self.email),
         }
+    }
+
+    /// Whether a record only sums up others, or is the header once more, as at the top of each page
+    /// of a report. `words` are those that sums begin with, in small letters.
+    pub fn is_no_row(&self, table: &Table<'_>, record: &Record, words: &[String]) -> bool {
+        let value = |cell: usize| record.cells.get(cell).map(|it| table.value(it));
+        let says = |cell: Option<usize>| {
+            cell.and_then(value).is_some_and(|it| it.starts_with(|c: char| c.is_ascii_digit()))
+        };
+        // What has a start is a row, whatever it is called.
+        if says(self.start) {
+            return false;
+        }
+        let mut cells = record.cells.iter().map(|it| table.value(it));
+        let Some(first) = cells.find(|it| !it.is_empty()) else { return false };
+        let first = first.to_lowercase();
+        let sums_up = words.iter().any(|word| {
+            let rest = first.strip_prefix(word.as_str());
+            rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+        });
+        sums_up || self.is_header(table, record)
+    }
+
+    fn is_header(&self, table: &Table<'_>, record: &Record) -> bool {
+        let names = table.names();
+        record.cells.len() == names.len()
+            && record.cells.iter().zip(names).all(|(cell, name)| table.value(cell) == *name)
     }
 
     /// The hash of everything that nothing is mapped to.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where its ground is not as it says")]
 
 mod caldav;
+mod caldav_drift;
 mod caldav_faults;
 mod caldav_quirks;
 mod genesys;

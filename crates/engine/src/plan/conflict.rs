@@ -161,7 +161,7 @@ pub fn decide(situation: Situation<'_>) -> Vec<Conflict> {
     shifts.dedup_by_key(|it| &it.key);
     let mut events: Vec<(UtcInterval, &ForeignEvent)> = events
         .iter()
-        .filter(|it| takes_time(it) && !ours.contains(&it.id))
+        .filter(|it| takes_time(it) && !is_ours(&it.id, ours))
         .filter_map(|it| Some((instants(&it.span, &rules.zone)?, it)))
         .collect();
     events.sort_by(|(a, x), (b, y)| (a, &x.id).cmp(&(b, &y.id)));
@@ -255,6 +255,14 @@ pub fn takes_time(event: &ForeignEvent) -> bool {
         ForeignShowAs::Tentative | ForeignShowAs::Busy | ForeignShowAs::OutOfOffice => true,
     };
     taken && !is_declined(event)
+}
+
+/// Whether an event stands where one of our items is. Connectors put the calendar before the id of
+/// an item, and the occurrence behind it, where one person has several.
+fn is_ours(id: &RemoteId, ours: &BTreeSet<RemoteId>) -> bool {
+    let path = id.0.split('#').next().unwrap_or_default();
+    let name = path.rsplit('/').next().unwrap_or_default();
+    [id.0.as_str(), path, name].into_iter().any(|it| ours.contains(&RemoteId(it.to_owned())))
 }
 
 /// Whether its owner said that they do not come.

@@ -133,7 +133,7 @@ pub fn wants_a_look(drift: &Drift, now: Timestamp) -> bool {
 /// Whether what is known of an item is settled by what was seen of it now, where that is no drift:
 /// it is as it should be, or something else is wanted of it.
 #[must_use]
-pub fn is_settled(drift: &Drift, step: Option<&Step>, seen: &Seen) -> bool {
+pub fn is_settled(drift: &Drift, step: Option<&Step>, seen: &Seen, now: Timestamp) -> bool {
     let as_it_should_be = match seen {
         Seen::AsKnown => true,
         Seen::Present(_) => step.is_none_or(|step| matches!(step.action, Action::Adopt(_))),
@@ -146,7 +146,11 @@ pub fn is_settled(drift: &Drift, step: Option<&Step>, seen: &Seen) -> bool {
         Standing::Left | Standing::Contested | Standing::Released => {
             as_it_should_be || other_matter
         }
-        Standing::PutRight => other_matter,
+        // What is told in the item is taken back when its time is over, and forgotten then.
+        Standing::PutRight => match &drift.refused {
+            Some(told) => told.until <= now,
+            None => other_matter,
+        },
     }
 }
 

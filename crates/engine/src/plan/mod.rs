@@ -5,6 +5,7 @@
 //! [`guard`] refuses a plan that deletes too much. [`conflict`] says what is done about events of
 //! people that stand in the way.
 
+pub mod asked;
 pub mod conflict;
 pub mod drift;
 pub mod guard;

@@ -116,7 +116,7 @@ pub struct ApiToken {
 }
 
 /// Which live entities are asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EntityFilter {
     /// Of which kind.
     pub kind: EntityKind,

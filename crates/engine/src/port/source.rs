@@ -11,6 +11,12 @@ pub trait Source: Send + Sync {
     /// Looks whether it can be read and what is wrong with how it is set up. Changes nothing.
     async fn check(&self) -> Vec<Finding>;
 
+    /// Looks from outside, at next to no cost, whether there may be something new: another text
+    /// than at the last look, where the source has such a sign.
+    async fn glance(&self) -> Option<String> {
+        None
+    }
+
     /// Reads the schedule inside `window`: all of it, or, when `since` is a token from an earlier
     /// reading that is still good, only what changed. A source without deltas may answer
     /// [`ReadingKind::Unchanged`] when it can tell cheaply.

@@ -34,7 +34,7 @@ use crate::plan::conflict::ConflictRules;
 use crate::plan::drift::DriftPolicy;
 use crate::plan::guard::{DeletionCount, GuardRefusal, judge};
 use crate::port::{
-    CalendarState, ChangeSeq, Clock, ConflictWrite, Cursor, ForeignEvents, ItemIdentity,
+    Approvals, CalendarState, ChangeSeq, Clock, ConflictWrite, Cursor, ForeignEvents, ItemIdentity,
     LedgerCommit, QuotaScope, Scope, Store, StoreError, Target,
 };
 use crate::report::CycleReport;
@@ -116,6 +116,8 @@ pub struct Equipment<'a> {
     pub watcher: &'a dyn Watcher,
     /// The way to what is in people's calendars and not ours, where there is one.
     pub foreign: Option<&'a dyn ForeignEvents>,
+    /// Who is asked for what people do to our items, in a two-way mirror.
+    pub approvals: Option<&'a dyn Approvals>,
 }
 
 /// How one cycle is run.
@@ -181,6 +183,7 @@ pub(super) struct Cycling<'a> {
     pub(super) identity: ItemIdentity,
     /// Whether what is written must be published.
     pub(super) publishes: bool,
+    pub(super) approvals: Option<&'a dyn Approvals>,
     /// What is known of what people did.
     pub(super) drifts: Drifts,
     /// The calendars as they stood when the cycle began.
@@ -204,8 +207,7 @@ impl Cycling<'_> {
         spent
     }
 
-    /// Whether items of ours that nobody knows may be removed, because the guard has seen how
-    /// many there are.
+    /// Whether items of ours that nobody knows may be removed: the guard has seen how many.
     pub(super) fn orphans_judged(&self) -> bool {
         self.purge || self.orphans_judged.load(Ordering::Relaxed)
     }
@@ -241,7 +243,7 @@ impl Cycling<'_> {
     }
 }
 
-/// Whether something was written to a calendar that is not published yet.
+/// Whether something written there is not published yet.
 pub(super) fn waits_to_be_published(state: &CalendarState) -> bool {
     state.unpublished.is_some()
 }
@@ -306,6 +308,7 @@ pub async fn run_cycle_looking(
     }
     let projector = Projector::load(store, target, &spec.profile, &spec.name, &spec.roster).await?;
     projector.count(store, &spec.roster, &start.window, &Overlay::new()).await?;
+    drifts.tell(&projector, started_at);
     let survey = survey(spec, store, &projector, &start, started_at, options).await?;
     report.unmapped = survey.unmapped.clone().into_iter().collect();
     watcher.on(&Event::Planned { mirror: spec.name.clone(), counts: survey.plan.counts() });
@@ -323,7 +326,10 @@ pub async fn run_cycle_looking(
     let states = store.calendar_states(&spec.name).await?;
     cycling.states = states.into_iter().map(|it| (it.calendar.clone(), it)).collect();
     let read_back = options.read_back;
-    let touched = survey.plan.by_calendar().into_keys().collect();
+    let mut touched: BTreeSet<CalendarKey> = survey.plan.by_calendar().into_keys().collect();
+    if let Looking::At(hinted) = looking {
+        touched.extend(hinted.iter().cloned());
+    }
     let creating = read_back || (start.widens && cycling.identity == ItemIdentity::NaturalKey);
     let reading = (read_back, creating);
     let rest = drain_all(&cycling, equipment, survey, reading, looking, &mut report).await?;
@@ -402,7 +408,7 @@ fn cycling<'a>(
     commits: &'a GroupCommit<'a>,
     deletions_left: i64,
 ) -> Cycling<'a> {
-    let Equipment { store, target, gate, clock, ownership: _, watcher, foreign: _ } = equipment;
+    let Equipment { store, target, gate, clock, watcher, approvals, .. } = equipment;
     Cycling {
         spec,
         store,
@@ -422,6 +428,7 @@ fn cycling<'a>(
         calendars_at_once: calendars_at_once(target),
         identity: target.capabilities().identity,
         publishes: target.capabilities().publishes,
+        approvals,
         drifts: Drifts::default(),
         states: BTreeMap::new(),
         deletions_left: AtomicI64::new(deletions_left),
@@ -460,9 +467,8 @@ fn width(target: &dyn Target) -> usize {
     quotas.iter().filter_map(|quota| quota.concurrency).min().unwrap_or(CONCURRENCY_DEFAULT)
 }
 
-/// Enough calendars to fill the whole connection. What one of them may have under way does not
-/// count: where a calendar has a small budget of its own, many must be drained at once to spend
-/// that of the connection, also while some of them are only being read.
+/// Enough calendars to fill the connection: where each has a small budget of its own, many must be
+/// drained at once.
 fn calendars_at_once(target: &dyn Target) -> usize {
     let quotas = &target.capabilities().quotas;
     let of_connection = quotas.iter().filter(|quota| quota.scope == QuotaScope::Connection);

@@ -25,6 +25,7 @@ use crate::port::{
 use crate::report::CalendarReport;
 
 mod adopt;
+mod ask;
 mod drift;
 mod look;
 mod publish;
@@ -62,6 +63,8 @@ pub(super) struct Drain<'a> {
     state: CalendarState,
     /// Where the next reading of changes begins, once everything that was read is in the ledger.
     resume_at: Option<DeltaToken>,
+    /// What is judged already: refused requests.
+    judged: BTreeSet<ItemKey>,
     reopen: bool,
     chunk: usize,
     /// What happened here.
@@ -149,6 +152,7 @@ impl<'a> Drain<'a> {
             pending: LedgerCommit::default(),
             state,
             resume_at: None,
+            judged: BTreeSet::new(),
             reopen: false,
             chunk: CHUNK_FIRST,
             report,
@@ -173,6 +177,7 @@ impl<'a> Drain<'a> {
             Reading::Changes => self.observe_changes().await?,
             Reading::Everything => self.observe().await?,
         }
+        self.ask_for_what_was_seen().await?;
         self.remove_others().await?;
         while !self.queue.is_empty() {
             if std::mem::take(&mut self.reopen) {

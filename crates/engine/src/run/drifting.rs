@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use domain::{CalendarKey, ItemKey, MirrorName};
 use jiff::Timestamp;
 
+use super::project::Projector;
 use crate::plan::drift::{is_over, wants_a_look};
 use crate::port::{Drift, DriftWrite, Store, StoreError};
 
@@ -39,6 +40,16 @@ impl Drifts {
             store.put_drifts(mirror, &over).await?;
         }
         Ok(drifts)
+    }
+
+    /// Has the items of refused requests tell why.
+    pub fn tell(&self, projector: &Projector<'_>, now: Timestamp) {
+        for drift in self.known.values().flat_map(BTreeMap::values) {
+            let told = drift.refused.as_ref().filter(|it| it.until > now);
+            if let Some(told) = told {
+                projector.tell_refusal(drift.key.entity.clone(), Some(told.text.clone()));
+            }
+        }
     }
 
     /// Forgets all of it.

@@ -7,8 +7,8 @@
 //! `drifting` knows what they did before; [`subscriptions`] keeps vendors telling us of it.
 //! [`conflicts`] looks for events of people that stand in the way. [`own_record`] reads a roster
 //! that nobody else keeps. [`recover`] rebuilds a lost ledger. [`approval`] takes what people ask
-//! for in a mirror, and [`approve_due`] grants what needs no manager. Nothing here spawns: dropping
-//! the future of a cycle stops all of it.
+//! for in a mirror, [`approve_due`] grants what needs no manager, and [`schedule_desk`] writes a
+//! roster for programs. Nothing here spawns: dropping the future of a cycle stops all of it.
 
 pub mod approval;
 mod approval_facts;
@@ -32,6 +32,7 @@ mod preview;
 pub mod project;
 pub mod recover;
 mod rounds;
+pub mod schedule_desk;
 pub mod subscriptions;
 pub mod survey;
 pub mod watch;

@@ -31,6 +31,8 @@ pub struct Projector<'a> {
     ambiguous: BTreeSet<CalendarKey>,
     /// What shifts' items tell of meetings that were taken out of their way.
     notes: RwLock<BTreeMap<EntityKey, String>>,
+    /// What items tell of requests that were not granted.
+    refusals: RwLock<BTreeMap<EntityKey, String>>,
 }
 
 /// How many work, by group.
@@ -117,9 +119,24 @@ impl<'a> Projector<'a> {
         directory.employees = employees.into_iter().map(|it| (it.id.clone(), it)).collect();
         let directory = Arc::new(directory);
         target.meet(Arc::clone(&directory));
-        let notes = RwLock::default();
+        let (notes, refusals) = (RwLock::default(), RwLock::default());
         let counts = OnceLock::new();
-        Self { target, profile, mirror, directory, names, counts, ambiguous, notes }
+        Self { target, profile, mirror, directory, names, counts, ambiguous, notes, refusals }
+    }
+
+    /// The people, groups and reasons.
+    #[must_use]
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// Has an entity's item tell why what somebody asked for was not granted, or not any more.
+    pub fn tell_refusal(&self, key: EntityKey, text: Option<String>) {
+        let mut refusals = self.refusals.write().unwrap_or_else(PoisonError::into_inner);
+        match text {
+            Some(text) => refusals.insert(key, text),
+            None => refusals.remove(&key),
+        };
     }
 
     /// Has shifts' items tell these notes, and no others.
@@ -312,7 +329,7 @@ impl<'a> Projector<'a> {
             ContentForm::CalendarEvent => {
                 let event = self.profile.part(entity, part, &self.names)?;
                 Some(Content::Event(if part.is_main() {
-                    self.with_notes(entity, event)
+                    self.with_refusal(entity, self.with_notes(entity, event))
                 } else {
                     event
                 }))
@@ -322,6 +339,18 @@ impl<'a> Projector<'a> {
                 item.map(Content::Schedule)
             }
         }
+    }
+
+    /// An event with why what its owner asked for was not granted.
+    fn with_refusal(&self, entity: &Entity, mut event: CalendarEvent) -> CalendarEvent {
+        let refusals = self.refusals.read().unwrap_or_else(PoisonError::into_inner);
+        let refusal = if refusals.is_empty() { None } else { refusals.get(&entity.key()) };
+        let Some(refusal) = refusal else { return event };
+        event.description = Some(match event.description.take() {
+            Some(text) => format!("{refusal}\n\n{text}"),
+            None => refusal.clone(),
+        });
+        event.plain()
     }
 
     /// An event with what it tells of meetings; nothing where others see no more than titles.

@@ -77,6 +77,7 @@ impl World {
             ownership: &self.owner,
             watcher: &Unwatched,
             foreign: None,
+            approvals: None,
         };
         run_cycle(&spec, equipment, options).await.expect("cycles")
     }

@@ -13,3 +13,4 @@ mod reconcile;
 mod schedule;
 mod set_aside;
 mod settle;
+mod subscriptions;

@@ -36,6 +36,7 @@ use tokio::sync::Semaphore;
 use crate::body::ServerBody;
 use crate::counters::FeedCounters;
 use cache::{Cache, Grant, RosterFeeds, Slot, is_recent};
+pub(crate) use condition::{Known, http_date, known};
 use content::Content;
 use link::{Presented, SignedLink, Standing, TokenHash};
 pub use refusal::Refusal;

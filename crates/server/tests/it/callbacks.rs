@@ -14,7 +14,7 @@ use server::{ServerParts, ServerState};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::client::{self, parse, raw};
+use crate::client::{self, parse, post, raw};
 use crate::world::World;
 
 /// Says what it was sent.
@@ -61,23 +61,13 @@ async fn stage() -> SocketAddr {
         feeds: [].into(),
         callbacks: [(MirrorName::new("emea-shifts").unwrap(), route)].into(),
         hooks: Default::default(),
+        api: server::api::ApiParts::default(),
         metrics: None,
     }));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(server::serve(listener, state, std::future::pending()));
     address
-}
-
-async fn post(address: SocketAddr, path: &str, headers: &str, body: &[u8]) -> client::Answer {
-    let length = body.len();
-    let mut request = format!(
-        "POST {path} HTTP/1.1\r\nHost: rota.test\r\nConnection: close\r\n{headers}\
-         Content-Length: {length}\r\n\r\n"
-    )
-    .into_bytes();
-    request.extend_from_slice(body);
-    parse(&raw(address, &request).await)
 }
 
 #[tokio::test]

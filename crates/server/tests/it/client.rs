@@ -94,3 +94,15 @@ pub fn parse(bytes: &[u8]) -> Answer {
         .collect();
     Answer { status, headers, body: bytes[split + 4..].to_vec() }
 }
+
+/// Sends a body with POST.
+pub async fn post(address: SocketAddr, path: &str, headers: &str, body: &[u8]) -> Answer {
+    let length = body.len();
+    let mut request = format!(
+        "POST {path} HTTP/1.1\r\nHost: rota.test\r\nConnection: close\r\n{headers}\
+         Content-Length: {length}\r\n\r\n"
+    )
+    .into_bytes();
+    request.extend_from_slice(body);
+    parse(&raw(address, &request).await)
+}

@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod api;
 mod callbacks;
 mod client;
 mod conditional;
 mod feeds;
+mod hooks;
 mod intruders;
 mod links;
 mod operators;

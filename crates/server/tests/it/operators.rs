@@ -61,6 +61,7 @@ async fn metrics_count_answers_and_name_no_link() {
             feeds: BTreeMap::from([(roster(), Default::default())]),
             callbacks: [].into(),
             hooks: Default::default(),
+            api: server::api::ApiParts::default(),
             metrics: Some(recorder.handle()),
         }))
     });

@@ -530,6 +530,7 @@ impl World {
             feeds: BTreeMap::from([(roster(), options)]),
             callbacks: [].into(),
             hooks: Default::default(),
+            api: server::api::ApiParts::default(),
             metrics: None,
         }));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -13,6 +13,7 @@
 mod agreement;
 mod chance;
 mod clock_changes;
+mod conflicts;
 mod database;
 mod dav;
 mod faults;

@@ -20,3 +20,4 @@ mod seen;
 mod setup;
 mod site;
 mod weather;
+mod wfm_http;

@@ -11,15 +11,12 @@ use domain::time::{LocalTimeError, Resolution, local_day, resolve};
 use domain::time_off::TimeOffSpan;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
-use jiff::fmt::temporal::Pieces;
-use jiff::tz::{Offset, TimeZone};
+use jiff::tz::TimeZone;
 
 use super::Rules;
+use super::formats::{Moment, at_day, length, moment};
 use crate::roster_file::wire::Field;
 use crate::table::RowFault;
-
-const TIME_FORMS: &str = "expected a time like `22:00`, a local date and time, \
-    or an instant like `2026-10-25T22:00:00Z`";
 
 /// The fields that say when.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +25,8 @@ pub(super) struct Times<'r> {
     pub start: &'r Field<'r>,
     pub end: &'r Field<'r>,
     pub end_date: &'r Field<'r>,
+    pub length: &'r Field<'r>,
+    pub activity: &'r Field<'r>,
     pub time_zone: &'r Field<'r>,
 }
 
@@ -42,19 +41,6 @@ pub(in crate::roster_file) struct When {
     pub note: Option<RowFault>,
 }
 
-/// What a field of time can say.
-#[derive(Debug, Clone, Copy)]
-enum Moment {
-    /// A time of some day.
-    Time(Time),
-    /// `24:00`: the end of some day.
-    Midnight,
-    /// A local date and time.
-    Local(DateTime),
-    /// An instant, with the offset that it was written with.
-    Instant(Timestamp, Offset),
-}
-
 impl<'r> Times<'r> {
     /// The instants of some work; at most `max` apart.
     ///
@@ -66,7 +52,7 @@ impl<'r> Times<'r> {
         let date = self.day_of(self.date, rules)?;
         let mut decisions = Decisions::default();
         let (start, day) = self.start(date, zone.as_ref(), rules, &mut decisions)?;
-        let end = self.end(start, zone.as_ref(), rules, &mut decisions)?;
+        let end = self.end((start, date), zone.as_ref(), rules, &mut decisions)?;
         let interval = UtcInterval::new(start, end).map_err(|error| {
             RowFault::cell(
                 self.end.cell,
@@ -90,15 +76,16 @@ impl<'r> Times<'r> {
     /// # Errors
     /// As [`Self::when`].
     pub fn absence(&self, rules: &Rules) -> Result<(TimeOffSpan, Option<RowFault>), RowFault> {
-        if self.start.given().is_some() || self.end.given().is_some() {
+        let timed = self.start.given().is_some() || self.end.given().is_some();
+        if timed && !self.is_full_day(rules) {
             let when = self.when(rules)?;
             return Ok((TimeOffSpan::Timed(when.interval), when.note));
         }
-        let first = self.day_of(self.date, rules)?.ok_or_else(|| {
+        let first = self.first_day(rules)?.ok_or_else(|| {
             RowFault::cell(self.date.cell, "time off has neither a time nor a date")
                 .hint("give the first day in the column mapped to `date`")
         })?;
-        let last = self.day_of(self.end_date, rules)?.unwrap_or(first);
+        let last = self.last_day(rules)?.unwrap_or(first);
         let zone = self.zone(rules)?.ok_or_else(|| self.no_zone(self.date))?;
         let days = i64::from((last - first).get_days()) + 1;
         if !(1..=TIME_OFF_DAYS_MAX).contains(&days) {
@@ -127,7 +114,11 @@ impl<'r> Times<'r> {
         rules: &Rules,
         decisions: &mut Decisions,
     ) -> Result<(Timestamp, Date), RowFault> {
-        let local = match self.moment(self.start, rules)? {
+        let moment = match self.table(rules) {
+            Some((start, _)) => start,
+            None => self.moment(self.start, rules)?,
+        };
+        let local = match moment {
             Moment::Instant(instant, offset) => {
                 let day = match zone {
                     Some(zone) => local_day(instant, zone),
@@ -143,6 +134,14 @@ impl<'r> Times<'r> {
                 };
                 date.ok_or_else(none)?.to_datetime(time)
             }
+            Moment::Later(..) => {
+                let none = || RowFault::cell(self.start.cell, "has a time and no date");
+                let over = || RowFault::cell(self.start.cell, "is after the last day there is");
+                match at_day(date.ok_or_else(none)?, moment) {
+                    Some(Moment::Local(local)) => local,
+                    Some(_) | None => return Err(over()),
+                }
+            }
             Moment::Midnight => {
                 return Err(RowFault::cell(
                     self.start.cell,
@@ -157,12 +156,19 @@ impl<'r> Times<'r> {
 
     fn end(
         &self,
-        start: Timestamp,
+        (start, date): (Timestamp, Option<Date>),
         zone: Option<&TimeZone>,
         rules: &Rules,
         decisions: &mut Decisions,
     ) -> Result<Timestamp, RowFault> {
-        let moment = self.moment(self.end, rules)?;
+        let moment = match self.table(rules) {
+            Some((_, Some(end))) => end,
+            Some((_, None)) => return self.by_length(start, rules),
+            None if self.end.given().is_none() && self.length.given().is_some() => {
+                return self.by_length(start, rules);
+            }
+            None => self.moment(self.end, rules)?,
+        };
         let end_date = self.day_of(self.end_date, rules)?;
         if let Moment::Instant(instant, _) = moment {
             return Ok(instant);
@@ -188,6 +194,13 @@ impl<'r> Times<'r> {
             Moment::Midnight => {
                 next(end_date.unwrap_or(started.date()))?.to_datetime(Time::midnight())
             }
+            Moment::Later(..) => {
+                let day = end_date.or(date).unwrap_or(started.date());
+                match at_day(day, moment) {
+                    Some(Moment::Local(local)) => local,
+                    Some(_) | None => return Err(overflow()),
+                }
+            }
             Moment::Time(time) => match end_date {
                 Some(day) => day.to_datetime(time),
                 None => {
@@ -202,6 +215,53 @@ impl<'r> Times<'r> {
             },
         };
         decisions.resolve_end(local, start, zone, self.end, rules)
+    }
+
+    /// The times that the operator gave for the row's activity, where the row has none itself.
+    fn table(&self, rules: &Rules) -> Option<(Moment, Option<Moment>)> {
+        if self.start.given().is_some() || rules.activity_times.is_empty() {
+            return None;
+        }
+        rules.activity_times.get(self.activity.given()?).copied()
+    }
+
+    fn by_length(&self, start: Timestamp, rules: &Rules) -> Result<Timestamp, RowFault> {
+        let Some(text) = self.length.given() else {
+            let message = "is empty; expected an end or a length";
+            return Err(RowFault::cell(self.length.cell.or(self.end.cell), message));
+        };
+        let length = length(text, rules.length_unit).ok_or_else(|| {
+            let message = format!(
+                "`{}` is no length; expected one like `480`, `8:00` or `7h 30m`",
+                brief(text)
+            );
+            RowFault::cell(self.length.cell, message)
+        })?;
+        start.checked_add(length).map_err(|_| {
+            RowFault::cell(self.length.cell, "ends after the last instant that there is")
+        })
+    }
+
+    /// Whether the row says in words that it is about whole days.
+    pub fn is_full_day(&self, rules: &Rules) -> bool {
+        [self.start, self.end, self.length].into_iter().any(|it| rules.says_full_day(&it.value))
+    }
+
+    /// The first day of an absence, from the column for it or from the start.
+    fn first_day(&self, rules: &Rules) -> Result<Option<Date>, RowFault> {
+        match self.day_of(self.date, rules)? {
+            Some(day) => Ok(Some(day)),
+            None if rules.says_full_day(&self.start.value) => Ok(None),
+            None => self.day_of(self.start, rules),
+        }
+    }
+
+    /// The last day of an absence, from the column for it or from the end.
+    fn last_day(&self, rules: &Rules) -> Result<Option<Date>, RowFault> {
+        match self.day_of(self.end_date, rules)? {
+            Some(day) => Ok(Some(day)),
+            None => Ok(rules.dates.read(&self.end.value)),
+        }
     }
 
     fn no_length(&self) -> RowFault {
@@ -229,28 +289,28 @@ impl<'r> Times<'r> {
         let Some(text) = field.given() else {
             return Ok(None);
         };
-        match (parse_date(text, rules), &rules.date_format) {
-            (Some(day), _) => Ok(Some(day)),
-            (None, Some(format)) => {
-                let message = format!("`{}` is no date of the form `{format}`", brief(text));
-                Err(RowFault::cell(field.cell, message))
-            }
-            (None, None) => {
-                let message =
-                    format!("`{}` is no date; expected one like `2026-10-25`", brief(text));
-                let hint = "set `date_format` when dates are written in another way";
-                Err(RowFault::cell(field.cell, message).hint(hint))
-            }
-        }
+        rules.dates.read(text).map(Some).ok_or_else(|| {
+            let expected = rules.dates.shown();
+            let message = format!("`{}` is no date; expected {expected}", brief(text));
+            RowFault::cell(field.cell, message)
+                .hint("set `date_format` when dates are written in another way")
+        })
     }
 
     fn moment(&self, field: &Field<'_>, rules: &Rules) -> Result<Moment, RowFault> {
+        let expected = || rules.times.shown();
         let Some(text) = field.given() else {
-            return Err(RowFault::cell(field.cell, format!("is empty; {TIME_FORMS}")));
+            let fault = RowFault::cell(field.cell, format!("is empty; expected {}", expected()));
+            let activity = self.activity.given().filter(|_| !rules.activity_times.is_empty());
+            return Err(match activity {
+                Some(it) => fault.hint(format!("`activity_times` has none for `{}`", brief(it))),
+                None => fault,
+            });
         };
-        parse_moment(text, rules).ok_or_else(|| {
-            let message = format!("`{}` is no time; {TIME_FORMS}", brief(text));
+        moment(text, &rules.dates, &rules.times).ok_or_else(|| {
+            let message = format!("`{}` is no time; expected {}", brief(text), expected());
             RowFault::cell(field.cell, message)
+                .hint("set `time_format` when times are written in another way")
         })
     }
 }
@@ -343,62 +403,6 @@ fn settle(
             LocalTimeError::Range { .. } => fault,
         }
     })
-}
-
-fn parse_date(text: &str, rules: &Rules) -> Option<Date> {
-    match &rules.date_format {
-        Some(format) => Date::strptime(format, text).ok(),
-        // Exactly the ten characters: the library would also take a date with a time.
-        None if text.len() == 10 => text.parse().ok(),
-        None => None,
-    }
-}
-
-fn parse_moment(text: &str, rules: &Rules) -> Option<Moment> {
-    if let Some(moment) = parse_time(text) {
-        return Some(moment);
-    }
-    if rules.date_format.is_some()
-        && let Some((day, time)) = text.rsplit_once([' ', 'T'])
-        && let Some(day) = parse_date(day.trim_end(), rules)
-    {
-        return match parse_time(time)? {
-            Moment::Time(time) => Some(Moment::Local(day.to_datetime(time))),
-            Moment::Midnight => {
-                Some(Moment::Local(day.tomorrow().ok()?.to_datetime(Time::midnight())))
-            }
-            Moment::Local(_) | Moment::Instant(..) => None,
-        };
-    }
-    let pieces = Pieces::parse(text).ok()?;
-    if pieces.time_zone_annotation().is_some() {
-        return None;
-    }
-    let whole = |time: Time| time.with().subsec_nanosecond(0).build().ok();
-    let local = pieces.date().to_datetime(whole(pieces.time()?)?);
-    match pieces.to_numeric_offset() {
-        Some(offset) => Some(Moment::Instant(offset.to_timestamp(local).ok()?, offset)),
-        None => Some(Moment::Local(local)),
-    }
-}
-
-/// Reads `22:00`, `6:30`, `22:00:15` or `24:00`.
-fn parse_time(text: &str) -> Option<Moment> {
-    let mut parts = text.split(':');
-    let mut number = |digits: std::ops::RangeInclusive<usize>| -> Option<i8> {
-        let part = parts.next()?;
-        let plain = digits.contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
-        if plain { part.parse().ok() } else { None }
-    };
-    let (hour, minute) = (number(1..=2)?, number(2..=2)?);
-    let second = if text.matches(':').count() == 1 { 0 } else { number(2..=2)? };
-    if parts.next().is_some() {
-        return None;
-    }
-    match (hour, minute, second) {
-        (24, 0, 0) => Some(Moment::Midnight),
-        _ => Time::new(hour, minute, second, 0).ok().map(Moment::Time),
-    }
 }
 
 /// The beginning of a value, for a message.

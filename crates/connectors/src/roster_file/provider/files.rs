@@ -26,6 +26,36 @@ pub(super) struct Found {
     pub place: String,
 }
 
+impl Found {
+    /// Its name, size and time: another text when somebody wrote to it.
+    pub fn glance(&self) -> String {
+        let stamp = std::fs::metadata(&self.path).ok().map(|it| stamp(&it));
+        format!("{} {stamp:?}\n", self.place)
+    }
+}
+
+/// Why there are no files.
+#[derive(Debug)]
+pub(super) enum NotFound {
+    /// None matches, or none that does is complete.
+    None(SourceError),
+    /// They cannot be listed.
+    Failed(SourceError),
+}
+
+impl From<NotFound> for SourceError {
+    fn from(not_found: NotFound) -> Self {
+        match not_found {
+            NotFound::None(error) | NotFound::Failed(error) => error,
+        }
+    }
+}
+
+/// That no file matches.
+pub(super) fn nothing(pattern: &str) -> SourceError {
+    unreadable(pattern, "no file matches".to_owned())
+}
+
 /// One file's content.
 #[derive(Debug)]
 pub(super) struct Taken {
@@ -37,23 +67,30 @@ pub(super) struct Taken {
     pub modified: Option<Timestamp>,
 }
 
-/// The files that `pattern` matches below `base`, in the order of their paths.
+/// The files that `pattern` matches below `base`, in the order of their paths; with a `marker`
+/// those beside which there is a file of the same name with that suffix.
 ///
 /// # Errors
 /// When there is none, there are too many, or a folder cannot be listed.
-pub(super) fn find(base: &Path, pattern: &str) -> Result<Vec<Found>, SourceError> {
-    let fail = |detail: String| unreadable(pattern, detail);
+pub(super) fn find(
+    base: &Path,
+    pattern: &str,
+    marker: Option<&str>,
+) -> Result<Vec<Found>, NotFound> {
+    let fail = |detail: String| NotFound::Failed(unreadable(pattern, detail));
     // An empty base is the working folder; `Path::join` keeps an absolute pattern as it is.
     let escaped = PathBuf::from(Pattern::escape(&base.to_string_lossy())).join(pattern);
     let matches = glob::glob_with(&escaped.to_string_lossy(), MATCHING)
         .map_err(|error| fail(error.to_string()))?;
     let mut found = Vec::new();
+    let mut incomplete = false;
     for entry in matches {
         let path = entry.map_err(|error| {
             let place = shown(base, error.path());
-            unreadable(&place, error.error().to_string())
+            NotFound::Failed(unreadable(&place, error.error().to_string()))
         })?;
-        if path.is_dir() {
+        if path.is_dir() || !is_complete(&path, marker) {
+            incomplete |= !path.is_dir() && !is_marker(&path, marker);
             continue;
         }
         if found.len() == ROSTER_FILES_MAX {
@@ -64,11 +101,26 @@ pub(super) fn find(base: &Path, pattern: &str) -> Result<Vec<Found>, SourceError
         let place = shown(base, &path);
         found.push(Found { path, place });
     }
+    if let (true, true, Some(marker)) = (found.is_empty(), incomplete, marker) {
+        let detail = format!("no file that matches is complete: none has a `{marker}` beside it");
+        return Err(NotFound::None(unreadable(pattern, detail)));
+    }
     if found.is_empty() {
-        return Err(fail("no file matches".to_owned()));
+        return Err(NotFound::None(nothing(pattern)));
     }
     found.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
+}
+
+fn is_marker(path: &Path, marker: Option<&str>) -> bool {
+    marker.is_some_and(|marker| path.to_string_lossy().ends_with(marker))
+}
+
+fn is_complete(path: &Path, marker: Option<&str>) -> bool {
+    let Some(suffix) = marker else { return true };
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(suffix);
+    !is_marker(path, marker) && Path::new(&beside).exists()
 }
 
 /// Takes the content of all files.
@@ -148,7 +200,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.csv");
         std::fs::write(&path, "a,b\n1,2\n").unwrap();
-        let found = &find(folder.path(), "*.csv").unwrap()[0];
+        let found = &find(folder.path(), "*.csv", None).unwrap()[0];
         assert_eq!((found.place.as_str(), &found.path), ("a.csv", &path));
         let grow = || {
             let mut file = File::options().append(true).open(&path).unwrap();
@@ -163,7 +215,7 @@ mod tests {
     fn files_that_are_too_large_together_are_refused_before_they_are_read() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.csv"), "a,b\n1,2\n").unwrap();
-        let found = &find(folder.path(), "*.csv").unwrap()[0];
+        let found = &find(folder.path(), "*.csv", None).unwrap()[0];
         let error = take(found, 7, || {}).unwrap_err().to_string();
         assert!(error.contains("have more than 536870912 bytes"), "{error}");
     }
@@ -177,10 +229,10 @@ mod tests {
         for name in ["b.csv", "a.csv", ".c.csv", "a.txt", "x.csv/d.csv"] {
             std::fs::write(base.join("exports").join(name), "").unwrap();
         }
-        let places: Vec<String> =
-            find(&base, "exports/*.csv").unwrap().into_iter().map(|found| found.place).collect();
+        let found = find(&base, "exports/*.csv", None).unwrap();
+        let places: Vec<String> = found.into_iter().map(|found| found.place).collect();
         assert_eq!(places, ["exports/a.csv", "exports/b.csv"]);
-        let error = find(&base, "nothing/*.csv").unwrap_err().to_string();
+        let error = SourceError::from(find(&base, "nothing/*.csv", None).unwrap_err()).to_string();
         assert_eq!(error, "cannot read `nothing/*.csv`: no file matches");
     }
 }

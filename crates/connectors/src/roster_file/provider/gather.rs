@@ -58,11 +58,16 @@ pub(in crate::roster_file) fn gather(
     let lines = |text: &str| text.bytes().filter(|byte| *byte == b'\n').count();
     let lines = files.iter().map(|(_, text)| lines(text)).sum();
     gather.entities.reserve(lines);
+    let sum_words = config.sum_words();
     let mut record = Record::default();
     for (file, (table, layout)) in (0..).zip(&tables.list) {
         let mut scanner = table.scanner();
         while let Some(read) = scanner.read(&mut record) {
             if read.is_ok() && table.is_blank(&record) {
+                continue;
+            }
+            if read.is_ok() && layout.is_no_row(table, &record, &sum_words) {
+                gather.passed_over += 1;
                 continue;
             }
             let spot = Spot::of(file, &record);
@@ -142,6 +147,8 @@ struct Gather<'a> {
     bad: Remarks,
     notes: Remarks,
     reach: Reach,
+    /// Records that are no rows: sums, and the header once more.
+    passed_over: usize,
 }
 
 impl<'a> Gather<'a> {
@@ -165,6 +172,7 @@ impl<'a> Gather<'a> {
             bad: Remarks::default(),
             notes: Remarks::default(),
             reach: Reach::default(),
+            passed_over: 0,
         }
     }
 
@@ -436,6 +444,10 @@ impl<'a> Gather<'a> {
             entities.retain(|it| is_inside(&it.entity, self.window));
         }
         entities.extend(self.people.into_entities());
+        let passed_over = self.passed_over;
+        if passed_over > 0 {
+            self.notes.push(|| sums(&config.path, passed_over));
+        }
         Ok(Gathered {
             entities,
             absence,
@@ -444,6 +456,20 @@ impl<'a> Gather<'a> {
             skipped: self.bad.into_list("rows were left out"),
             unmapped: self.tables.unmapped(),
         })
+    }
+}
+
+/// That rows were passed over because they only sum up others.
+fn sums(place: &str, count: usize) -> FieldFault {
+    FieldFault {
+        place: place.to_owned(),
+        line: 0,
+        text: String::new(),
+        field: None,
+        column: None,
+        message: format!("{count} rows are sums, or the header once more, and are passed over"),
+        hint: Some("`sum_words` says which words such rows begin with".to_owned()),
+        stands_for: 1,
     }
 }
 

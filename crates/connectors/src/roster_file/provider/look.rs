@@ -18,7 +18,7 @@ impl Reader {
     /// What `doctor` says: reads everything, whatever the window.
     pub(super) fn look(&self, now: Timestamp) -> Vec<Remark> {
         let taken = match self.take() {
-            Ok(taken) => taken,
+            Ok((taken, _)) => taken,
             Err(error) => {
                 return vec![Remark::error(error.to_string()).hint(format!(
                     "`path` is relative to the folder of the configuration, `{}`",

@@ -143,7 +143,8 @@ fn discreet(refusal: Refusal, case: &Case<'_>) -> Refusal {
         | Refusal::NotEligible
         | Refusal::UnknownEmployee
         | Refusal::BadLength { .. }
-        | Refusal::NotReachable => return refusal,
+        | Refusal::NotReachable
+        | Refusal::Other { .. } => return refusal,
     }
     let Some(asker) = case.asker() else { return refusal };
     let own = Case { only: Some(asker), ..*case };

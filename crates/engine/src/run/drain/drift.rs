@@ -74,6 +74,9 @@ impl Drain<'_> {
         seen: &Seen,
     ) -> Option<Step> {
         let cycling = self.cycling;
+        if self.judged.contains(item) {
+            return step;
+        }
         let before = cycling.drifts.of(self.calendar, item);
         let row = self.row(subject, item.part);
         let Some(step) = step else {
@@ -128,7 +131,8 @@ impl Drain<'_> {
     }
 
     fn settle_drift(&mut self, before: Option<&Drift>, step: Option<&Step>, seen: &Seen) {
-        let Some(drift) = before.filter(|drift| is_settled(drift, step, seen)) else { return };
+        let now = self.cycling.clock.now();
+        let Some(drift) = before.filter(|drift| is_settled(drift, step, seen, now)) else { return };
         let (calendar, key) = (drift.calendar.clone(), drift.key.clone());
         self.pending.drifts.push(DriftWrite::Remove { calendar, key });
     }

@@ -178,6 +178,7 @@ impl Office {
             ownership: &owner,
             watcher: &Unwatched,
             foreign: None,
+            approvals: None,
         };
         run_cycle(&spec, equipment, CycleOptions::default()).await.expect("the office is in order")
     }

@@ -75,6 +75,7 @@ impl<'a> Hooked<'a> {
             ownership: &owner,
             watcher: &Unwatched,
             foreign: None,
+            approvals: None,
         };
         run_cycle(&spec, equipment, options).await.unwrap()
     }

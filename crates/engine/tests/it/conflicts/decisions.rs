@@ -138,6 +138,11 @@ fn every_case_under_every_policy() {
         ("of a series", occurrence, ["Reported", "KeptBoth", "delete", "move to 16 h"]),
         ("of another mirror", of_a_mirror(), ["-"; 4]),
         ("ours, its tag gone", ForeignEvent { id: RemoteId("ours".into()), ..busy() }, ["-"; 4]),
+        (
+            "ours, elsewhere",
+            ForeignEvent { id: RemoteId("calendar/ours#1".into()), ..busy() },
+            ["-"; 4],
+        ),
         ("a copy of the shift", copy_of_the_shift(), ["Copy"; 4]),
         ("under way", meeting("m", -1, 9), ["Reported", "KeptBoth", "UnderWay", "UnderWay"]),
         ("over", meeting("m", -3, -1), ["-"; 4]),

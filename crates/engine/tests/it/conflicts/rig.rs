@@ -129,6 +129,7 @@ impl Rig {
             ownership: owner,
             watcher: &Unwatched,
             foreign: Some(&self.foreign),
+            approvals: None,
         }
     }
 

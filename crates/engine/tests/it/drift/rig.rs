@@ -8,7 +8,7 @@ use domain::policy::DeletionGuard;
 use domain::{CalendarKey, Employee, Entity, EntityKey, EventSpan, MirrorName, Shift, UtcInterval};
 use engine::mapping::MappingProfile;
 use engine::plan::drift::DriftPolicy;
-use engine::port::{ChangeSeq, Content, Drift, DriftStore, RemoteId, Store, Target};
+use engine::port::{Approvals, ChangeSeq, Content, Drift, DriftStore, RemoteId, Store, Target};
 use engine::report::CycleReport;
 use engine::run::cycle::{CycleOptions, Equipment, Looking, MirrorSpec, Others, run_cycle_looking};
 use engine::run::gate::Gate;
@@ -23,11 +23,12 @@ use testkit::seeded_entropy::SeededEntropy;
 
 /// One installation, with a mirror on a server that others may use too.
 pub struct Rig {
-    pub store: MemoryStore,
+    pub store: Arc<MemoryStore>,
     pub target: Arc<MemoryTarget>,
     pub clock: ManualClock,
     pub mirror: MirrorName,
     pub policy: DriftPolicy,
+    pub approvals: Option<Box<dyn Approvals>>,
     gate: Gate,
     owner: NamedOwner,
     seq: i64,
@@ -69,7 +70,8 @@ impl Rig {
         let gate = Gate::new(Arc::new(clock.clone()), entropy, target.capabilities());
         let owner = NamedOwner::new("me", Obituaries::default());
         let mirror = MirrorName::new(mirror).expect("a plain name");
-        Self { store: MemoryStore::new(), target, clock, mirror, policy, gate, owner, seq: 0 }
+        let (store, approvals) = (Arc::default(), None);
+        Self { store, target, clock, mirror, policy, approvals, gate, owner, seq: 0 }
     }
 
     /// A rig with a shift of Ada's, `s`, and one of Bob's, `b`, that were mirrored.
@@ -111,13 +113,14 @@ impl Rig {
             drift: self.policy,
         };
         let equipment = Equipment {
-            store: &self.store,
+            store: &*self.store,
             target: &*self.target,
             gate: &self.gate,
             clock: &self.clock,
             ownership: &self.owner,
             watcher: &Unwatched,
             foreign: None,
+            approvals: self.approvals.as_deref(),
         };
         run_cycle_looking(&spec, equipment, options, looking).await.expect("cycles")
     }

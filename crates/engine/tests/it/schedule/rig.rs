@@ -132,6 +132,7 @@ impl Rig {
             ownership: &self.owner,
             watcher: &Unwatched,
             foreign: None,
+            approvals: None,
         };
         run_cycle(&self.spec, equipment, options).await.expect("cycles")
     }

@@ -123,6 +123,7 @@ impl Speaker<'_> {
                 (&texts::BAD_LENGTH, vec![self.duration(*shortest), self.duration(*longest)])
             }
             Refusal::NotReachable => (&texts::NOT_REACHABLE, vec![]),
+            Refusal::Other { said } => (&texts::OTHER, vec![said.replace(char::is_control, " ")]),
         }
     }
 

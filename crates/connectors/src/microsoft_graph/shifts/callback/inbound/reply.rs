@@ -122,7 +122,8 @@ fn status(notice: Notice<'_>) -> (u16, &'static str) {
             | Refusal::ReasonNotOffered { .. }
             | Refusal::NoSlotLeft
             | Refusal::NotEligible
-            | Refusal::BadLength { .. } => (403, refusal.as_str()),
+            | Refusal::BadLength { .. }
+            | Refusal::Other { .. } => (403, refusal.as_str()),
         },
         Notice::Unsupported => (403, "UnsupportedOperation"),
         Notice::Unreadable | Notice::TooMuch => (400, "BadRequest"),

@@ -163,6 +163,11 @@ texts! {
         "Die Dauer muss mindestens {0} und höchstens {1} betragen. Bitte ändern Sie die Zeiten.",
         "La durée doit être d’au moins {0} et d’au plus {1}. Veuillez modifier les horaires.",
         "Debe durar al menos {0} y como máximo {1}. Cambie las horas.";
+    OTHER:
+        "Your scheduling system refuses this: {0}",
+        "Das Planungssystem lehnt das ab: {0}",
+        "Votre système de planification refuse : {0}",
+        "Su sistema de planificación lo rechaza: {0}";
     NOT_REACHABLE:
         "Your scheduling system cannot be reached at the moment. Please try again in a few \
          minutes.",

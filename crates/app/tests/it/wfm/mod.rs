@@ -1,0 +1,8 @@
+//! The WFM contract: the example server in Python, in all its styles and with each of its rules
+//! broken, read, checked and asked to decide by the real binary.
+
+mod check;
+mod server;
+mod styles;
+
+pub use server::{ExampleServer, TOKEN};

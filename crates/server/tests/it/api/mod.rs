@@ -1,0 +1,8 @@
+//! The Schedule API from outside.
+
+mod clients;
+mod delta;
+mod intruders;
+mod pages;
+mod world;
+mod writes;
