@@ -133,6 +133,7 @@ fn entity(kind: EntityKind, schedule: Schedule) -> Result<Entity, String> {
             id: EmployeeId::new(&id).map_err(text)?,
             name,
             email,
+            number: None,
             m365_id,
             google_id,
             group,

@@ -298,6 +298,7 @@ fn employee(wire: WireEntity) -> Result<Employee, Wrong> {
         id: EmployeeId::new(&wire.id).map_err(|error| bad_id("id", &error))?,
         name: text("name", wire.name)?,
         email,
+        number: text("number", wire.number)?,
         m365_id: text("m365_id", wire.m365_id)?,
         google_id: text("google_id", wire.google_id)?,
         group: group(wire.group)?,

@@ -108,6 +108,8 @@ pub struct WireEntity {
     #[serde(default)]
     pub email: Option<String>,
     #[serde(default)]
+    pub number: Option<String>,
+    #[serde(default)]
     pub m365_id: Option<String>,
     #[serde(default)]
     pub google_id: Option<String>,

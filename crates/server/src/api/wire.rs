@@ -224,6 +224,8 @@ impl Schedule {
                     id: _,
                     name,
                     email,
+                    // Inside the house: clients know people by id and address.
+                    number: _,
                     m365_id,
                     google_id,
                     group,
