@@ -199,7 +199,7 @@ pub fn be_the_child(place: &str) -> Result<(), Trouble> {
         let parts = ServerParts {
             store,
             clock: Arc::new(RealClock),
-            entropy: Arc::new(NoEntropy),
+            entropy: Arc::new(Chanceless),
             feeds: BTreeMap::from([(roster, FeedOptions::default())]),
             callbacks: BTreeMap::new(),
             hooks: Default::default(),
@@ -281,9 +281,9 @@ impl Clock for RealClock {
 
 /// Feeds that are there already need no chance.
 #[derive(Debug)]
-struct NoEntropy;
+pub struct Chanceless;
 
-impl Entropy for NoEntropy {
+impl Entropy for Chanceless {
     fn fill(&self, bytes: &mut [u8]) {
         bytes.fill(7);
     }

@@ -30,6 +30,7 @@ mod report;
 mod results;
 mod roster_file;
 mod sample;
+mod schedule_api;
 mod shifts;
 mod stub;
 mod tools;
@@ -52,7 +53,7 @@ struct Bench {
     run: fn(&Setting) -> Result<Report, Trouble>,
 }
 
-const BENCHES: [Bench; 12] = [
+const BENCHES: [Bench; 13] = [
     Bench {
         name: "ical_write",
         about: "iCalendar written, beside calcard writing the same calendar.",
@@ -70,6 +71,12 @@ const BENCHES: [Bench; 12] = [
         about: "1,000,000 shifts planned against an equal ledger, all in memory.",
         by_hand: false,
         run: plan::run,
+    },
+    Bench {
+        name: "schedule_api",
+        about: "The Schedule API over SQLite with 1,000,000 shifts: pages, and polls.",
+        by_hand: false,
+        run: schedule_api::run,
     },
     Bench {
         name: "feed",
@@ -166,6 +173,7 @@ fn be_child(arguments: &[String]) -> Result<(), Trouble> {
         ["shifts"] => shifts::be_the_child(),
         ["stub", ref calendars @ ..] => stub::be_the_child(calendars),
         ["feed-server", place] => feed::be_the_child(place),
+        ["api-server", place] => schedule_api::be_the_child(place),
         _ => Err(Trouble::failed("not a child that is known")),
     }
 }

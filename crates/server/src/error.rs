@@ -41,7 +41,7 @@ codes! {
     BodyNotRead, "body_not_read", PAYLOAD_TOO_LARGE,
         "the body is longer than this path takes, or it broke off";
     /// The delta token is of another store, or of none.
-    DeltaTokenExpired, "delta_token_expired", GONE,
+    DeltaTokenExpired, "delta_token_expired", CONFLICT,
         "changes since this token are not known; read the schedule in full, without `since`";
     /// The same key was used for another body.
     IdempotencyKeyReused, "idempotency_key_reused", CONFLICT,

@@ -11,13 +11,13 @@ use crate::world::{ROSTER, World};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// `serve`, until it is dropped.
-struct Service {
+pub struct Service {
     child: Child,
-    address: String,
+    pub address: String,
 }
 
 impl Service {
-    fn start(world: &World) -> Self {
+    pub fn start(world: &World) -> Self {
         let mut child = world
             .command(&["serve", "--log-format", "json"])
             .stderr(Stdio::piped())

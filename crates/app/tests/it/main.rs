@@ -16,6 +16,7 @@ mod mapping;
 mod messages;
 mod quiet_logs;
 mod roster_files;
+mod schedule_api;
 mod servers;
 mod shifts;
 mod wfm;

@@ -12,7 +12,8 @@ pub(super) fn class_of_status(status: StatusCode, retry_after: Option<Duration>)
     match status.as_u16() {
         401 => FailureClass::Unauthorised,
         403 => FailureClass::Forbidden,
-        410 => FailureClass::DeltaExpired,
+        // Only a delta token is refused so by what we read; others may say 410.
+        409 | 410 => FailureClass::DeltaExpired,
         429 => FailureClass::Throttled { retry_after, scope: QuotaScope::Connection },
         408 | 500..=599 => FailureClass::Unavailable,
         404 => FailureClass::Unsupported,

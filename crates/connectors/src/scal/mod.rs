@@ -8,7 +8,7 @@
 //!   `deltaToken`, and what changed while they were read comes with the changes since it. So after
 //!   a listing of several pages the changes are read, and only then is it the whole truth;
 //! - `since=<deltaToken>`: 304 when nothing changed; entities with `deleted: true` are gone, or
-//!   not what the filters ask for any more; 410 when the token is of another store: then all of it
+//!   not what the filters ask for any more; 409 when the token is of another store: then all of it
 //!   is read again;
 //! - `X-RateLimit-Remaining` below a fifth of `X-RateLimit-Limit`: what is left is spread over the
 //!   seconds of `X-RateLimit-Reset`; 429 and 503 say in `Retry-After` when to go on;

@@ -68,6 +68,7 @@ fn statuses_are_classified() {
         (403, FailureClass::Forbidden),
         (404, FailureClass::Unsupported),
         (408, FailureClass::Unavailable),
+        (409, FailureClass::DeltaExpired),
         (410, FailureClass::DeltaExpired),
         (429, throttled),
         (500, FailureClass::Unavailable),

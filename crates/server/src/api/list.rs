@@ -18,8 +18,8 @@ use super::cursor::{DELTA_PATTERN, Page};
 use super::describe::Description;
 use super::dispatch::{Answer, Call, Handling, Needs, Operation, Refused};
 use super::parameters::Parameters;
-use super::wire::{self, Schedule};
-use super::{Api, delta};
+use super::wire::Schedule;
+use super::{Api, delta, stored};
 use crate::error::Code;
 use crate::feed::http_date;
 
@@ -236,11 +236,11 @@ async fn go_on_from(
             }
             None => Vec::new(),
         };
-        for stored in found.iter().take(room) {
+        for entity in found.iter().take(room) {
             if written > 0 {
                 out.push(b',');
             }
-            wire::write_stored(&mut out, *of_kind, stored)?;
+            stored::write(&mut out, *of_kind, entity)?;
             written += 1;
         }
         if found.len() > room {

@@ -33,6 +33,7 @@ mod openapi;
 mod parameters;
 mod rate;
 mod replace;
+mod stored;
 mod token;
 mod wire;
 

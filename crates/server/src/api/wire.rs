@@ -32,7 +32,7 @@ pub(super) struct Schedule {
     pub changed_at: Timestamp,
     /// Only in changes: it was deleted, or is not what was asked for any more. Then it has no
     /// other fields.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
     /// Whose it is; of an employee, their own id.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -441,15 +441,4 @@ pub(super) fn body<T: serde::de::DeserializeOwned>(
     }
     serde_json::from_slice(body)
         .map_err(|error| Refused::at(Code::InvalidBody, "body", error.to_string()))
-}
-
-/// Writes a stored entity as clients see it.
-pub(super) fn write_stored(
-    out: &mut Vec<u8>,
-    kind: EntityKind,
-    stored: &engine::port::StoredEntity,
-) -> Result<(), Refused> {
-    let entity = read(kind, &stored.body)?;
-    out.extend(Schedule::of(&entity, stored.version, stored.changed_at).json());
-    Ok(())
 }

@@ -65,11 +65,11 @@ async fn a_token_of_another_store_is_refused_and_nothing_is_guessed() {
     other.store.incarnation("ffffffffffffffff").await.unwrap();
     let token = token_of(&other, &there).await;
     let answer = world.get(&client, &format!("{LIST}?since={token}")).await;
-    assert_refused(&answer, 410, "delta_token_expired");
+    assert_refused(&answer, 409, "delta_token_expired");
     let own = token_of(&world, &client).await;
     let (start, _) = own.rsplit_once('-').unwrap();
     let ahead = world.get(&client, &format!("{LIST}?since={start}-999")).await;
-    assert_refused(&ahead, 410, "delta_token_expired");
+    assert_refused(&ahead, 409, "delta_token_expired");
     for bad in
         ["d1-xyz-3", "d2-0000000000000000-3", "d1-0000000000000000--3", "d1-0000000000000000-"]
     {
