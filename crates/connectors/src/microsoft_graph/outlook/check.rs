@@ -164,5 +164,5 @@ impl Checker {
 /// Online"; grants add up, so the consent in Entra must go).
 const SCOPE_HINT: &str = "in Exchange Online PowerShell run `New-ServicePrincipal`, \
     `New-ManagementScope -RecipientRestrictionFilter`, and `New-ManagementRoleAssignment -Role \
-    \"Application Calendars.ReadWrite\" -CustomResourceScope`, then take `Calendars.ReadWrite` away \
-    in Entra: grants add up";
+    \"Application Calendars.ReadWrite\" -CustomResourceScope`, then take `Calendars.ReadWrite` \
+     away in Entra: grants add up";

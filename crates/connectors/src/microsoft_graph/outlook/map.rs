@@ -1,7 +1,7 @@
 //! Between our events and Graph's. Pure.
 //!
 //! Times go as UTC. Texts go as text: Exchange keeps them so, and Outlook and Teams show them with
-//! their line ends. What Exchange rewrites without meaning (line ends, HTML around a text, the order
+//! their line ends. What Exchange rewrites without meaning (line ends, HTML around it, the order
 //! of categories) does not count when an event is read back.
 //!
 //! Not written: the extras' colour (Outlook has none for an event, only for a category), organiser

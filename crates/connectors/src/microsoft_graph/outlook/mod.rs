@@ -12,7 +12,7 @@
 //!
 //! Not offered by Graph, and so not here: calendars of Microsoft 365 groups (`calendars.md` §1.2).
 //!
-//! Beside the usual files: `mailbox.rs` finds our calendar, `turns.rs` spends the budgets, `call.rs`
+//! Beside the usual files: `mailbox.rs` finds our calendar, `turns.rs` spends budgets, `call.rs`
 //! is the way to Graph, `read.rs` and `write.rs` do what they say, `target.rs` is the port,
 //! `foreign.rs` what is in people's calendars beside ours, `check.rs` what `doctor` says.
 //! Classification is that of the connection.
