@@ -250,3 +250,54 @@ client_secret_file = "s"
     assert!(nobody[0].starts_with("nobody would decide: roster `ward`"), "{nobody:?}");
     assert!(parse(&format!("{CONNECTIONS}{graph}{}", mirror("one", "t-1", ""))).is_ok());
 }
+
+fn with_mirror(keys: &str) -> Result<Config, Vec<String>> {
+    let google = "[[connection]]\nname = \"google\"\nkind = \"google_workspace\"\n\
+                  service_account_file = \"google.json\"\n";
+    parse(&format!("{CONNECTIONS}\n{google}\n[[mirror]]\nname = \"m\"\nroster = \"ward\"\n{keys}"))
+}
+
+#[test]
+fn a_policy_over_a_connection_that_cannot_see_people_s_events_names_what_is_missing() {
+    let google = "connection = \"google\"\nkind = \"google\"\n";
+    let told = |keys: &str| with_mirror(&format!("{google}{keys}")).unwrap_err().join("\n");
+    let policy = "conflict_policy = \"wfm_priority_override\"\n";
+    let nothing = told(policy);
+    assert!(nothing.contains("cannot see people's events"), "{nothing}");
+    assert!(nothing.contains("calendar.app.created"), "{nothing}");
+    let reading = told(&format!("{policy}foreign_events = \"read\"\n"));
+    assert!(reading.contains("cannot change people's events"), "{reading}");
+    let change = format!("{google}{policy}foreign_events = \"change\"\n");
+    assert!(with_mirror(&change).is_ok());
+    assert!(with_mirror(google).is_ok(), "reporting needs nothing");
+}
+
+#[test]
+fn conflicts_are_looked_for_in_caldav_where_the_operator_asks_for_it() {
+    let asked = |keys: &str| {
+        let text = format!("connection = \"dav\"\nkind = \"caldav\"\n{keys}");
+        let config = with_mirror(&text).unwrap_or_else(|told| panic!("{keys}: {told:?}"));
+        let mirror = &config.mirrors[0];
+        let connection = config.connection(&mirror.connection).unwrap();
+        let reach = connection.config.foreign(mirror.config.as_ref());
+        mirror.conflicts.rules(&reach, jiff::tz::TimeZone::UTC).is_some()
+    };
+    assert!(!asked(""));
+    assert!(asked("conflict_policy = \"report\"\n"));
+    assert!(asked("conflict_collections = [\"{email}/default/\"]\n"));
+    assert!(asked("[mirror.conflicts]\nall_day = \"ignore\"\n"));
+}
+
+#[test]
+fn conflicts_that_make_no_sense_are_refused() {
+    let told = |keys: &str| {
+        let text = format!("connection = \"dav\"\nkind = \"caldav\"\n{keys}");
+        with_mirror(&text).unwrap_err().join("\n")
+    };
+    let hours = "[mirror.conflicts]\nmove_hours = { from = \"18:00\", to = \"08:00\" }\n";
+    assert!(told(hours).contains("`move_hours` end before they begin"), "{}", told(hours));
+    let often = "[mirror.conflicts]\ninterval = \"5s\"\n";
+    assert!(told(often).contains("`interval` is shorter than a minute"), "{}", told(often));
+    let group = "collection = \"{group}/\"\nconflict_policy = \"keep_both\"\n";
+    assert!(told(group).contains("belong to no single person"), "{}", told(group));
+}
