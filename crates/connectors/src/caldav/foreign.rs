@@ -399,18 +399,18 @@ impl ForeignEvents for CaldavForeign {
                 object = object.without(occurrence).ok_or_else(unknown)?;
             }
             (ForeignChange::Decline { comment }, occurrence) => {
-                let place = object.to_change(occurrence).ok_or_else(unknown)?;
+                let place = object.place_to_change(occurrence).ok_or_else(unknown)?;
                 let email = self.owner(calendar).and_then(|it| it.email);
                 if !email.is_some_and(|it| object.declined(place, &it, comment)) {
                     return Err(refused("its owner is not among those who are invited"));
                 }
             }
             (ForeignChange::Move { to, note }, occurrence) => {
-                let place = object.to_change(occurrence).ok_or_else(unknown)?;
+                let place = object.place_to_change(occurrence).ok_or_else(unknown)?;
                 object.moved(place, to, note.as_deref());
             }
             (ForeignChange::Relabel { of, by }, occurrence) => {
-                let place = object.to_change(occurrence).ok_or_else(unknown)?;
+                let place = object.place_to_change(occurrence).ok_or_else(unknown)?;
                 object.relabelled(place, of, by);
             }
         }

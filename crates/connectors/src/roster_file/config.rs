@@ -169,13 +169,30 @@ pub enum LengthUnitKey {
 
 /// Words for a whole day, in small letters.
 pub(super) const FULL_DAY_WORDS: [&str; 11] = [
-    "full day", "fullday", "full-day", "all day", "allday", "all-day", "ganztags", "ganztägig",
-    "journée entière", "journée complète", "todo el día",
+    "full day",
+    "fullday",
+    "full-day",
+    "all day",
+    "allday",
+    "all-day",
+    "ganztags",
+    "ganztägig",
+    "journée entière",
+    "journée complète",
+    "todo el día",
 ];
 /// Words that sums begin with, in small letters.
 pub(super) const SUM_WORDS: [&str; 10] = [
-    "total", "totals", "subtotal", "sub-total", "grand total", "sum", "summe", "zwischensumme",
-    "gesamt", "sous-total",
+    "total",
+    "totals",
+    "subtotal",
+    "sub-total",
+    "grand total",
+    "sum",
+    "summe",
+    "zwischensumme",
+    "gesamt",
+    "sous-total",
 ];
 
 fn words(given: Option<&Vec<String>>, usual: &[&str]) -> Vec<String> {

@@ -14,7 +14,15 @@ use engine::port::{FieldFault, SourceError};
 
 /// The columns.
 pub(super) const COLUMNS: [&str; 10] = [
-    "file", "uid", "summary", "start", "end", "date", "end_date", "description", "location",
+    "file",
+    "uid",
+    "summary",
+    "start",
+    "end",
+    "date",
+    "end_date",
+    "description",
+    "location",
     "category",
 ];
 
@@ -24,8 +32,7 @@ pub(super) const COLUMNS: [&str; 10] = [
 /// When it is no iCalendar, or an event cannot be read, or repeats by a rule: this reader does not
 /// work out its occurrences.
 pub(super) fn text_of(place: &str, bytes: &[u8], delimiter: u8) -> Result<String, SourceError> {
-    let unreadable =
-        |detail: String| SourceError::Unreadable { place: place.to_owned(), detail };
+    let unreadable = |detail: String| SourceError::Unreadable { place: place.to_owned(), detail };
     let events = ical::read_object(bytes).map_err(|error| unreadable(error.to_string()))?;
     let file = Path::new(place).file_stem().unwrap_or_default().to_string_lossy();
     let delimiter = char::from(delimiter);

@@ -165,6 +165,7 @@ enum RowKind {
 ///
 /// # Errors
 /// The first thing that is wrong with it.
+#[expect(clippy::too_many_lines, reason = "each column, once")]
 pub(super) fn read<'r>(row: &'r RawRow<'r>, rules: &Rules) -> Result<Mapped<'r>, RowFault> {
     let RawRow {
         employee,

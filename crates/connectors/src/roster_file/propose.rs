@@ -239,7 +239,9 @@ fn shown(it: &SourceEntity, zone: &str) -> String {
                 TimeOffSpan::Timed(interval) => span(interval),
                 TimeOffSpan::AllDay { first, end, .. } => {
                     let last = end.yesterday().unwrap_or(*first);
-                    if last == *first { format!("{first}, the whole day") } else {
+                    if last == *first {
+                        format!("{first}, the whole day")
+                    } else {
                         format!("{first} to {last}, whole days")
                     }
                 }

@@ -124,11 +124,12 @@ impl Lines {
         let delimiter = char::from(delimiter);
         let fields = |line: &str| {
             let mut inside = false;
-            line.chars().filter(|it| {
-                inside ^= *it == '"';
-                *it == delimiter && !inside
-            })
-            .count()
+            line.chars()
+                .filter(|it| {
+                    inside ^= *it == '"';
+                    *it == delimiter && !inside
+                })
+                .count()
         };
         let longest = text.lines().map(fields).max().unwrap_or(0);
         let mut whole = String::with_capacity(text.len() + text.len() / 8);
@@ -166,9 +167,9 @@ fn moment(at: &ExcelDateTime) -> String {
         return format!("{}:{:02}", minutes / 60, minutes % 60);
     }
     let (year, month, day, hour, minute, second, milli) = at.to_ymd_hms_milli();
-    let date = i16::try_from(year).ok().and_then(|year| {
-        Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
-    });
+    let date = i16::try_from(year)
+        .ok()
+        .and_then(|year| Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok());
     // Fractions of a day are not exact: what is a hair before the second is the second.
     let time = Time::new(hour as i8, minute as i8, second as i8, 0).ok();
     let (Some(mut date), Some(time)) = (date, time) else { return value.to_string() };

@@ -226,8 +226,8 @@ impl Client {
             let failure = match self.setup.http.send(request).await {
                 Ok(answer) => {
                     self.heed(&answer.headers);
-                    let fine = answer.status.is_success()
-                        || answer.status == StatusCode::NOT_MODIFIED;
+                    let fine =
+                        answer.status.is_success() || answer.status == StatusCode::NOT_MODIFIED;
                     if fine {
                         self.succeeded();
                         return Ok(answer);

@@ -81,8 +81,8 @@ impl ScalConfig {
         let url = self.checked_url()?;
         let secret = read_secret(&context.base, "client_secret_file", &self.client_secret_file)?;
         let ca_file = self.ca_file.as_ref().map(|path| context.base.join(path));
-        let tls = tls_config(ca_file.as_deref())
-            .map_err(|error| wrong("ca_file", error.to_string()))?;
+        let tls =
+            tls_config(ca_file.as_deref()).map_err(|error| wrong("ca_file", error.to_string()))?;
         let options = HttpOptions { timeout: REQUEST_TIMEOUT, idle_max: 1 };
         let http = HttpClient::new(&url, tls, options)
             .ok_or_else(|| wrong("url", "has no host that can be reached"))?;

@@ -2,8 +2,8 @@
 
 use domain::{
     Activity, Employee, EmployeeId, Entity, EntityId, EntityKey, EntityKind, OpenShift,
-    OpenShiftId, ScheduleGroup, ScheduleGroupId, Shift, ShiftId, TimeOff, TimeOffId,
-    TimeOffReason, TimeOffReasonId, TimeOffSpan, UtcInterval,
+    OpenShiftId, ScheduleGroup, ScheduleGroupId, Shift, ShiftId, TimeOff, TimeOffId, TimeOffReason,
+    TimeOffReasonId, TimeOffSpan, UtcInterval,
 };
 use engine::port::FieldFault;
 use jiff::tz::TimeZone;
@@ -12,6 +12,7 @@ use super::wire::{Days, Part, Schedule};
 
 /// One entity, as far as it concerns us.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are told as they are")]
 pub(super) enum Told {
     /// It is like this.
     Is(Entity),
@@ -25,6 +26,7 @@ pub(super) enum Told {
 ///
 /// # Errors
 /// What is wrong with it, without names or texts of it.
+#[expect(clippy::result_large_err, reason = "a fault ends the reading")]
 pub(super) fn read(schedule: Schedule) -> Result<Told, FieldFault> {
     let Ok(kind) = schedule.kind.parse::<EntityKind>() else { return Ok(Told::Unknown) };
     let (place, version) = (format!("{kind}/{}", schedule.id), schedule.version);
@@ -49,6 +51,7 @@ fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
+#[expect(clippy::too_many_lines, reason = "each field of each kind, once")]
 fn entity(kind: EntityKind, schedule: Schedule) -> Result<Entity, String> {
     let Schedule {
         id,

@@ -185,11 +185,7 @@ impl ScalSource {
     }
 
     /// Everything inside the window, and what changed while it was read.
-    async fn whole(
-        &self,
-        window: &SyncWindow,
-        names_people: bool,
-    ) -> Result<Reading, SourceError> {
+    async fn whole(&self, window: &SyncWindow, names_people: bool) -> Result<Reading, SourceError> {
         let instant = |name: &str, at: jiff::Timestamp| {
             format!("&{name}={}", utf8_percent_encode(&at.to_string(), NON_ALPHANUMERIC))
         };

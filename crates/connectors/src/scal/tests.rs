@@ -60,8 +60,7 @@ fn a_fault_names_the_entity_and_the_field() {
 #[test]
 fn statuses_are_classified() {
     let wait = Some(Duration::from_secs(7));
-    let throttled =
-        FailureClass::Throttled { retry_after: wait, scope: QuotaScope::Connection };
+    let throttled = FailureClass::Throttled { retry_after: wait, scope: QuotaScope::Connection };
     for (status, class) in [
         (400, FailureClass::Refused),
         (401, FailureClass::Unauthorised),

@@ -201,9 +201,8 @@ fn is_this_machine(url: &Url) -> bool {
 
 fn bearer(token: &SecretString) -> Result<HeaderValue, ConnectionError> {
     let text = format!("Bearer {}", token.expose_secret());
-    let mut value = HeaderValue::from_str(&text).map_err(|_| {
-        wrong("token_file", "holds a control character; expected one line of text")
-    })?;
+    let mut value = HeaderValue::from_str(&text)
+        .map_err(|_| wrong("token_file", "holds a control character; expected one line of text"))?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -51,6 +51,7 @@ impl Wrong {
 
 /// What one entity of a listing says.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are said to be")]
 pub enum Said {
     /// It is like this.
     Is(Entity),

@@ -93,8 +93,11 @@ fn what_is_wrong_is_told_with_its_field_and_what_was_expected() {
     check_wrong(&shift(both), "length_minutes", "expected one, or both alike");
     let text = json!({ "start": at, "length_minutes": "480" });
     check_wrong(&shift(text), "length_minutes", "is a text");
-    check_wrong(&shift(json!({ "start": at, "length_minutes": 60 * 24 * 8 })), "length_minutes",
-        "192 hours");
+    check_wrong(
+        &shift(json!({ "start": at, "length_minutes": 60 * 24 * 8 })),
+        "length_minutes",
+        "192 hours",
+    );
     let part = json!([{ "label": "Break", "start": "2026-11-29T05:00:00Z", "length_minutes": 30 }]);
     let parts = json!({ "start": at, "length_minutes": 60, "activities": part });
     check_wrong(&shift(parts), "activities[0]", "outside its shift");

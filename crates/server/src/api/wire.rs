@@ -163,6 +163,7 @@ impl Schedule {
     }
 
     /// An entity as clients see it.
+    #[expect(clippy::too_many_lines, reason = "each field of each kind, once")]
     pub fn of(entity: &Entity, version: u32, changed_at: Timestamp) -> Self {
         let bare = Self::bare(&entity.key(), version, changed_at);
         let interval = entity.interval();

@@ -285,7 +285,7 @@ impl Object {
 
     /// The event to be changed: the only one, or the exception for an occurrence, which is made
     /// from the series' own event where there is none yet.
-    pub fn to_change(&mut self, occurrence: Option<Moment>) -> Option<Place> {
+    pub fn place_to_change(&mut self, occurrence: Option<Moment>) -> Option<Place> {
         let Some(occurrence) = occurrence else { return self.events().first().copied() };
         if let Some(exception) = self.exception(occurrence) {
             return Some(exception);

@@ -36,7 +36,7 @@ fn one_occurrence_leaves_a_series_and_comes_back() {
 #[test]
 fn one_occurrence_is_moved_and_comes_back() {
     let mut moved = series();
-    let place = moved.to_change(Some(saturday())).unwrap();
+    let place = moved.place_to_change(Some(saturday())).unwrap();
     moved.moved(place, &afternoon(), Some("Moved, because; of\nwork"));
     let text = moved.text();
     assert!(text.contains("RECURRENCE-ID;TZID=Europe/Berlin:20261121T090000\r\n"), "{text}");
@@ -46,7 +46,7 @@ fn one_occurrence_is_moved_and_comes_back() {
     assert_eq!(text.matches("RRULE").count(), 1);
     assert_eq!(moved.events().len(), 2);
     // Moved again, it is still one exception.
-    let place = moved.to_change(Some(saturday())).unwrap();
+    let place = moved.place_to_change(Some(saturday())).unwrap();
     moved.moved(place, &afternoon(), None);
     assert_eq!(moved.events().len(), 2);
     assert_eq!(moved.with(saturday(), &series()).unwrap(), series());
@@ -59,7 +59,7 @@ DTEND:20261121T090000Z\r\nORGANIZER:mailto:boss@example.com\r\n\
 ATTENDEE;CN=\"Ada; L\";PARTSTAT=ACCEPTED:MAILTO:Ada@example.com\r\n\
 ATTENDEE;PARTSTAT=ACCEPTED:mailto:bob@example.com\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
     let mut object = Object::read(text).unwrap();
-    let place = object.to_change(None).unwrap();
+    let place = object.place_to_change(None).unwrap();
     assert!(!object.declined(place, "eve@example.com", "no"));
     assert!(object.declined(place, "ada@example.com", "I work"));
     let text = object.text();
@@ -74,9 +74,9 @@ fn labels_are_replaced_and_others_stay() {
     let text = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:m\r\nCATEGORIES:Mine,a\\,b\r\n\
 CATEGORIES:Asked\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
     let mut object = Object::read(text).unwrap();
-    let place = object.to_change(None).unwrap();
+    let place = object.place_to_change(None).unwrap();
     object.relabelled(place, &["Asked".into()], "Granted");
-    let place = object.to_change(None).unwrap();
+    let place = object.place_to_change(None).unwrap();
     assert_eq!(object.labels(place), ["Mine", "a,b", "Granted"]);
 }
 

@@ -80,9 +80,10 @@ impl FromStr for DateFormat {
             return Ok(Self::Serial);
         }
         if let Some(day) = text.strip_prefix("days since ") {
-            let day = day.trim().parse().map_err(|_| {
-                format!("`{day}` is no day; expected `days since 2026-01-05`")
-            })?;
+            let day = day
+                .trim()
+                .parse()
+                .map_err(|_| format!("`{day}` is no day; expected `days since 2026-01-05`"))?;
             return Ok(Self::DaysSince(day));
         }
         // Two days that differ in everything: what is written in this format can be read again.

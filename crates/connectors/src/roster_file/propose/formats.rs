@@ -7,9 +7,23 @@ use crate::roster_file::map::{DateFormat, TimeFormat, moment};
 
 /// Ways to write a date, most certain first; the last two are found out by numbers alone.
 const DATES: [&str; 17] = [
-    "", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y",
-    "%d/%m/%y", "%m/%d/%y", "%Y%m%d", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%a %d.%m.%Y",
-    "%A, %B %d, %Y", "excel",
+    "",
+    "%d.%m.%Y",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%Y/%m/%d",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%d.%m.%y",
+    "%d/%m/%y",
+    "%m/%d/%y",
+    "%Y%m%d",
+    "%d %b %Y",
+    "%d-%b-%Y",
+    "%b %d, %Y",
+    "%a %d.%m.%Y",
+    "%A, %B %d, %Y",
+    "excel",
 ];
 /// Ways to write a time.
 const TIMES: [&str; 5] = ["clock", "%H.%M", "hhmm", "minutes", "hours"];
@@ -31,11 +45,10 @@ pub fn settings(sample: &Sample, columns: &Columns, proposal: &mut Proposal) {
     let (dates, times) = (of(&["date", "end_date"]), of(&["start", "end"]));
     let reads_dates = |format: &DateFormat| dates.iter().all(|it| format.read(it).is_some());
     let both = |date: &DateFormat, time: &TimeFormat| {
-        times.iter().all(|it| moment(it, date, time).is_some()) && (*time != TimeFormat::Compact
-            || times.iter().all(|it| it.len() == 4))
+        times.iter().all(|it| moment(it, date, time).is_some())
+            && (*time != TimeFormat::Compact || times.iter().all(|it| it.len() == 4))
     };
-    let is_count =
-        |it: &&str| it.parse::<i64>().is_ok_and(|it| (0..DAY_COUNT_MAX).contains(&it));
+    let is_count = |it: &&str| it.parse::<i64>().is_ok_and(|it| (0..DAY_COUNT_MAX).contains(&it));
     let counts = !dates.is_empty() && dates.iter().all(is_count);
     let since = format!("days since {FIRST_DAY_ASSUMED}");
     let ways = if counts { vec![since.as_str()] } else { DATES.to_vec() };
@@ -95,10 +108,8 @@ fn is_word(value: &str) -> bool {
 /// Hours, where no number is larger than a day has.
 fn length(sample: &Sample, columns: &Columns, proposal: &mut Proposal) {
     let Some(index) = columns.of_key("length") else { return };
-    let numbers: Vec<f64> = sample
-        .values(index)
-        .filter_map(|it| it.replacen(',', ".", 1).parse().ok())
-        .collect();
+    let numbers: Vec<f64> =
+        sample.values(index).filter_map(|it| it.replacen(',', ".", 1).parse().ok()).collect();
     let largest = numbers.iter().copied().fold(0.0, f64::max);
     if !numbers.is_empty() && largest <= 24.0 {
         proposal.settings.push(("length_unit", quoted("hours")));

@@ -237,9 +237,8 @@ fn a_hostile_sheet_is_refused_before_it_fills_the_memory() {
     };
     let wide = workbook(&format!("<row r=\"1\">{}</row>", text_cell("XFD1", "x")));
     assert!(read(&wide).contains("reaches column 16384; expected at most 512"), "{}", read(&wide));
-    let row = |number: u8, cell: &str| {
-        format!("<row r=\"{number}\">{}</row>", text_cell(cell, "x"))
-    };
+    let row =
+        |number: u8, cell: &str| format!("<row r=\"{number}\">{}</row>", text_cell(cell, "x"));
     let back = row(5, "A5") + &row(2, "A2");
     assert!(read(&workbook(&back)).contains("row 2 stands after row 5"));
     assert!(read(b"PK\x03\x04 and nothing more").contains("it is no Excel file"));
@@ -363,8 +362,14 @@ fn any_time() -> impl Strategy<Value = Time> {
 /// Ordinary days, and those on which something happens: changes of clocks, a leap day, New Year.
 fn any_day() -> impl Strategy<Value = Date> {
     let special = [
-        date(2026, 3, 29), date(2026, 10, 25), date(2028, 2, 28), date(2028, 2, 29),
-        date(2026, 12, 31), date(2027, 1, 1), date(2026, 10, 24), date(2026, 3, 28),
+        date(2026, 3, 29),
+        date(2026, 10, 25),
+        date(2028, 2, 28),
+        date(2028, 2, 29),
+        date(2026, 12, 31),
+        date(2027, 1, 1),
+        date(2026, 10, 24),
+        date(2026, 3, 28),
     ];
     prop_oneof![
         proptest::sample::select(special.to_vec()),

@@ -98,9 +98,8 @@ const ELIGIBLE: Rule = Rule {
     hint: "see `Question` in the contract",
 };
 
-const ALL: [Rule; 11] = [
-    VALIDATE, APPLY, ONCE, REUSE, VISIBLE, TOLD, EDIT, UNKNOWN, REFUSAL, DELETE, GONE,
-];
+const ALL: [Rule; 11] =
+    [VALIDATE, APPLY, ONCE, REUSE, VISIBLE, TOLD, EDIT, UNKNOWN, REFUSAL, DELETE, GONE];
 
 /// Checks them, as far as one may.
 pub async fn check(
@@ -152,12 +151,15 @@ async fn eligible(talk: &Talk, chosen: &Capabilities, seen: &Seen) -> Check {
         return ELIGIBLE.skipped("there is no shift in the future");
     };
     let questions = [
-        ("swap_for", json!({
-            "question": "swap_for",
-            "given": given.id.as_str(),
-            "from": now.to_string(),
-            "until": seen.window.1.to_string(),
-        })),
+        (
+            "swap_for",
+            json!({
+                "question": "swap_for",
+                "given": given.id.as_str(),
+                "from": now.to_string(),
+                "until": seen.window.1.to_string(),
+            }),
+        ),
         ("offer_of", json!({ "question": "offer_of", "given": given.id.as_str() })),
     ];
     let asked: Vec<_> =

@@ -154,10 +154,8 @@ pub async fn check(
     config.allow_http = options.allow_http;
     config.validate()?;
     let hooks = options.hooks.as_ref().map(|(address, secret)| {
-        let key = key_of(secret).map_err(|message| ConnectionError::Key {
-            key: "webhook_secret_file",
-            message,
-        })?;
+        let key = key_of(secret)
+            .map_err(|message| ConnectionError::Key { key: "webhook_secret_file", message })?;
         Ok::<_, ConnectionError>((*address, key))
     });
     let hooks = hooks.transpose()?;

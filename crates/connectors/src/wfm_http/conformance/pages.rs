@@ -82,8 +82,10 @@ fn missing(walk: &Walk, one: &Walk) -> Option<String> {
     };
     let (paged, whole) = (keys(walk), keys(one));
     if let Some((kind, id)) = whole.difference(&paged).next() {
-        return Some(format!("{kind} `{id}` is on one long page, and not on {} short ones",
-            walk.pages.len()));
+        return Some(format!(
+            "{kind} `{id}` is on one long page, and not on {} short ones",
+            walk.pages.len()
+        ));
     }
     let total = walk.pages.iter().find_map(|page| page.total)?;
     let listed = walk.entities().count() as u64;

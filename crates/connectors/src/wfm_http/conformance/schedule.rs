@@ -113,10 +113,7 @@ pub async fn check(talk: &Talk, chosen: &Capabilities, checks: &mut Vec<Check>) 
 }
 
 /// Reads every entity; the first faults in words.
-pub fn read_all(
-    walk: &Walk,
-    chosen: &Capabilities,
-) -> (BTreeMap<EntityKey, Entity>, Vec<String>) {
+pub fn read_all(walk: &Walk, chosen: &Capabilities) -> (BTreeMap<EntityKey, Entity>, Vec<String>) {
     let (mut entities, mut faults) = (BTreeMap::new(), Vec::new());
     let mut more = 0;
     for value in walk.entities() {
@@ -173,9 +170,11 @@ async fn window_check(
     let half = middle.duration() / 2;
     let from = middle.start().checked_add(half).unwrap_or(middle.start());
     let day = jiff::SignedDuration::from_hours(12);
-    let Ok(narrow) = from.checked_add(day).map_err(|_| ()).and_then(|until| {
-        UtcInterval::new(from, until).map_err(|_| ())
-    }) else {
+    let Ok(narrow) = from
+        .checked_add(day)
+        .map_err(|_| ())
+        .and_then(|until| UtcInterval::new(from, until).map_err(|_| ()))
+    else {
         return WINDOW.skipped("nothing lies in this window");
     };
     let walk = match talk.walk((narrow.start(), narrow.end()), chosen.page_size, None).await {
@@ -183,8 +182,7 @@ async fn window_check(
         Err(found) => return WINDOW.failed(found),
     };
     let listed: BTreeSet<(&str, &str)> = walk.entities().map(Walk::key).collect();
-    let is_listed =
-        |key: &EntityKey| listed.contains(&(key.kind.as_str(), key.id.as_str()));
+    let is_listed = |key: &EntityKey| listed.contains(&(key.kind.as_str(), key.id.as_str()));
     let wrong = timed.iter().find(|(key, it)| it.overlaps(&narrow) != is_listed(key));
     WINDOW.unless(wrong.map(|(key, it)| {
         let is = if is_listed(key) { "is" } else { "is not" };

@@ -196,9 +196,8 @@ pub fn told(answer: &Answer) -> String {
     let status = answer.status.as_u16();
     let value: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let text = |name| value.get(name).and_then(Value::as_str);
-    let short = |text: &str| {
-        text.chars().filter(|it| !it.is_control()).take(200).collect::<String>()
-    };
+    let short =
+        |text: &str| text.chars().filter(|it| !it.is_control()).take(200).collect::<String>();
     match (text("code"), text("message")) {
         (Some(code), Some(message)) => {
             format!("HTTP {status}, {}: {}", short(code), short(message))

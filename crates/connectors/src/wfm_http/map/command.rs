@@ -21,9 +21,7 @@ pub fn command(command: &Command, directory: &Directory, zone: Option<&TimeZone>
             WireCommand::EditShift { shift: shift.to_string(), item: work(item) }
         }
         Command::DeleteShift { shift } => WireCommand::DeleteShift { shift: shift.to_string() },
-        Command::CreateOpenShift { item } => {
-            WireCommand::CreateOpenShift { item: open_work(item) }
-        }
+        Command::CreateOpenShift { item } => WireCommand::CreateOpenShift { item: open_work(item) },
         Command::EditOpenShift { open_shift, item } => {
             WireCommand::EditOpenShift { open_shift: open_shift.to_string(), item: open_work(item) }
         }

@@ -14,9 +14,7 @@ use domain::{
     Command, CommandKind, Directory, EligibilityQuestion, Eligible, EmployeeId, Entity, Refusal,
     RequestStep, ShiftId, TimeOffReasonId,
 };
-use engine::port::{
-    Decider, Facts, FactsNeeded, Failure, FailureClass, RosterChange, Verdict,
-};
+use engine::port::{Decider, Facts, FactsNeeded, Failure, FailureClass, RosterChange, Verdict};
 use tokio::time::Instant;
 
 use super::known::Known;

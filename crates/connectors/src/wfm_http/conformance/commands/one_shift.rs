@@ -381,9 +381,8 @@ impl<'a> OneShift<'a> {
         match self.listed(None).await {
             Err(found) => DELETE.failed(found),
             Ok(walk) => {
-                let there = walk.entities().find(|it| {
-                    Walk::key(it) == ("shift", id) && self.is_ours(it)
-                });
+                let there =
+                    walk.entities().find(|it| Walk::key(it) == ("shift", id) && self.is_ours(it));
                 DELETE.unless(there.map(|_| format!("shift `{id}` is still listed")))
             }
         }
