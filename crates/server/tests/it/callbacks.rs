@@ -14,7 +14,7 @@ use server::{ServerParts, ServerState};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::client::{self, parse, post, raw};
+use crate::client::{self, parse, post};
 use crate::world::World;
 
 /// Says what it was sent.

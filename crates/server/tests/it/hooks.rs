@@ -114,6 +114,7 @@ async fn stage() -> (SocketAddr, Arc<Taken>) {
         feeds: [].into(),
         callbacks: [].into(),
         hooks: [(connection, route)].into(),
+        api: server::api::ApiParts::default(),
         metrics: None,
     }));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
