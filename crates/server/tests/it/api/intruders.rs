@@ -1,6 +1,6 @@
 //! Those who send too much, too slowly, or nonsense.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use domain::limits::API_BODY_BYTES_MAX;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -58,14 +58,12 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
          Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{",
         client.token
     );
-    let began = Instant::now();
     let mut stream = TcpStream::connect(world.address).await.unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
-    let reading = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer));
+    let reading = tokio::time::timeout(Duration::from_secs(15), stream.read_to_end(&mut answer));
     reading.await.expect("an answer in time").unwrap();
     assert_refused(&parse(&answer), 408, "request_timeout");
-    assert!(began.elapsed() < Duration::from_secs(15));
 }
 
 #[tokio::test]
