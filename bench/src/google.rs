@@ -298,6 +298,7 @@ impl World {
             ownership: &owner,
             watcher: &Unwatched,
             foreign: None,
+            approvals: None,
         };
         run_cycle(&self.spec, equipment, CycleOptions::default()).await.map_err(Trouble::failed)
     }

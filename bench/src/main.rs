@@ -53,7 +53,7 @@ struct Bench {
     run: fn(&Setting) -> Result<Report, Trouble>,
 }
 
-const BENCHES: [Bench; 13] = [
+const BENCHES: [Bench; 14] = [
     Bench {
         name: "ical_write",
         about: "iCalendar written, beside calcard writing the same calendar.",
