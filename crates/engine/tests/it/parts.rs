@@ -70,6 +70,7 @@ impl World {
             ownership: &self.owner,
             watcher: &Unwatched,
             foreign: None,
+            approvals: None,
         };
         run_cycle(&spec, equipment, CycleOptions::default()).await.expect("cycles")
     }
