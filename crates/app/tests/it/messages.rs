@@ -55,13 +55,10 @@ fn a_secret_in_the_configuration_is_refused_and_not_shown() {
 #[test]
 fn what_this_version_lacks_is_said_so() {
     let world = World::new();
-    world.edit("kind = \"roster_file\"", "kind = \"genesys_cloud\"");
     world.edit("collection", "directions = { swap_request = \"two_way\" }\ncollection");
     let run = world.run(&["config", "check"]).exits(2);
-    run.says("connection kind `genesys_cloud` is not available in this version");
-    run.says("help: available: `caldav`, `microsoft_graph` or `roster_file`");
     run.says("a `caldav` mirror cannot be `two_way` for `swap_request`");
-    world.edit("kind = \"genesys_cloud\"", "kind = \"rooster_file\"");
+    world.edit("kind = \"roster_file\"", "kind = \"rooster_file\"");
     world.run(&["config", "check"]).exits(2).says("help: did you mean `roster_file`?");
 }
 
