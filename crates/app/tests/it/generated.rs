@@ -34,9 +34,14 @@ fn the_example_is_valid() {
 fn every_key_of_the_example_is_a_key() {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/example.toml");
     let text = std::fs::read_to_string(example).unwrap();
-    // Keys that exclude one another: each alternative is tried alone.
-    let alternatives =
-        ["token_file", "password_file = \"secrets/postgres\"", "link_lifetime", "organization"];
+    // Keys that exclude one another, or the value shown of another one.
+    let alternatives = [
+        "token_file",
+        "password_file = \"secrets/postgres\"",
+        "link_lifetime",
+        "organization",
+        "adherence",
+    ];
     let all: String = text
         .lines()
         .map(|line| match line.strip_prefix("# ") {
