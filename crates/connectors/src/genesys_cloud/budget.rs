@@ -39,7 +39,7 @@ impl Told {
 }
 
 /// How long a 429 asks to wait: by `Retry-After`, by `inin-ratelimit-reset`, or in its message
-/// ("Retry the request in [13] seconds"); the longest of them.
+/// ("Retry the request in `13` seconds"); the longest of them.
 #[must_use]
 pub fn asked_wait(headers: &HeaderMap, message: &str, now: Timestamp) -> Option<Duration> {
     let by_header = crate::transport::retry_after(headers, now);
