@@ -183,8 +183,9 @@ pub trait Store:
     /// calendar are dropped with it.
     ///
     /// A put is skipped, and the stored row stays as it is, where the stored intent is
-    /// [`IntentState::Sent`] with a `not_before` later than the put's `changed_at`: that is what a
-    /// vendor was granted, and may have been committed between a drain's reading and this commit.
+    /// [`super::IntentState::Sent`] with a `not_before` later than the put's `changed_at`: that is
+    /// what a vendor was granted, and may have been committed between a drain's reading and this
+    /// commit.
     /// The receipt does not name it; the next cycle reads the row that stayed. Removals are not
     /// held back, nor is anything in [`ApprovalStore::commit_approvals`].
     async fn commit_ledger(
