@@ -234,7 +234,7 @@ fn doctor_says_which_permission_is_missing() {
     site.world.write("secret", "not the secret");
     let run = site.world.run(&["doctor", "--json"]);
     assert_ne!(run.code, 0);
-    run.says("cannot sign in: HTTP 401");
+    run.says("invalid_client");
     assert!(!format!("{}{}", run.stdout, run.stderr).contains("not the secret"));
 }
 

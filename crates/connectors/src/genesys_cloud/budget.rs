@@ -97,7 +97,8 @@ impl Budget {
                 return Err(resets_at);
             }
             if f64::from(left) < f64::from(self.allowed) * SLOW_BELOW {
-                let gap = resets_at.duration_since(now).as_secs_f64() / f64::from(left);
+                // One gap more than there are requests: the last one goes before the end.
+                let gap = resets_at.duration_since(now).as_secs_f64() / f64::from(left + 1);
                 let gap = SignedDuration::try_from_secs_f64(gap).unwrap_or_default();
                 let due = self.last_at.unwrap_or(now) + gap;
                 if self.last_at.is_some() && now < due {

@@ -135,7 +135,8 @@ impl SignIn {
                 500.. => FailureClass::Unavailable,
                 _ => FailureClass::Unauthorised,
             };
-            let words = [told.error, told.description].into_iter().flatten();
+            let description = told.description.or(told.error_description);
+            let words = [told.error, description].into_iter().flatten();
             let words = short(&words.collect::<Vec<_>>().join(": "));
             let hint = "check `client_id`, `client_secret_file` and `region`";
             return Err(failure(class, status, format!("refused ({words}); {hint}")));

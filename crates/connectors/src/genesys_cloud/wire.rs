@@ -32,8 +32,12 @@ pub(super) struct Grant {
 pub(super) struct TokenRefusal {
     #[serde(default)]
     pub error: Option<String>,
-    #[serde(default, alias = "error_description")]
+    /// Both are there, and say the same: an alias would refuse the second.
+    #[serde(default)]
     pub description: Option<String>,
+    /// As RFC 6749 §5.2 calls it.
+    #[serde(default)]
+    pub error_description: Option<String>,
 }
 
 /// `ErrorBody`.
