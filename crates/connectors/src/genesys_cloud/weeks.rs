@@ -34,11 +34,13 @@ pub(super) fn in_force(heads: &[ScheduleHead], first: Date, end: Date) -> BTreeM
         }
     }
     let mut found: BTreeMap<Date, Head> = BTreeMap::new();
+    let mut keys: BTreeMap<&str, Date> = BTreeMap::new();
     for (week, head) in by_week {
         let next = later(week, 1);
         // One that lost its first week to another that begins there goes by its first own week.
         let taken = found.get(&head.week_date).is_some_and(|it| it.id != head.id);
-        let key = if taken { week } else { head.week_date };
+        let own = if taken { week } else { head.week_date };
+        let key = *keys.entry(head.id.as_str()).or_insert(own);
         let entry = found.entry(key).or_insert_with(|| Head {
             id: head.id.clone(),
             week: head.week_date,
