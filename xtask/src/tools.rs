@@ -18,9 +18,14 @@ const FOLDER_VARIABLE: &str = "ROTABRIDGE_TOOLS";
 /// Written last: what the folder holds is complete, and of these pins.
 const MARKER: &str = "installed-pins";
 
+/// Virtual environments, each with the file of its pins. Not one for all: what one package brings
+/// can replace a module that another needs as it is.
+const VENVS: [(&str, &str); 2] =
+    [("venv", "requirements.txt"), ("venv-schemathesis", "requirements-schemathesis.txt")];
 const NPM_FILES: [&str; 2] = ["package.json", "package-lock.json"];
 
-/// Installs what is missing and names the folder: `venv/` and `node_modules/` are in it.
+/// Installs what is missing and names the folder: `venv/`, `venv-schemathesis/` and
+/// `node_modules/` are in it.
 ///
 /// A second call with the same pins installs nothing.
 ///
@@ -85,7 +90,10 @@ fn pins() -> Result<Pins, Failure> {
         std::fs::read_to_string(&path)
             .map_err(|e| Failure::new(format!("`{}` cannot be read: {e}", path.display())))
     };
-    let requirements = read("requirements.txt")?;
+    let mut requirements = String::new();
+    for (_, pins) in VENVS {
+        requirements.push_str(&read(pins)?);
+    }
     text.push_str(&requirements);
     for name in NPM_FILES {
         text.push_str(&read(name)?);
@@ -175,16 +183,18 @@ fn privilege() -> Option<&'static [&'static str]> {
 }
 
 fn install_python_packages(folder: &Path) -> Result<(), Failure> {
-    let venv = folder.join("venv");
-    if !venv.join("bin/pip").exists() {
-        machine::run_aside(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+    for (name, pins) in VENVS {
+        let venv = folder.join(name);
+        if !venv.join("bin/pip").exists() {
+            machine::run_aside(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+        }
+        let pip =
+            ["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "-r"];
+        machine::run_aside(
+            Command::new(venv.join("bin/python")).args(pip).arg(source_folder().join(pins)),
+        )?;
     }
-    machine::run_aside(
-        Command::new(venv.join("bin/python"))
-            .args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"])
-            .arg("-r")
-            .arg(source_folder().join("requirements.txt")),
-    )
+    Ok(())
 }
 
 fn install_npm_packages(folder: &Path) -> Result<(), Failure> {
@@ -232,7 +242,8 @@ mod tests {
 
     #[test]
     fn every_python_pin_is_exact() {
-        let text = std::fs::read_to_string(source_folder().join("requirements.txt")).unwrap();
+        let read = |(_, pins)| std::fs::read_to_string(source_folder().join(pins)).unwrap();
+        let text: String = VENVS.map(read).concat();
         for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
             let (name, version) = line.split_once("==").unwrap_or_else(|| panic!("{line}"));
             assert!(
