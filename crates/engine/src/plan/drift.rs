@@ -113,7 +113,8 @@ pub fn judge(step: Step, row: Option<&LedgerRow>, seen: &Seen, grounds: Grounds<
 /// since; or there is nothing more to be told in it.
 #[must_use]
 pub fn is_over(drift: &Drift, now: Timestamp) -> bool {
-    let told = drift.refused.as_ref().is_some_and(|it| it.until > now);
+    // What is told in the item is taken back first; then the drift is settled.
+    let told = drift.refused.is_some();
     match drift.standing {
         Standing::PutRight => !told && within(&[drift.seen_at], now, DRIFT_MEMORY).is_empty(),
         Standing::Left | Standing::Contested => {

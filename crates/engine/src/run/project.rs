@@ -201,7 +201,7 @@ impl<'a> Projector<'a> {
                     interval: None,
                 };
                 let more = (!more.is_empty()).then(|| more.into_iter().map(shown).collect());
-                (main.map(|it| self.with_notes(entity, it).fingerprint()), more)
+                (main.map(|it| self.with_words(entity, it).fingerprint()), more)
             }
             ContentForm::ScheduleItem => {
                 (ScheduleItem::of(entity, &self.directory).map(|it| it.fingerprint()), None)
@@ -329,7 +329,7 @@ impl<'a> Projector<'a> {
             ContentForm::CalendarEvent => {
                 let event = self.profile.part(entity, part, &self.names)?;
                 Some(Content::Event(if part.is_main() {
-                    self.with_refusal(entity, self.with_notes(entity, event))
+                    self.with_words(entity, event)
                 } else {
                     event
                 }))
@@ -339,6 +339,11 @@ impl<'a> Projector<'a> {
                 item.map(Content::Schedule)
             }
         }
+    }
+
+    /// The main event with what it tells besides: what is compared and what is written are one.
+    fn with_words(&self, entity: &Entity, event: CalendarEvent) -> CalendarEvent {
+        self.with_refusal(entity, self.with_notes(entity, event))
     }
 
     /// An event with why what its owner asked for was not granted.
