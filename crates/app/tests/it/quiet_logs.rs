@@ -1,7 +1,11 @@
 //! What the log says of calendars and people when something goes wrong: marks, and no names.
 
-use crate::world::{ROSTER, Run, World};
+use std::collections::BTreeSet;
+
+use serde_json::Value;
 use simulators::caldav::{Fault, What};
+
+use crate::world::{ROSTER, Run, World};
 
 /// A ward whose employees' ids, and so whose calendars' addresses, are e-mail addresses.
 fn world() -> World {
@@ -41,12 +45,24 @@ fn the_mark_in_the_log_leads_to_the_calendar() {
     let world = world();
     world.server().set_faults([Fault::on("PUT").then(What::status(403))]);
     let log = log(&world);
-    let at = log.find("cal-").unwrap_or_else(|| panic!("no mark in:\n{log}"));
-    let mark = &log[at..at + 12];
     let status = world.run(&["status", "--json"]).exits(0).json();
     let problems = status["mirrors"][0]["last"]["problems"].as_array().unwrap();
-    let problem = problems.iter().find(|it| it["mark"] == mark).expect("the mark");
-    assert!(problem["calendar"].as_str().unwrap().contains("example"), "{problem}");
+    // Whichever calendar fails first: each mark of the log is that of one calendar, and each
+    // person's calendar has its mark in the log.
+    for (at, _) in log.match_indices("cal-") {
+        let mark = &log[at..at + 12];
+        let marked: BTreeSet<&str> = problems
+            .iter()
+            .filter(|it| it["mark"] == mark)
+            .filter_map(|it| it["calendar"].as_str())
+            .collect();
+        assert_eq!(marked.len(), 1, "{mark} in {problems:?}");
+    }
+    for person in ["example", "home"] {
+        let of = |it: &&Value| it["calendar"].as_str().is_some_and(|it| it.contains(person));
+        let problem = problems.iter().find(of).expect("a problem");
+        assert!(log.contains(problem["mark"].as_str().unwrap()), "{problem} in:\n{log}");
+    }
     let id = problems.iter().find_map(|it| it["entity"].as_str()).map(str::to_owned);
     if let Some(id) = id {
         world.run(&["explain", &id]).exits(0).says("(cal-");
