@@ -126,7 +126,8 @@ fn templates_are_checked_and_the_nearest_placeholder_is_named() {
     check(
         "activities = { BRK = { location = \"{location}\" } }",
         "`activities.BRK.location`: `{location}` is no placeholder here",
-        "did you mean `{activities}`?",
+        "placeholders are `activities`, `activity`, `date`, `employee`, `end`, `group`, `notes`, \
+         `slots` or `start`",
     );
     check(
         "time_off = { title = \"{resaon}\" }",
