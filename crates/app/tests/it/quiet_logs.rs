@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
 use simulators::caldav::{Fault, What};
 
 use crate::world::{ROSTER, Run, World};
@@ -47,22 +46,16 @@ fn the_mark_in_the_log_leads_to_the_calendar() {
     let log = log(&world);
     let status = world.run(&["status", "--json"]).exits(0).json();
     let problems = status["mirrors"][0]["last"]["problems"].as_array().unwrap();
-    // Whichever calendar fails first: each mark of the log is that of one calendar, and each
-    // person's calendar has its mark in the log.
-    for (at, _) in log.match_indices("cal-") {
-        let mark = &log[at..at + 12];
-        let marked: BTreeSet<&str> = problems
-            .iter()
-            .filter(|it| it["mark"] == mark)
-            .filter_map(|it| it["calendar"].as_str())
-            .collect();
-        assert_eq!(marked.len(), 1, "{mark} in {problems:?}");
-    }
-    for person in ["example", "home"] {
-        let of = |it: &&Value| it["calendar"].as_str().is_some_and(|it| it.contains(person));
-        let problem = problems.iter().find(of).expect("a problem");
-        assert!(log.contains(problem["mark"].as_str().unwrap()), "{problem} in:\n{log}");
-    }
+    // The log names one that failed, whichever that was.
+    let at = log.find("cal-").unwrap_or_else(|| panic!("no mark in:\n{log}"));
+    let mark = &log[at..at + 12];
+    let marked: BTreeSet<&str> = problems
+        .iter()
+        .filter(|it| it["mark"] == mark)
+        .filter_map(|it| it["calendar"].as_str())
+        .collect();
+    assert_eq!(marked.len(), 1, "{mark} in {problems:?}");
+    assert!(marked.iter().all(|it| it.contains("example") || it.contains("home")), "{marked:?}");
     let id = problems.iter().find_map(|it| it["entity"].as_str()).map(str::to_owned);
     if let Some(id) = id {
         world.run(&["explain", &id]).exits(0).says("(cal-");
