@@ -17,6 +17,7 @@ use crate::port::{
 use crate::run::cycle::{Equipment, MirrorSpec};
 use crate::run::lease::lease;
 use crate::run::observe::Reader;
+use crate::run::project::Projector;
 
 /// Why a change was not taken back.
 #[derive(Debug, thiserror::Error)]
@@ -69,8 +70,10 @@ pub async fn undo(
     foreign: &dyn ForeignEvents,
     id: &AuditId,
 ) -> Result<EventChange, UndoError> {
-    let Equipment { store, clock, ownership, .. } = equipment;
+    let Equipment { store, target, clock, ownership, .. } = equipment;
     let change = read(equipment, spec, id).await?;
+    // Outside a cycle: whose a calendar is, the target is told by the one who projects.
+    Projector::load(store, target, &spec.profile, &spec.name, &spec.roster).await?;
     let calendar = change.calendar.clone();
     let names = std::slice::from_ref(&calendar);
     let leased = lease(store, clock, ownership, &spec.name, names).await?;
