@@ -15,8 +15,8 @@ use serde_json::Value;
 
 use super::call::{Call, Caller, failure, if_match};
 use super::mailbox::{Mailboxes, mailbox_path};
-use super::map;
 use super::wire::Event;
+use super::{map, read};
 use crate::microsoft_graph::classify::About;
 use crate::microsoft_graph::client::{Ask, GraphAnswer, GraphFailure, Version, segment};
 
@@ -156,20 +156,25 @@ impl Writer {
         item: &Item,
         made: Event,
     ) -> Result<Written, Failure> {
-        let shown = map::event(&made).map(|it| it.fingerprint());
-        let sent = map::as_read(event_of(calendar, item)?);
-        if shown == Some(sent.fingerprint()) && self.is_here(calendar, &made).await? {
-            return Ok(written(&made));
-        }
-        if !self.is_here(calendar, &made).await? {
-            self.remove(calendar, &made.id).await?;
+        let (untouched, id) = (is_untouched(&made), made.id.clone());
+        let found = if untouched { Some(made) } else { self.found(calendar, &id).await? };
+        let Some(found) = found else {
+            self.remove(calendar, &id).await?;
             let operation = format!("make an event in mailbox `{calendar}`");
             let detail = "it was moved to another calendar, and was removed there";
             return Err(failure_of(FailureClass::Duplicate { at: None }, operation, detail));
+        };
+        // It may show something older, or somebody's tool may have stripped its tag. An answer to a
+        // making tells no tags.
+        let shown = map::event(&found).map(|it| it.fingerprint());
+        let sent = map::as_read(event_of(calendar, item)?).fingerprint();
+        let tagged = untouched || map::origin(&found, calendar).as_ref() == Some(&item.origin);
+        if tagged && shown == Some(sent) {
+            return Ok(written(&found));
         }
         let what = WriteWhat::Update {
-            remote: RemoteId(made.id.clone()),
-            etag: made.etag.clone().map(ETag),
+            remote: RemoteId(found.id.clone()),
+            etag: found.etag.clone().map(ETag),
             item: item.clone(),
         };
         let call = self.call(&Write { calendar: calendar.clone(), what }).await?;
@@ -178,18 +183,16 @@ impl Writer {
         Ok(written(&changed))
     }
 
-    /// Whether an event is in our calendar. One that was made just now is.
-    async fn is_here(&self, calendar: &CalendarKey, event: &Event) -> Result<bool, Failure> {
-        if is_untouched(event) {
-            return Ok(true);
-        }
+    /// An event with its marks, if it is in our calendar.
+    async fn found(&self, calendar: &CalendarKey, id: &str) -> Result<Option<Event>, Failure> {
         let path = self.mailboxes.path(calendar).await?;
         let operation = format!("look for an event in mailbox `{calendar}`");
-        let path = format!("{path}/events/{}?$select=id", segment(&event.id));
+        let asked = read::query(&[("$expand", &read::expand())]);
+        let path = format!("{path}/events/{}?{asked}", segment(id));
         let call = self.mailboxes.call(calendar, Ask::get(path, operation).about(About::Item));
         match self.caller.send(&call).await {
-            Ok(_) => Ok(true),
-            Err(failure) if failure.failure.class == FailureClass::Missing => Ok(false),
+            Ok(answer) => Ok(Some(answer.json()?)),
+            Err(failure) if failure.failure.class == FailureClass::Missing => Ok(None),
             Err(failure) => Err(in_doubt(failure.into())),
         }
     }
