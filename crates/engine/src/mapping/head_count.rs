@@ -1,7 +1,7 @@
 //! How many people of a group work, and when. Pure.
 //!
 //! Time is cut where the number changes; what is left are stretches with a start of their own, by
-//! which they are known from one count to the next. See `docs/adr/0014`.
+//! which they are known from one count to the next. See `docs/adr/0019`.
 
 use std::collections::BTreeMap;
 
