@@ -226,6 +226,12 @@ pub struct MirrorLine {
     /// Items that somebody changes back each time.
     #[serde(default)]
     pub contested: u64,
+    /// Requests that people made by changing items, and that were granted.
+    #[serde(default)]
+    pub granted: u64,
+    /// Those that were refused, and put right.
+    #[serde(default)]
+    pub refused: u64,
     /// Copies that somebody made of our items.
     #[serde(default)]
     pub copies: u64,
@@ -307,6 +313,8 @@ impl MirrorLine {
             drifted: report.drifted,
             left: report.left,
             contested: report.contested,
+            granted: report.granted,
+            refused: report.refused_requests,
             copies: report.copies,
             busy: report.busy,
             requests: report.requests,

@@ -259,8 +259,12 @@ fn demo_once_shows_two_syncs_and_leaves_nothing_behind() {
     assert!(after[2] > 0, "{}", run.stdout);
     let of_google = lines("first sync").filter(|it| it.contains("google-calendars"));
     assert_eq!(of_google.count(), 1, "{}", run.stdout);
-    let asked = lines("requests in Shifts: ").next_back().unwrap();
-    assert_ne!(asked.split(' ').nth(3), Some("0"), "{asked}");
+    let of_outlook = lines("first sync").filter(|it| it.contains("branch-outlook"));
+    assert_eq!(of_outlook.count(), 1, "{}", run.stdout);
+    for place in ["requests in Shifts: ", "requests in Outlook: "] {
+        let asked = lines(place).next_back().unwrap();
+        assert_ne!(asked.split(' ').nth(3), Some("0"), "{asked}");
+    }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 

@@ -1,4 +1,5 @@
-//! The branch office of the demo: it plans in Microsoft Teams Shifts, and its people act there.
+//! The branch office of the demo: it plans in Microsoft Teams Shifts, and its people act there and
+//! in Outlook.
 //!
 //! Nobody else keeps its roster, so the roster is its own record: filled once from a file, then
 //! changed by what people ask for in Shifts and its rules grant. Graph is played, and generous
@@ -9,12 +10,14 @@ use std::path::Path;
 
 use domain::CommandKind;
 use engine::port::Entropy;
+use jiff::Timestamp;
 use simulators::contact_centre::{COLUMNS, ContactCentre, Employee};
 use simulators::graph::integration::CallOptions;
+use simulators::graph::mailbox::OUTLOOK_ROLES;
 use simulators::graph::people::{Act, Deed, Life, NotDone, People};
-use simulators::graph::{APP, GraphServer, Options, Role, SECRET, TENANT};
+use simulators::graph::{APP, App, GraphServer, Options, ROLES, Role, SECRET, TENANT};
 
-use super::ZONE;
+use super::{ZONE, outlook};
 use crate::failure::Failure;
 
 /// Fewest and most people of the branch office.
@@ -72,16 +75,20 @@ impl Branch {
         folder: &Path,
         entropy: &dyn Entropy,
     ) -> Result<Self, Failure> {
-        let options = Options { quotas: None, log: false, seed, ..Options::default() };
+        let roles = ROLES.into_iter().chain(OUTLOOK_ROLES).map(String::from).collect();
+        let apps = vec![App { roles, ..App::default() }];
+        let options = Options { quotas: None, log: false, seed, apps, ..Options::default() };
         let graph = GraphServer::start(options).map_err(Failure::because)?;
         let options = CallOptions { log: false, seed, ..CallOptions::default() };
         let people = People::of(&graph, options).map_err(Failure::because)?;
         let manager = graph.add_user(MANAGER.1);
+        graph.add_mailbox(&manager);
         let mut names = BTreeMap::from([(manager.clone(), "the manager".to_owned())]);
         let mut ids = BTreeMap::from([(MANAGER.0, manager.clone())]);
         let mut members: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
         for employee in &plan.employees {
             let user = graph.add_user(&employee.name);
+            graph.add_mailbox(&user);
             names.insert(user.clone(), employee.name.clone());
             members.entry(employee.group).or_default().push(user.clone());
             ids.insert(employee.id.as_str(), user);
@@ -117,6 +124,7 @@ impl Branch {
         let teams = teams.collect::<Vec<_>>().join(", ");
         let (url, weeks, manager) = (self.graph.url(), WEEKS + 1, &self.manager);
         let automatic = CommandKind::OpenShiftRequest;
+        let outlook = outlook::configuration("branch", "microsoft-365");
         format!(
             r#"
 [[connection]]
@@ -164,7 +172,7 @@ roster = "branch"
 connection = "calendar-server"
 kind = "caldav"
 collection = "{{employee}}-branch/"
-"#
+{outlook}"#
         )
     }
 
@@ -179,6 +187,12 @@ collection = "{{employee}}-branch/"
             }
         }
         None
+    }
+
+    /// Lets somebody do something in Outlook; what, in words.
+    pub fn acts_in_outlook(&mut self, now: Timestamp) -> Option<String> {
+        self.turn += 1;
+        outlook::acts(&self.graph, &self.names, self.turn, now)
     }
 
     fn told(&self, act: &Act) -> Told {

@@ -4,13 +4,14 @@
 //! Nothing is special about it: rosters are written as CSV into a temporary folder and read by
 //! the real connector, or planned in a played Genesys Cloud and read over the wire; the store is
 //! SQLite in that folder, and mirrors are kept on a played CalDAV server (or a real one, with
-//! `--caldav`), in a played Google Calendar and in a played Microsoft Teams Shifts, which calls
-//! back for everything that people do there. Without `--once` the schedule goes on changing, and
-//! people go on asking.
+//! `--caldav`), in a played Google Calendar, in a played Outlook and in a played Microsoft Teams
+//! Shifts, which calls back for everything that people do there. Without `--once` the schedule goes
+//! on changing, and people go on asking.
 
 mod branch;
 mod genesys;
 mod google;
+mod outlook;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -20,7 +21,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::RangedI64ValueParser;
 use domain::{EmployeeId, RosterName};
-use engine::run::cycle::CycleOptions;
+use engine::run::cycle::{CycleOptions, Looking};
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 use secrecy::ExposeSecret;
@@ -306,7 +307,8 @@ fn introduce(plans: [&ContactCentre; 3], arguments: &Arguments, output: &Output)
             arguments.seed
         ));
     }
-    output.say("the branch office plans in Teams Shifts; its requests are decided by rules");
+    output
+        .say("the branch office plans in Teams Shifts, and has Outlook; rules decide its requests");
     output.say("the hotline plans in Genesys Cloud; open shifts are not known there");
 }
 
@@ -319,8 +321,8 @@ async fn begin(
 ) -> Result<Exit, Failure> {
     let output = &session.output;
     let header = ["", "MIRROR", "CREATED", "UPDATED", "DELETED", "UNCHANGED", "REQUESTS", "TOOK"];
-    let mut summary =
-        Summary { table: Table::new(&header).right(&[2, 3, 4, 5, 6, 7]), outcomes: vec![] };
+    let table = Table::new(&header).right(&[2, 3, 4, 5, 6, 7]);
+    let mut summary = Summary { table, outcomes: vec![], granted: 0, refused: 0 };
     register(works).await?;
     for label in ["first sync", "second sync"] {
         summary.sync(label, works, output).await?;
@@ -346,8 +348,16 @@ async fn begin(
         output.say(text);
     }
     summary.sync("after requests", works, output).await?;
+    for _ in 0..outlook::ACTS {
+        let Some(text) = branch.acts_in_outlook(works.outside.clock.now()) else { continue };
+        output.say(text);
+    }
+    summary.tell("asked in Outlook", works, &look_into_outlook(works, output).await, output);
+    summary.sync("after that", works, output).await?;
     let exit = summary.print(output)?;
     output.data(format!("requests in Shifts: {granted} granted, {refused} refused"))?;
+    let Summary { granted, refused, .. } = summary;
+    output.data(format!("requests in Outlook: {granted} granted, {refused} refused"))?;
     output.data(format!("changes in Genesys Cloud: {planned}"))?;
     Ok(exit)
 }
@@ -356,21 +366,31 @@ async fn begin(
 struct Summary {
     table: Table,
     outcomes: Vec<Outcome>,
+    /// Requests that people made in their calendars.
+    granted: u64,
+    refused: u64,
 }
 
 impl Summary {
     async fn sync(&mut self, label: &str, works: &Works, output: &Output) -> Result<(), Failure> {
-        for run in sync(works, output).await? {
-            runs::tell(&run, output);
+        let runs = sync(works, output).await?;
+        self.tell(label, works, &runs, output);
+        Ok(())
+    }
+
+    fn tell(&mut self, label: &str, works: &Works, runs: &[MirrorRun], output: &Output) {
+        for run in runs {
+            runs::tell(run, output);
             self.outcomes.push(run.outcome());
-            let line = line_of(works, &run);
+            let line = line_of(works, run);
+            self.granted += line.granted;
+            self.refused += line.refused;
             let counts = [line.created, line.updated, line.deleted, line.unchanged, line.requests];
             let took = time::duration(Duration::from_millis(line.duration_ms));
             let head = [label.to_owned(), line.name.to_string()];
             let cells = head.into_iter().chain(counts.map(thousands));
             self.table.row(cells.chain([took]));
         }
-        Ok(())
     }
 
     fn failed(&self) -> bool {
@@ -410,6 +430,16 @@ async fn sync(works: &Works, output: &Output) -> Result<Vec<MirrorRun>, Failure>
     }
     let mirrors: Vec<&MirrorWorks> = works.mirrors.iter().collect();
     Ok(runs::cycles(works, &mirrors, |_| CycleOptions::default(), output).await)
+}
+
+/// Looks for what people did in Outlook, as `serve` does when it is told that something changed.
+async fn look_into_outlook(works: &Works, output: &Output) -> Vec<MirrorRun> {
+    let mut looked = Vec::new();
+    for mirror in works.mirrors.iter().filter(|it| it.spec.name.as_str() == outlook::MIRROR) {
+        let (options, looking) = (CycleOptions::default(), Looking::Everywhere);
+        looked.push(runs::cycle_looking(works, mirror, options, looking, output).await);
+    }
+    looked
 }
 
 fn line_of(works: &Works, run: &MirrorRun) -> MirrorLine {
@@ -458,8 +488,7 @@ async fn go_on(
 ) -> Result<(), Failure> {
     let output = &session.output;
     output.say(format!(
-        "from now on something changes every {} s, in the contact centre or in Shifts; Ctrl-C ends \
-         it",
+        "from now on something changes every {} s, somewhere; Ctrl-C ends it",
         CHANGE_EVERY.as_secs()
     ));
     let changing = async {
@@ -470,7 +499,8 @@ async fn go_on(
             clock.sleep_until(next).await;
             let what = world.next(works, number).await?;
             number += 1;
-            let mirrors = sync(works, output).await?;
+            let mut mirrors = look_into_outlook(works, output).await;
+            mirrors.extend(sync(works, output).await?);
             for roster in &works.rosters {
                 let seq = works.store.roster_seq(&roster.name).await?;
                 serving.state.feeds().roster_changed(&roster.name, seq);
@@ -501,14 +531,19 @@ async fn go_on(
 }
 
 impl World<'_> {
-    /// Something happens: in turns in the contact centre, in Shifts and in Genesys Cloud.
+    /// Something happens: in turns in the contact centre, in Shifts, Genesys Cloud and Outlook.
     async fn next(&mut self, works: &Works, number: u64) -> Result<String, Failure> {
-        if number % 3 == 2
+        if number % 4 == 3
+            && let Some(text) = self.branch.acts_in_outlook(works.outside.clock.now())
+        {
+            return Ok(text);
+        }
+        if number % 4 == 2
             && let Some(text) = self.hotline.acts(works.outside.clock.now())
         {
             return Ok(text);
         }
-        if number % 3 == 1
+        if number % 4 == 1
             && let Some(told) = self.branch.acts().await
         {
             return Ok(told.text);

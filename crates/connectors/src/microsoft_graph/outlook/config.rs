@@ -78,7 +78,7 @@ impl OutlookMirrorConfig {
         Capabilities {
             kinds: vec![domain::EntityKind::Shift, domain::EntityKind::TimeOff],
             content: ContentForm::CalendarEvent,
-            personal: self.shared.is_none(),
+            personal: self.is_personal(),
             identity: ItemIdentity::OriginTag,
             publishes: false,
             deltas: true,
@@ -131,6 +131,10 @@ impl MirrorConfig for OutlookMirrorConfig {
             return Err(wrong("concurrency", message));
         }
         Ok(())
+    }
+
+    fn is_personal(&self) -> bool {
+        self.shared.is_none()
     }
 
     fn profile(&self) -> String {

@@ -47,13 +47,15 @@ use self::target::OutlookTarget;
 use self::write::Writer;
 use super::connection::Connection;
 use super::permissions::Need;
-use crate::{ConnectionError, MirrorConfig, MirrorContext, MirrorDescriptor, MirrorParts};
+use crate::{
+    CALENDAR_ASKS, ConnectionError, MirrorConfig, MirrorContext, MirrorDescriptor, MirrorParts,
+};
 
 /// What the registry knows of it.
 pub const MIRROR: MirrorDescriptor = MirrorDescriptor {
     kind: "outlook",
     summary: "Outlook calendars of people, or of one shared mailbox",
-    asks: &[],
+    asks: CALENDAR_ASKS,
     parse: |section| {
         let config = OutlookMirrorConfig::deserialize(section)?;
         Ok(Box::new(config) as Box<dyn MirrorConfig>)
