@@ -78,7 +78,7 @@ pub(crate) async fn counts(
     for row in session.cells(CHANGES, &[Arg::Text(mirror.as_str())]).await? {
         match row.text(0)?.as_str() {
             "done" => counts.changes = number(row.int(1)?),
-            "sent" | "undoing" => counts.in_doubt += number(row.int(1)?),
+            "planned" | "sent" | "undoing" => counts.in_doubt += number(row.int(1)?),
             _ => {}
         }
     }

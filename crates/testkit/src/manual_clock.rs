@@ -19,6 +19,8 @@ pub struct ManualClock {
 
 struct Inner {
     now: Timestamp,
+    /// How far it moves on whenever somebody reads it.
+    tick: SignedDuration,
     next_ticket: u64,
     /// Who sleeps, by when to wake them and the order in which they came.
     sleepers: BTreeMap<(Timestamp, u64), Waker>,
@@ -28,7 +30,8 @@ impl ManualClock {
     /// A clock that shows `now`.
     #[must_use]
     pub fn new(now: Timestamp) -> Self {
-        let inner = Inner { now, next_ticket: 0, sleepers: BTreeMap::new() };
+        let inner =
+            Inner { now, tick: SignedDuration::ZERO, next_ticket: 0, sleepers: BTreeMap::new() };
         Self { inner: Arc::new(Mutex::new(inner)) }
     }
 
@@ -51,6 +54,11 @@ impl ManualClock {
         due.into_iter().for_each(Waker::wake);
     }
 
+    /// From now on it moves on by `by` whenever somebody reads it, as a real clock does.
+    pub fn tick(&self, by: SignedDuration) {
+        self.lock().tick = by;
+    }
+
     /// When the next sleeper is to be woken.
     #[must_use]
     pub fn next_wake(&self) -> Option<Timestamp> {
@@ -71,7 +79,14 @@ impl fmt::Debug for ManualClock {
 #[async_trait]
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        self.lock().now
+        let (now, tick) = {
+            let inner = self.lock();
+            (inner.now, inner.tick)
+        };
+        if !tick.is_zero() {
+            self.advance(tick);
+        }
+        now
     }
 
     async fn sleep_until(&self, at: Timestamp) {

@@ -195,6 +195,34 @@ fn changed(event: &ForeignEvent, change: &ForeignChange) -> Result<Option<Foreig
     Ok(Some(event))
 }
 
+/// `now` with `change` taken back, which was made to `before`; `None` where it is so already.
+fn taken_back(
+    now: &ForeignEvent,
+    before: &ForeignEvent,
+    change: &ForeignChange,
+) -> Result<Option<ForeignEvent>, Failure> {
+    let mut event = now.clone();
+    match change {
+        ForeignChange::Delete => return Ok(None),
+        ForeignChange::Decline { .. } if now.role == before.role => return Ok(None),
+        ForeignChange::Decline { .. } => event.role = before.role,
+        ForeignChange::Move { .. } if now.span == before.span => return Ok(None),
+        ForeignChange::Move { to, .. } if now.span != *to => {
+            return Err(failure(FailureClass::Precondition));
+        }
+        ForeignChange::Move { note, .. } => {
+            event.span = before.span;
+            let text = before.context.body.clone().unwrap_or_default();
+            let noted = note.as_ref().map(|note| format!("{text}\n{note}"));
+            if noted.is_some() && noted == event.context.body {
+                event.context.body.clone_from(&before.context.body);
+            }
+        }
+        ForeignChange::Relabel { .. } => return Err(failure(FailureClass::Refused)),
+    }
+    Ok(Some(event))
+}
+
 #[async_trait]
 impl ForeignEvents for MemoryForeign {
     async fn overlapping(
@@ -214,6 +242,19 @@ impl ForeignEvents for MemoryForeign {
         Ok(events.map(|(_, event)| event.clone()).rev().collect())
     }
 
+    async fn find(
+        &self,
+        calendar: &CalendarKey,
+        id: &RemoteId,
+    ) -> Result<Option<ForeignEvent>, Failure> {
+        let mut state = self.lock();
+        state.looks += 1;
+        if let Some(class) = &state.reading {
+            return Err(failure(class.clone()));
+        }
+        Ok(state.events.get(&(calendar.clone(), id.clone())).cloned())
+    }
+
     async fn change(
         &self,
         calendar: &CalendarKey,
@@ -231,12 +272,17 @@ impl ForeignEvents for MemoryForeign {
         answer
     }
 
-    async fn restore(&self, calendar: &CalendarKey, kept: &KeptEvent) -> Result<RemoteId, Failure> {
+    async fn restore(
+        &self,
+        calendar: &CalendarKey,
+        kept: &KeptEvent,
+        change: &ForeignChange,
+    ) -> Result<RemoteId, Failure> {
         let line = self.lock().line();
         if line == Line::HangsBefore {
             return std::future::pending().await;
         }
-        let answer = self.put_back(&line, calendar, kept);
+        let answer = self.put_back(&line, calendar, kept, change);
         if line == Line::HangsAfter {
             return std::future::pending().await;
         }
@@ -281,6 +327,7 @@ impl MemoryForeign {
         line: &Line,
         calendar: &CalendarKey,
         kept: &KeptEvent,
+        change: &ForeignChange,
     ) -> Result<RemoteId, Failure> {
         let mut state = self.lock();
         match line {
@@ -291,10 +338,17 @@ impl MemoryForeign {
         let Some(mut event) = state.past.get(&kept.body).cloned() else {
             return Err(failure(FailureClass::Bug));
         };
-        let again = RemoteId(format!("{}-again", event.id));
-        let there = state.events.contains_key(&(calendar.clone(), event.id.clone()));
-        if state.new_ids && !there {
-            event.id = again;
+        match state.events.get(&(calendar.clone(), event.id.clone())) {
+            Some(now) => match taken_back(now, &event, change)? {
+                Some(back) => event = back,
+                None => return Ok(kept.id.clone()),
+            },
+            None if *change == ForeignChange::Delete => {
+                if state.new_ids {
+                    event.id = RemoteId(format!("{}-again", event.id));
+                }
+            }
+            None => return Err(failure(FailureClass::Missing)),
         }
         let id = event.id.clone();
         state.keep(calendar, event);

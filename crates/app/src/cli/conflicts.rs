@@ -212,6 +212,7 @@ pub(super) async fn conflict_stories(
             at: it.changed_at,
             what: match &it.state {
                 EventChangeState::Done => what(&it).to_owned(),
+                EventChangeState::Planned => format!("to be {}", what(&it)),
                 EventChangeState::Sent => format!("being {}, not known yet", what(&it)),
                 EventChangeState::NotDone { why } => format!("not {} yet: {why}", what(&it)),
                 EventChangeState::Refused { why } => format!("not {}: {why}", what(&it)),

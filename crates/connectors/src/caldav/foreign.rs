@@ -4,7 +4,7 @@
 //! Read with `calendar-query` (RFC 4791 §7.8); series are expanded by the server (§9.6.5), because
 //! it knows its zones. A server that does not expand shows series to nobody here: then they are no
 //! conflict. Changed with `PUT` or `DELETE` under the etag that was seen; nothing but what is
-//! changed is touched in the object. A declined meeting is marked so; whether its organiser is
+//! changed is touched in the object, and taking a change back touches nothing else either. A declined meeting is marked so; whether its organiser is
 //! told is the server's business (RFC 6638): Radicale and Xandikos tell nobody.
 
 use std::collections::BTreeMap;
@@ -18,7 +18,8 @@ use engine::port::{
     ETag, Failure, FailureClass, ForeignChange, ForeignEvent, ForeignEvents, ForeignRole,
     ForeignShowAs, KeptEvent, MeetingContext, Placement, RemoteId, Response,
 };
-use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use self::object::{Moment, Object, Place};
@@ -29,6 +30,7 @@ use super::provider::{CaldavTarget, Doing};
 use super::wire;
 
 mod object;
+mod restore;
 #[cfg(test)]
 mod tests;
 
@@ -269,7 +271,7 @@ impl CaldavForeign {
     }
 
     /// The object as it is now; `None` where it is gone.
-    async fn current(&self, at: &Address) -> Result<Option<(ETag, Object)>, Failure> {
+    async fn current(&self, at: &Address) -> Result<Option<Current>, Failure> {
         let place = at.collection.as_str();
         let doing = Doing { asked: Asked::Read, verb: "read an event of", place };
         let collection = self.target.collection(&at.collection).await?;
@@ -283,10 +285,18 @@ impl CaldavForeign {
         }
         let etag = answer.headers.get(http::header::ETAG).and_then(|it| it.to_str().ok());
         let etag = etag.and_then(map::strong_etag).ok_or_else(|| without_etag(doing))?;
-        let object = Object::read(&String::from_utf8_lossy(&answer.body));
+        let data = String::from_utf8_lossy(&answer.body).into_owned();
+        let object = Object::read(&data);
         let object = object.ok_or_else(|| doing.bug("the object is no calendar"))?;
-        Ok(Some((etag, object)))
+        Ok(Some(Current { etag, object, data }))
     }
+}
+
+/// One object as it is now.
+struct Current {
+    etag: ETag,
+    object: Object,
+    data: String,
 }
 
 /// One object as it was read.
@@ -298,6 +308,17 @@ struct Read<'a> {
     owner: Option<&'a Employee>,
     series: bool,
     data: &'a str,
+}
+
+/// The time in which an occurrence begins by its series' rule, with a day on either side: days
+/// begin elsewhere at other instants.
+fn around(occurrence: &Moment) -> Option<UtcInterval> {
+    let at = match occurrence {
+        Moment::At(at) => *at,
+        Moment::Day(day) => day.to_zoned(TimeZone::UTC).ok()?.timestamp(),
+    };
+    let (before, after) = (SignedDuration::from_hours(-24), SignedDuration::from_hours(48));
+    UtcInterval::new(at.checked_add(before).ok()?, at.checked_add(after).ok()?).ok()
 }
 
 fn without_etag(doing: Doing<'_>) -> Failure {
@@ -379,6 +400,35 @@ impl ForeignEvents for CaldavForeign {
         Ok(events)
     }
 
+    async fn find(
+        &self,
+        calendar: &CalendarKey,
+        id: &RemoteId,
+    ) -> Result<Option<ForeignEvent>, Failure> {
+        let doing =
+            Doing { asked: Asked::Read, verb: "look at an event in", place: calendar.as_str() };
+        let at = self.address(calendar, id).ok_or_else(|| doing.bug("no such address"))?;
+        let Some(Current { etag, object, data }) = self.current(&at).await? else {
+            return Ok(None);
+        };
+        let owner = self.owner(calendar);
+        let Address { collection, name, occurrence } = &at;
+        let place = match occurrence {
+            None => object.events().first().copied(),
+            Some(occurrence) => object.exception(*occurrence),
+        };
+        if let Some(place) = place {
+            let (etag, owner) = (&Some(etag), owner.as_ref());
+            let (series, data) = (occurrence.is_some(), data.as_str());
+            let read = Read { calendar, collection, name, etag, owner, series, data };
+            return Ok(self.event(&read, &object, place));
+        }
+        // Whether the series still has this occurrence, the server knows.
+        let Some(within) = occurrence.and_then(|it| around(&it)) else { return Ok(None) };
+        let events = self.events_in(calendar, collection, owner.as_ref(), &within).await?;
+        Ok(events.into_iter().find(|it| it.id == *id))
+    }
+
     async fn change(
         &self,
         calendar: &CalendarKey,
@@ -417,22 +467,35 @@ impl ForeignEvents for CaldavForeign {
         self.write(&at, Expecting::Version(etag), &object.text()).await
     }
 
-    async fn restore(&self, calendar: &CalendarKey, kept: &KeptEvent) -> Result<RemoteId, Failure> {
+    async fn restore(
+        &self,
+        calendar: &CalendarKey,
+        kept: &KeptEvent,
+        change: &ForeignChange,
+    ) -> Result<RemoteId, Failure> {
         let doing =
             Doing { asked: Asked::Update, verb: "restore an event in", place: calendar.as_str() };
         let at = self.address(calendar, &kept.id).ok_or_else(|| doing.bug("no such address"))?;
         let whole: Kept = serde_json::from_str(&kept.body).map_err(|it| doing.bug(it))?;
         let before = Object::read(&whole.object).ok_or_else(|| doing.bug("no calendar"))?;
-        match (self.current(&at).await?, at.occurrence) {
-            (None, _) => drop(self.write(&at, Expecting::Nothing, &before.text()).await?),
-            (Some((etag, _)), None) => {
-                drop(self.write(&at, Expecting::Version(&etag), &before.text()).await?);
-            }
-            (Some((etag, now)), Some(occurrence)) => {
-                let unknown = || doing.failure(FailureClass::Refused, "the series is gone");
-                let object = now.with(occurrence, &before).ok_or_else(unknown)?;
-                drop(self.write(&at, Expecting::Version(&etag), &object.text()).await?);
-            }
+        let Some(Current { etag, object: now, .. }) = self.current(&at).await? else {
+            return match (change, at.occurrence) {
+                (ForeignChange::Delete, None) => {
+                    self.write(&at, Expecting::Nothing, &before.text()).await?;
+                    Ok(kept.id.clone())
+                }
+                (ForeignChange::Relabel { .. }, _) => Err(restore::no_relabelling(doing)),
+                (ForeignChange::Delete, Some(_))
+                | (ForeignChange::Decline { .. } | ForeignChange::Move { .. }, _) => {
+                    let detail = "it, or the series it was in, is gone";
+                    Err(doing.failure(FailureClass::Missing, detail))
+                }
+            };
+        };
+        let email = self.owner(calendar).and_then(|it| it.email);
+        let back = restore::taken_back(now, &before, change, at.occurrence, email.as_deref());
+        if let Some(object) = back.map_err(|it| it.failure(doing))? {
+            self.write(&at, Expecting::Version(&etag), &object.text()).await?;
         }
         Ok(kept.id.clone())
     }

@@ -187,6 +187,28 @@ impl ForeignEvents for GoogleForeign {
         Ok(found)
     }
 
+    async fn find(
+        &self,
+        calendar: &CalendarKey,
+        id: &RemoteId,
+    ) -> Result<Option<ForeignEvent>, Failure> {
+        let (who, place) = (self.target.who(calendar), Place::of(id));
+        let operation = format!("look at somebody's event at `{calendar}`");
+        let ask = self.ask(Method::GET, &who, &place, Asked::Read, operation);
+        let raw: Value = match self.target.client().send(&ask).await {
+            Ok(done) => done.json(&ask)?,
+            Err(failure) if matches!(failure.status, Some(404 | 410)) => return Ok(None),
+            Err(failure) => return Err(failure),
+        };
+        let name = match &self.target.setup.home {
+            Home::Own(name) if place.calendar != PRIMARY => Some(name.as_str()),
+            Home::Own(_) | Home::Primary | Home::Shared { .. } => None,
+        };
+        let mirror = &self.target.setup.mirror;
+        let found = foreign(raw, place.calendar, name);
+        Ok(found.filter(|it| it.origin.as_ref().is_none_or(|it| it.mirror != *mirror)))
+    }
+
     async fn change(
         &self,
         calendar: &CalendarKey,
@@ -235,7 +257,12 @@ impl ForeignEvents for GoogleForeign {
         }
     }
 
-    async fn restore(&self, calendar: &CalendarKey, kept: &KeptEvent) -> Result<RemoteId, Failure> {
+    async fn restore(
+        &self,
+        calendar: &CalendarKey,
+        kept: &KeptEvent,
+        _change: &ForeignChange,
+    ) -> Result<RemoteId, Failure> {
         let who = self.target.who(calendar);
         let operation = || format!("restore somebody's event at `{calendar}`");
         let place = Place::of(&kept.id);

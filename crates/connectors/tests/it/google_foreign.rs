@@ -61,8 +61,8 @@ impl Office {
         changed.map(drop).map_err(|failure| failure.class)
     }
 
-    fn restore(&self, event: &ForeignEvent) {
-        run(self.foreign().restore(&key(ANNA), &event.kept)).unwrap();
+    fn restore(&self, event: &ForeignEvent, change: &ForeignChange) {
+        run(self.foreign().restore(&key(ANNA), &event.kept, change)).unwrap();
     }
 }
 
@@ -116,8 +116,8 @@ fn an_own_event_is_deleted_and_restored_as_it_was() {
     let event = office.only();
     assert_eq!(office.change(&event, &ForeignChange::Delete), Ok(()));
     assert!(office.all().is_empty());
-    office.restore(&event);
-    office.restore(&event);
+    office.restore(&event, &ForeignChange::Delete);
+    office.restore(&event, &ForeignChange::Delete);
     let back = office.only();
     assert_eq!((back.context, back.span, back.id), (event.context, event.span, event.id));
 }
@@ -128,8 +128,8 @@ fn what_lies_in_the_trash_is_made_again_once() {
     let id = office.anna.plans(ANNA, plan("Dentist"));
     let event = office.only();
     office.anna.deletes(ANNA, &id).unwrap();
-    office.restore(&event);
-    office.restore(&event);
+    office.restore(&event, &ForeignChange::Delete);
+    office.restore(&event, &ForeignChange::Delete);
     assert_eq!(office.only().context.subject, "Dentist");
 }
 
@@ -147,7 +147,7 @@ fn an_event_is_moved_with_a_note_and_back() {
     assert_eq!(moved.context.body.as_deref(), Some("Card\n\nMoved: a shift"));
     // Whoever looked before that does not know what stands there now.
     assert_eq!(office.change(&event, &ForeignChange::Delete), Err(FailureClass::Precondition));
-    office.restore(&event);
+    office.restore(&event, &moving);
     assert_eq!(office.only().span, event.span);
 }
 
@@ -168,7 +168,7 @@ fn a_meeting_of_others_is_declined_and_never_deleted_or_moved() {
     assert_eq!(office.only().role, ForeignRole::Attendee(Response::Declined));
     let at_bens = office.stage.server.live_events(BEN).remove(0);
     assert_eq!(at_bens.response_of(ANNA).as_deref(), Some("declined"));
-    office.restore(&event);
+    office.restore(&event, &decline);
     let at_bens = office.stage.server.live_events(BEN).remove(0);
     assert_eq!(at_bens.response_of(ANNA).as_deref(), Some("accepted"));
 }
@@ -184,7 +184,7 @@ fn of_a_series_only_the_occurrence_goes_and_comes_back() {
     assert!(office.all().is_empty());
     let next = interval("2026-11-25T00:00:00Z", "2026-11-26T00:00:00Z");
     assert_eq!(run(office.foreign().overlapping(&key(ANNA), &next)).unwrap().len(), 1);
-    office.restore(&event);
+    office.restore(&event, &ForeignChange::Delete);
     assert_eq!(office.only().id, event.id);
 }
 

@@ -156,5 +156,5 @@ fn foreign(stage: &Stage) {
     let relabel = ForeignChange::Relabel { of: vec![], by: "Basil".into() };
     run(foreign.change(&key(ANNA), &event, &relabel)).unwrap();
     stage.server.person(ANNA).deletes(ANNA, &id).unwrap();
-    run(foreign.restore(&key(ANNA), &event.kept)).unwrap();
+    run(foreign.restore(&key(ANNA), &event.kept, &ForeignChange::Delete)).unwrap();
 }

@@ -29,7 +29,7 @@ mod settle;
 
 use free_time::FreeTime;
 
-pub use settle::{changed_since, places, settled};
+pub use settle::{Undoing, changed_since, settled, undoing};
 
 /// What the operator decided about conflicts of one mirror.
 #[derive(Debug, Clone, PartialEq)]
@@ -239,7 +239,9 @@ fn judge(
     match known {
         Some(EventChangeState::Refused { .. }) => return leave(Left::Refused),
         Some(EventChangeState::Done) => return leave(Left::CameBack),
-        Some(EventChangeState::Sent | EventChangeState::Undoing) => return leave(Left::Waits),
+        Some(EventChangeState::Planned | EventChangeState::Sent | EventChangeState::Undoing) => {
+            return leave(Left::Waits);
+        }
         Some(EventChangeState::Undone { .. }) => return leave(Left::Undone),
         Some(EventChangeState::NotDone { .. }) | None => {}
     }
@@ -308,7 +310,7 @@ fn remembered(situation: Situation<'_>, event: &ForeignEvent) -> Option<Left> {
         let told = match &change.state {
             EventChangeState::Undoing if same => Some(Left::Undone),
             EventChangeState::Undone { at } if same || *at == event.id => Some(Left::Undone),
-            EventChangeState::Sent if same => Some(Left::Waits),
+            EventChangeState::Planned | EventChangeState::Sent if same => Some(Left::Waits),
             EventChangeState::Done if same => match change.change {
                 ForeignChange::Move { .. } => {
                     moves += 1;
@@ -325,7 +327,8 @@ fn remembered(situation: Situation<'_>, event: &ForeignEvent) -> Option<Left> {
             },
             // The same meeting under another id: another program carries it to and fro.
             EventChangeState::Done if change.meaning == means => Some(Left::CameBack),
-            EventChangeState::Sent
+            EventChangeState::Planned
+            | EventChangeState::Sent
             | EventChangeState::Done
             | EventChangeState::Undoing
             | EventChangeState::Undone { .. }
@@ -409,7 +412,7 @@ fn written_down(
         meaning: meaning(event, &event.span),
         meaning_after,
         kept: event.kept.clone(),
-        state: EventChangeState::Sent,
+        state: EventChangeState::Planned,
         at: now,
         changed_at: now,
         kept_until: last.saturating_add(KEPT_EVENT_MEMORY).unwrap_or(Timestamp::MAX),

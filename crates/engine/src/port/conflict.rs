@@ -311,6 +311,8 @@ pub struct EventChange {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum EventChangeState {
+    /// Durable, and surely not sent yet.
+    Planned,
     /// May have been sent, so may have been applied. Settled by looking.
     Sent,
     /// Applied.
@@ -339,6 +341,7 @@ impl EventChangeState {
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
+            Self::Planned => "planned",
             Self::Sent => "sent",
             Self::Done => "done",
             Self::NotDone { .. } => "not_done",
@@ -353,7 +356,8 @@ impl EventChangeState {
     pub const fn is_done(&self) -> bool {
         match self {
             Self::Done => true,
-            Self::Sent
+            Self::Planned
+            | Self::Sent
             | Self::NotDone { .. }
             | Self::Refused { .. }
             | Self::Undoing
@@ -361,11 +365,11 @@ impl EventChangeState {
         }
     }
 
-    /// Whether nobody knows what came of it.
+    /// Whether it is to be settled: nobody knows what came of it, or it was begun and not ended.
     #[must_use]
     pub const fn is_unsettled(&self) -> bool {
         match self {
-            Self::Sent | Self::Undoing => true,
+            Self::Planned | Self::Sent | Self::Undoing => true,
             Self::Done | Self::NotDone { .. } | Self::Refused { .. } | Self::Undone { .. } => false,
         }
     }

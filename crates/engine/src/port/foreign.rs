@@ -25,6 +25,17 @@ pub trait ForeignEvents: Send + Sync {
         within: &UtcInterval,
     ) -> Result<Vec<ForeignEvent>, Failure>;
 
+    /// One event as it is now; `None` where it is not there any more, which what lies in a trash
+    /// is not, or where it is this mirror's.
+    ///
+    /// # Errors
+    /// [`Failure`]; nothing may be concluded then.
+    async fn find(
+        &self,
+        calendar: &CalendarKey,
+        id: &RemoteId,
+    ) -> Result<Option<ForeignEvent>, Failure>;
+
     /// Changes one event, if it still has the etag given. Tells nobody else of it, but for
     /// [`ForeignChange::Decline`], which tells the organiser.
     ///
@@ -38,12 +49,27 @@ pub trait ForeignEvents: Send + Sync {
         change: &ForeignChange,
     ) -> Result<Option<ETag>, Failure>;
 
-    /// Puts an event back to how `kept` has it: where it is still there it is changed back, where
-    /// it was deleted it is made again. Idempotent.
+    /// Takes `change` back, which was made to the event when it was as `kept` has it, and nothing
+    /// else: what its owner did to it since stays. Returns where the event is now. Idempotent:
+    /// what is back already is left as it is.
+    ///
+    /// - [`ForeignChange::Delete`]: where it is not there, it is made again, as it was.
+    /// - [`ForeignChange::Decline`]: its owner's answer is what it was; where declining removed it,
+    ///   it is made again.
+    /// - [`ForeignChange::Move`]: only its time is put back, and only where it is at the time it
+    ///   was moved to; the note is taken off where the text is what it was and the note. Written
+    ///   under the version that was read for that.
+    /// - [`ForeignChange::Relabel`] is not taken back: `Refused`.
     ///
     /// # Errors
-    /// [`Failure`]; it may have been restored all the same.
-    async fn restore(&self, calendar: &CalendarKey, kept: &KeptEvent) -> Result<RemoteId, Failure>;
+    /// `Missing` when the event, or the series it was in, is gone; `Precondition` when it is not as
+    /// the change left it. With others it may have been restored all the same.
+    async fn restore(
+        &self,
+        calendar: &CalendarKey,
+        kept: &KeptEvent,
+        change: &ForeignChange,
+    ) -> Result<RemoteId, Failure>;
 }
 
 /// One event that is not ours.

@@ -130,10 +130,10 @@ pub(super) async fn run(
         return Ok(Vec::new());
     };
     let Due { mut calendars, unsettled, everything } = due;
-    let now = cycling.clock.now();
-    // What is settled is looked at again at once.
+    // What is settled is looked at again at once, and what was written down by that is no news.
     calendars.extend(unsettled.iter().cloned());
     let mut noted = settle::settle(cycling, equipment, foreign, unsettled, report).await?;
+    let now = cycling.clock.now();
     let lookout = Lookout::of_cycle(cycling, equipment, foreign, rules, now);
     calendars.extend(touched);
     if everything {

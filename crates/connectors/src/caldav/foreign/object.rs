@@ -223,7 +223,7 @@ impl Object {
     }
 
     /// The event that stands for an occurrence instead of the series' own.
-    fn exception(&self, occurrence: Moment) -> Option<Place> {
+    pub fn exception(&self, occurrence: Moment) -> Option<Place> {
         self.events().into_iter().find(|place| self.recurrence(*place) == Some(occurrence))
     }
 
@@ -260,6 +260,15 @@ impl Object {
         let line = self.spelled(master, "EXDATE", occurrence)?;
         self.lines.insert(master.end, line);
         Some(self)
+    }
+
+    /// Whether one occurrence was taken out of its series; `None` where there is no series.
+    pub fn lacks(&self, occurrence: Moment) -> Option<bool> {
+        let master = self.master()?;
+        let mut own = self.own(master);
+        let excluded =
+            own.any(|(_, line)| name(line) == "EXDATE" && moment_of(line) == Some(occurrence));
+        Some(excluded && self.exception(occurrence).is_none())
     }
 
     /// Puts one occurrence back to how `kept` has it.
@@ -359,7 +368,7 @@ impl Object {
         let mut place = self.set(place, "DTSTART", Some(start));
         if let Some(note) = note {
             let text = self.property(place, "DESCRIPTION").unwrap_or_default();
-            let text = if text.is_empty() { note.to_owned() } else { format!("{text}\n\n{note}") };
+            let text = with_note(&text, note);
             place = self.set(place, "DESCRIPTION", Some(format!("DESCRIPTION:{}", escaped(&text))));
         }
         let sequence =
@@ -381,6 +390,84 @@ impl Object {
         self.lines[at] = line;
         self.set(place, "COMMENT", Some(format!("COMMENT:{}", escaped(comment))));
         true
+    }
+
+    /// Has one of those who are invited answer what they answered in `before`, and takes the
+    /// comment back; whether both have them among those who are invited.
+    pub fn answered_as(&mut self, place: Place, before: (&Self, Place), who: &str) -> bool {
+        let invited = |object: &Self, place: Place| {
+            let mut own = object.own(place);
+            own.find(|(_, line)| {
+                name(line) == "ATTENDEE" && address(line).eq_ignore_ascii_case(who)
+            })
+            .map(|(at, line)| (at, line.clone()))
+        };
+        let (object, there) = before;
+        let (Some((at, _)), Some((_, line))) = (invited(&*self, place), invited(object, there))
+        else {
+            return false;
+        };
+        self.lines[at] = line;
+        self.set(place, "COMMENT", object.line(there, "COMMENT").cloned());
+        true
+    }
+
+    /// Puts an event back to the time that it has in `before`, spelled as it is there; or, where
+    /// this object does not know that zone any more, in UTC. Takes `note` off where the text is
+    /// that of `before` and the note.
+    pub fn moved_back(
+        &mut self,
+        place: Place,
+        (object, there): (&Self, Place),
+        span: &EventSpan,
+        note: Option<&str>,
+    ) {
+        let text = self.property(place, "DESCRIPTION");
+        let text_before = object.property(there, "DESCRIPTION");
+        let noted = note.map(|note| with_note(text_before.as_deref().unwrap_or_default(), note));
+        // Also counts it as one more revision.
+        self.moved(place, span, None);
+        let Some(mut place) = self.place_again(place) else { return };
+        let known = |line: &String| match parameter(line, "TZID") {
+            Some(tzid) => self.lines.iter().any(|it| name(it) == "TZID" && value(it) == tzid),
+            None => true,
+        };
+        let times = ["DTSTART", "DTEND", "DURATION"].map(|it| (it, object.line(there, it)));
+        if times.iter().all(|(_, line)| line.is_none_or(known)) {
+            let times = times.map(|(wanted, line)| (wanted, line.cloned()));
+            for (wanted, line) in times.into_iter().rev() {
+                place = self.set(place, wanted, line);
+            }
+        }
+        if noted.is_some() && text == noted {
+            self.set(place, "DESCRIPTION", object.line(there, "DESCRIPTION").cloned());
+        }
+    }
+
+    /// The event that begins where `place` did.
+    fn place_again(&self, place: Place) -> Option<Place> {
+        self.events().into_iter().find(|it| it.begin == place.begin)
+    }
+
+    /// Drops the event that stands for an occurrence where it says nothing that the series does not
+    /// say itself.
+    pub fn without_needless(self, occurrence: Moment) -> Self {
+        let Some(exception) = self.exception(occurrence) else { return self };
+        let mut bare = self.clone();
+        bare.remove(exception);
+        let mut fresh = bare.clone();
+        let Some(made) = fresh.place_to_change(Some(occurrence)) else { return self };
+        let same = self.saying(exception) == fresh.saying(made);
+        if same { bare } else { self }
+    }
+
+    /// What an event says, in no particular order: all but which revision of it this is.
+    fn saying(&self, place: Place) -> Vec<&String> {
+        let revision = ["SEQUENCE", "DTSTAMP", "LAST-MODIFIED", "CREATED"];
+        let lines = self.lines[place.begin..=place.end].iter();
+        let mut lines: Vec<_> = lines.filter(|it| !revision.contains(&name(it).as_str())).collect();
+        lines.sort();
+        lines
     }
 
     /// Replaces those labels of an event that are among `of` by `by`.
@@ -408,6 +495,11 @@ impl Object {
             });
         Self { lines: kept.map(|(_, line)| line.clone()).collect() }
     }
+}
+
+/// A text with a note under it.
+fn with_note(text: &str, note: &str) -> String {
+    if text.is_empty() { note.to_owned() } else { format!("{text}\n\n{note}") }
 }
 
 /// The address of a person, without `mailto:`.

@@ -126,6 +126,29 @@ impl ForeignEvents for OutlookForeign {
         Ok(found.into_values().collect())
     }
 
+    async fn find(
+        &self,
+        calendar: &CalendarKey,
+        id: &RemoteId,
+    ) -> Result<Option<ForeignEvent>, Failure> {
+        let operation = format!("look at a person's event in mailbox `{calendar}`");
+        let path = format!("{}?{}", event_path(calendar, id), query(&[("$expand", &expand())]));
+        let call = self.mailboxes.call(calendar, Ask::get(path, operation).about(About::Item));
+        let raw: Value = match self.mailboxes.caller.send(&call).await {
+            Ok(answer) => answer.json()?,
+            Err(failure) => {
+                let failure = Failure::from(failure);
+                return if failure.class == FailureClass::Missing {
+                    Ok(None)
+                } else {
+                    Err(failure)
+                };
+            }
+        };
+        let found = foreign(&raw, calendar, None);
+        Ok(found.filter(|it| it.origin.as_ref().is_none_or(|it| it.mirror != self.mirror)))
+    }
+
     async fn change(
         &self,
         calendar: &CalendarKey,
@@ -173,7 +196,12 @@ impl ForeignEvents for OutlookForeign {
         }
     }
 
-    async fn restore(&self, calendar: &CalendarKey, kept: &KeptEvent) -> Result<RemoteId, Failure> {
+    async fn restore(
+        &self,
+        calendar: &CalendarKey,
+        kept: &KeptEvent,
+        _change: &ForeignChange,
+    ) -> Result<RemoteId, Failure> {
         let operation = format!("restore a person's event in mailbox `{calendar}`");
         let raw: Map<String, Value> = serde_json::from_str(&kept.body).map_err(|_| {
             let detail = "what was kept of it is no event";

@@ -22,7 +22,8 @@ pub fn settled(change: &EventChange, found: Option<&ForeignEvent>) -> EventChang
             not_done("the event is gone")
         }
         (ForeignChange::Move { .. }, Some(event)) => {
-            if change.meaning_after == Some(meaning(event, &event.span)) {
+            // What else its owner did to it meanwhile says nothing of where it is.
+            if is_at(change, event) {
                 EventChangeState::Done
             } else {
                 not_done("it is not where it was to be moved")
@@ -47,7 +48,7 @@ pub fn changed_since(change: &EventChange, found: Option<&ForeignEvent>) -> Opti
         (ForeignChange::Decline { .. }, Some(event)) if is_declined(event) => None,
         (ForeignChange::Decline { .. }, Some(_)) => Some("its owner has answered it since"),
         (ForeignChange::Move { .. } | ForeignChange::Relabel { .. }, None) => {
-            Some("it is not there any more, or was moved far away")
+            Some("it is not there any more")
         }
         (ForeignChange::Move { .. }, Some(event)) => {
             let moved = change.meaning_after == Some(meaning(event, &event.span));
@@ -57,14 +58,57 @@ pub fn changed_since(change: &EventChange, found: Option<&ForeignEvent>) -> Opti
     }
 }
 
-/// The times at which an event may be found: where it was, and where it was moved to.
+/// How a change stands whose taking back was begun and not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undoing {
+    /// The event is as the change left it.
+    ToRestore,
+    /// It is back already.
+    Restored,
+    /// Its owner did something else with it: taking back is given up.
+    GivenUp(&'static str),
+}
+
+/// Looks at an event whose change was being taken back.
 #[must_use]
-pub fn places(change: &EventChange) -> Vec<EventSpan> {
-    let to = match &change.change {
-        ForeignChange::Move { to, .. } => Some(*to),
-        ForeignChange::Delete | ForeignChange::Decline { .. } | ForeignChange::Relabel { .. } => {
-            None
+pub fn undoing(change: &EventChange, found: Option<&ForeignEvent>) -> Undoing {
+    match (&change.change, found) {
+        (ForeignChange::Delete | ForeignChange::Decline { .. }, None) => Undoing::ToRestore,
+        (ForeignChange::Delete, Some(_)) => Undoing::Restored,
+        (ForeignChange::Decline { .. }, Some(event)) if is_declined(event) => Undoing::ToRestore,
+        (ForeignChange::Decline { .. }, Some(_)) => Undoing::Restored,
+        (ForeignChange::Move { .. }, Some(event)) if is_at(change, event) => Undoing::ToRestore,
+        (ForeignChange::Move { .. }, Some(event)) if same_time(&event.span, &change.span) => {
+            Undoing::Restored
         }
-    };
-    std::iter::once(change.span).chain(to).collect()
+        (ForeignChange::Move { .. }, Some(_)) => Undoing::GivenUp("its owner moved it meanwhile"),
+        (ForeignChange::Move { .. } | ForeignChange::Relabel { .. }, None) => {
+            Undoing::GivenUp("it is not there any more")
+        }
+        (ForeignChange::Relabel { .. }, Some(_)) => {
+            Undoing::GivenUp("a label is no change that is undone")
+        }
+    }
+}
+
+/// Whether an event is where a change moved it.
+fn is_at(change: &EventChange, event: &ForeignEvent) -> bool {
+    match &change.change {
+        ForeignChange::Move { to, .. } => same_time(to, &event.span),
+        ForeignChange::Delete | ForeignChange::Decline { .. } | ForeignChange::Relabel { .. } => {
+            false
+        }
+    }
+}
+
+/// Vendors keep whole seconds.
+fn same_time(one: &EventSpan, other: &EventSpan) -> bool {
+    match (one, other) {
+        (EventSpan::Timed(one), EventSpan::Timed(other)) => {
+            one.to_whole_seconds() == other.to_whole_seconds()
+        }
+        (EventSpan::AllDay { .. }, EventSpan::AllDay { .. }) => one == other,
+        (EventSpan::Timed(_), EventSpan::AllDay { .. })
+        | (EventSpan::AllDay { .. }, EventSpan::Timed(_)) => false,
+    }
 }

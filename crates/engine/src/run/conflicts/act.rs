@@ -1,7 +1,9 @@
 //! Carrying out what was decided for one calendar, under its lease.
 //!
-//! Each change is durable before it is sent, with the event as it was. One attempt each: what
-//! surely was not applied waits for another cycle, what may have been is settled by looking.
+//! All changes are durable before the first is sent, with the events as they were; and each is
+//! marked as sent right before its own request, so that a crash leaves no more in doubt than what
+//! was under way. One attempt each: what surely was not applied waits for another cycle, what may
+//! have been is settled by looking.
 
 use std::collections::BTreeMap;
 
@@ -151,7 +153,7 @@ impl<'a> Acting<'a> {
         acted: &mut Acted,
     ) -> Result<bool, CycleError> {
         let mut change = change.clone();
-        let (state, go_on) = self.send(event, &change).await;
+        let (state, go_on) = self.send(event, &mut change).await?;
         change.changed_at = self.cycling.clock.now();
         change.state = state;
         let mut commit = LedgerCommit::default();
@@ -166,13 +168,20 @@ impl<'a> Acting<'a> {
                 let reason = format!("an event was not changed ({}): {why}", change.id);
                 acted.problems.push((change.calendar.clone(), reason));
             }
+            // Somebody else owns the calendar now, and settles it.
+            EventChangeState::Planned => return Ok(false),
             EventChangeState::Undone { .. } => {}
         }
         commit.conflicts.push(ConflictWrite::Change(Box::new(change)));
         Ok(self.commit(commit).await? && go_on)
     }
 
-    async fn send(&self, event: &ForeignEvent, change: &EventChange) -> (EventChangeState, bool) {
+    /// Sends one change, once it is durable that it is sent.
+    async fn send(
+        &mut self,
+        event: &ForeignEvent,
+        change: &mut EventChange,
+    ) -> Result<(EventChangeState, bool), CycleError> {
         let Cycling { gate, clock, watcher, .. } = *self.cycling;
         let calendar = &self.looked.calendar;
         let not_done = |why: String| EventChangeState::NotDone { why };
@@ -180,18 +189,25 @@ impl<'a> Acting<'a> {
         let latest = self.lease_until.saturating_sub(REQUEST_TIMEOUT).unwrap_or(self.lease_until);
         let pass = match gate.enter(Some(calendar), latest, watcher).await {
             Ok(pass) => pass,
-            Err(shut) => return (not_done(shut_words(&shut)), false),
+            Err(shut) => return Ok((not_done(shut_words(&shut)), false)),
         };
-        if clock.now() > latest {
+        change.state = EventChangeState::Sent;
+        change.changed_at = clock.now();
+        let conflicts = vec![ConflictWrite::Change(Box::new(change.clone()))];
+        let is_ours = self.commit(LedgerCommit { conflicts, ..LedgerCommit::default() }).await?;
+        if !is_ours || clock.now() > latest {
             pass.call_off();
-            return (not_done("its turn came too late".to_owned()), false);
+            if !is_ours {
+                return Ok((EventChangeState::Planned, false));
+            }
+            return Ok((not_done("its turn came too late".to_owned()), false));
         }
         let answer = self.foreign.change(calendar, event, &change.change).await;
         pass.ended(answer.as_ref().err());
-        match answer {
+        Ok(match answer {
             Ok(_) => (EventChangeState::Done, true),
             Err(failure) => came_of(&failure),
-        }
+        })
     }
 
     /// Makes something durable, and renews the lease. Whether the calendar is still ours.

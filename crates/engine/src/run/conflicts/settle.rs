@@ -3,16 +3,15 @@
 
 use std::collections::BTreeSet;
 
-use domain::{CalendarKey, EntityKey, UtcInterval};
+use domain::{CalendarKey, EntityKey};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use super::act::{done, undone};
 use super::shut_words;
-use crate::plan::conflict::{instants, places, settled};
+use crate::plan::conflict::{Undoing, settled, undoing};
 use crate::port::{
-    ChangesOf, ConflictWrite, Epoch, EventChange, EventChangeState, Fenced, ForeignEvent,
-    ForeignEvents, LeaseDomain, LedgerCommit,
+    ChangesOf, ConflictWrite, Epoch, EventChange, EventChangeState, Failure, FailureClass, Fenced,
+    ForeignEvent, ForeignEvents, LeaseDomain, LedgerCommit, RemoteId,
 };
 use crate::report::CycleReport;
 use crate::run::cycle::{CycleError, Cycling, Equipment};
@@ -40,11 +39,17 @@ pub(super) async fn settle(
         let which = ChangesOf::Calendar(calendar.clone());
         let changes = store.event_changes(mirror, &which).await?;
         for change in changes.into_iter().filter(|it| it.state.is_unsettled()) {
+            let was = change.state.clone();
             match settle_one(cycling, foreign, &change).await {
                 Ok(state) => {
                     let told =
                         matches!(state, EventChangeState::Done | EventChangeState::Undone { .. });
-                    report.conflicts.changed += u64::from(state == EventChangeState::Done);
+                    let done = was == EventChangeState::Sent && state == EventChangeState::Done;
+                    report.conflicts.changed += u64::from(done);
+                    if was == EventChangeState::Undoing && state == EventChangeState::Done {
+                        let reason = "was not undone: its owner changed the event meanwhile";
+                        report.problem(calendar.clone(), format!("{} {reason}", change.id));
+                    }
                     let shifts = change.shifts.clone();
                     write_down(cycling, change, state, *epoch).await?;
                     noted.extend(shifts.into_iter().filter(|_| told));
@@ -74,12 +79,18 @@ async fn settle_one(
         calendar: &change.calendar,
         deadline: cycling.deadline,
     };
-    if change.state == EventChangeState::Undoing {
-        let restored = reader.request(|| foreign.restore(&change.calendar, &change.kept)).await;
-        let restored = restored.map_err(|it| words(&it))?;
-        return Ok(EventChangeState::Undone { at: restored });
+    if change.state == EventChangeState::Planned {
+        return Ok(EventChangeState::NotDone { why: "its turn did not come".to_owned() });
     }
     let found = find(&reader, foreign, change).await.map_err(|it| words(&it))?;
+    if change.state == EventChangeState::Undoing {
+        return match end_undoing(&reader, foreign, change, found.as_ref()).await {
+            Ok(Ended::Undone(at)) => Ok(EventChangeState::Undone { at }),
+            // It stands as it was done; its owner made something else of it.
+            Ok(Ended::GivenUp(_)) => Ok(EventChangeState::Done),
+            Err(failure) => Err(words(&failure)),
+        };
+    }
     Ok(settled(change, found.as_ref()))
 }
 
@@ -89,20 +100,39 @@ pub(super) async fn find(
     foreign: &dyn ForeignEvents,
     change: &EventChange,
 ) -> Result<Option<ForeignEvent>, ReadFailure> {
-    // A day more on either side: days begin elsewhere at other instants.
-    let day = jiff::SignedDuration::from_hours(24);
-    let times = places(change).into_iter().filter_map(|it| instants(&it, &TimeZone::UTC));
-    let wider = times.filter_map(|it| {
-        UtcInterval::new(it.start().checked_sub(day).ok()?, it.end().checked_add(day).ok()?).ok()
-    });
-    for within in wider {
-        let events = reader.request(|| foreign.overlapping(reader.calendar, &within)).await?;
-        let found = events.into_iter().find(|event| event.id == change.kept.id);
-        if found.is_some() {
-            return Ok(found);
-        }
+    reader.request(|| foreign.find(reader.calendar, &change.kept.id)).await
+}
+
+/// How taking back ended.
+pub(super) enum Ended {
+    /// The event is back, here.
+    Undone(RemoteId),
+    /// Its owner made something else of it, for this reason it stays.
+    GivenUp(&'static str),
+}
+
+/// Takes back what `change` did to the event, which now is as it was `found`.
+pub(super) async fn end_undoing(
+    reader: &Reader<'_>,
+    foreign: &dyn ForeignEvents,
+    change: &EventChange,
+    found: Option<&ForeignEvent>,
+) -> Result<Ended, ReadFailure> {
+    match undoing(change, found) {
+        Undoing::ToRestore => {}
+        Undoing::Restored => return Ok(Ended::Undone(change.kept.id.clone())),
+        Undoing::GivenUp(why) => return Ok(Ended::GivenUp(why)),
     }
-    Ok(None)
+    let (calendar, kept) = (reader.calendar, &change.kept);
+    match reader.request(|| foreign.restore(calendar, kept, &change.change)).await {
+        Ok(at) => Ok(Ended::Undone(at)),
+        // Changed between the look and the write.
+        Err(ReadFailure::Failed(Failure {
+            class: FailureClass::Precondition | FailureClass::Missing,
+            ..
+        })) => Ok(Ended::GivenUp("its owner changed it just now")),
+        Err(failure) => Err(failure),
+    }
 }
 
 async fn write_down(
@@ -113,11 +143,15 @@ async fn write_down(
 ) -> Result<(), CycleError> {
     let (store, mirror) = (cycling.store, &cycling.spec.name);
     change.changed_at = cycling.clock.now();
+    let given_up = change.state == EventChangeState::Undoing;
     change.state = state;
     let mut commit = match &change.state {
+        // Written down when it was done.
+        EventChangeState::Done if given_up => LedgerCommit::default(),
         EventChangeState::Done => done(store, mirror, &change).await?,
         EventChangeState::Undone { .. } => undone(store, mirror, &change).await?,
-        EventChangeState::Sent
+        EventChangeState::Planned
+        | EventChangeState::Sent
         | EventChangeState::NotDone { .. }
         | EventChangeState::Refused { .. }
         | EventChangeState::Undoing => LedgerCommit::default(),

@@ -2,17 +2,18 @@
 //!
 //! First it is looked whether the event is as the change left it: what its owner did since is not
 //! undone. Then that it is being taken back becomes durable, then it is restored, then written
-//! down. Restoring may be repeated, so a crash in between is mended by the next cycle, or by asking
-//! again. Afterwards the event is left alone: it is not changed for the same shift again.
+//! down. Before an undoing that was begun is ended, it is looked again, so a crash in between is
+//! mended by the next cycle, or by asking again; where its owner changed the event in between, it
+//! is given up. Afterwards the event is left alone: it is not changed for the same shift again.
 
 use domain::CalendarKey;
 
 use super::act::undone;
-use super::settle::{deadline, find, words};
+use super::settle::{Ended, deadline, end_undoing, find, words};
 use crate::plan::conflict::changed_since;
 use crate::port::{
     AuditId, ConflictWrite, Epoch, EventChange, EventChangeState, Fenced, ForeignEvents,
-    LeaseDomain, LedgerCommit, RemoteId, StoreError,
+    LeaseDomain, LedgerCommit, StoreError,
 };
 use crate::run::cycle::{Equipment, MirrorSpec};
 use crate::run::lease::lease;
@@ -99,6 +100,7 @@ async fn read(
     let state = match &change.state {
         EventChangeState::Done | EventChangeState::Undoing => return Ok(change),
         EventChangeState::Undone { .. } => return Err(UndoError::Already(id.clone())),
+        EventChangeState::Planned => "not sent yet",
         EventChangeState::Sent => "not known yet whether it was carried out; the next sync looks",
         EventChangeState::NotDone { .. } => "not carried out",
         EventChangeState::Refused { .. } => "refused by the calendar, so nothing was changed",
@@ -121,9 +123,9 @@ impl Undoing<'_> {
         let reader = Reader { target, gate, clock, watcher, mirror, calendar: &calendar, deadline };
         let id = change.id.clone();
         let unreachable = |why: String| UndoError::Unreachable { id: id.clone(), why };
+        let found = find(&reader, self.foreign, &change).await;
+        let found = found.map_err(|failure| unreachable(words(&failure)))?;
         if change.state == EventChangeState::Done {
-            let found = find(&reader, self.foreign, &change).await;
-            let found = found.map_err(|failure| unreachable(words(&failure)))?;
             if let Some(why) = changed_since(&change, found.as_ref()) {
                 return Err(UndoError::Changed { id, why });
             }
@@ -131,8 +133,16 @@ impl Undoing<'_> {
             change.changed_at = clock.now();
             self.commit(&change, LedgerCommit::default()).await?;
         }
-        let restored = reader.request(|| self.foreign.restore(&calendar, &change.kept)).await;
-        let at: RemoteId = restored.map_err(|failure| unreachable(words(&failure)))?;
+        let ended = end_undoing(&reader, self.foreign, &change, found.as_ref()).await;
+        let at = match ended.map_err(|failure| unreachable(words(&failure)))? {
+            Ended::Undone(at) => at,
+            Ended::GivenUp(why) => {
+                change.state = EventChangeState::Done;
+                change.changed_at = clock.now();
+                self.commit(&change, LedgerCommit::default()).await?;
+                return Err(UndoError::Changed { id, why });
+            }
+        };
         change.state = EventChangeState::Undone { at };
         change.changed_at = clock.now();
         let commit = undone(store, mirror, &change).await?;

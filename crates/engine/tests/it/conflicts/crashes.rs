@@ -2,7 +2,8 @@
 
 use domain::EventSpan;
 use domain::policy::OverrideAction;
-use engine::port::{EventChangeState, Left};
+use engine::port::{EventChangeState, ForeignEvent, Left};
+use jiff::SignedDuration;
 use testkit::builders::{hours, meeting, shift_key};
 use testkit::memory_foreign::Line;
 
@@ -68,6 +69,68 @@ async fn an_event_that_its_owner_moved_after_a_lost_answer_is_theirs() {
     assert!(report.is_done(), "{report:?}");
     assert_eq!(rig.foreign.changes(), []);
     assert!(matches!(rig.change().await.state, EventChangeState::NotDone { .. }));
+}
+
+#[tokio::test]
+async fn a_move_that_happened_is_done_whatever_else_its_owner_changed_since() {
+    let rig = rig(OverrideAction::Move).await;
+    rig.foreign.line([Line::AnswerLost]);
+    rig.cycle().await;
+    rig.foreign.edit(&ada(), "m", |event| event.context.subject = "Other".into());
+    let report = rig.cycle().await;
+    assert!(report.is_done(), "{report:?}");
+    assert_eq!(rig.change().await.state, EventChangeState::Done);
+    assert_eq!(rig.foreign.changes().len(), 1);
+}
+
+#[tokio::test]
+async fn a_removal_that_never_arrived_is_not_called_done_because_its_owner_moved_the_event_away() {
+    let rig = rig(OverrideAction::Delete).await;
+    rig.foreign.line([Line::RequestLost]);
+    rig.cycle().await;
+    let far = EventSpan::Timed(hours(24 * 30, 24 * 30 + 1));
+    rig.foreign.edit(&ada(), "m", |event| event.span = far);
+    let report = rig.cycle().await;
+    assert!(report.is_done(), "{report:?}");
+    assert!(matches!(rig.change().await.state, EventChangeState::NotDone { .. }));
+    assert_eq!(rig.foreign.get(&ada(), "m").unwrap().span, far);
+}
+
+#[tokio::test]
+async fn what_was_not_sent_yet_is_known_not_to_be_done() {
+    let events = [meeting("a", 9, 10), meeting("b", 10, 11)];
+    let rig = Rig::with(overriding(OverrideAction::Delete), [work("s", 8)], events).await;
+    rig.foreign.line([Line::HangsBefore]);
+    rig.cycle_and_die().await;
+    let state = async |id: &str| {
+        let changes = rig.changes().await;
+        changes.into_iter().find(|it| it.kept.id.0 == id).unwrap().state
+    };
+    assert_eq!(state("a").await, EventChangeState::Sent);
+    assert_eq!(state("b").await, EventChangeState::Planned);
+    // Its owner removes it: that was not us.
+    rig.foreign.remove(&ada(), "b");
+    let report = rig.cycle().await;
+    assert!(report.is_done(), "{report:?}");
+    assert_eq!(state("a").await, EventChangeState::Done);
+    assert!(matches!(state("b").await, EventChangeState::NotDone { .. }));
+    let told = rig.description(&shift_key("s")).unwrap();
+    assert!(told.contains("Subject of a") && !told.contains("Subject of b"), "{told}");
+}
+
+#[tokio::test]
+async fn after_a_doubt_is_settled_its_calendar_is_acted_on_in_the_same_cycle() {
+    let rig = rig(OverrideAction::Delete).await;
+    let private = domain::Visibility::Private;
+    rig.foreign.put(&ada(), ForeignEvent { visibility: private, ..meeting("p", 12, 13) });
+    rig.clock.tick(SignedDuration::from_millis(1));
+    rig.foreign.line([Line::RequestLost]);
+    rig.cycle().await;
+    let report = rig.cycle().await;
+    assert!(report.is_done(), "{report:?}");
+    assert_eq!(report.conflicts.changed, 1);
+    assert_eq!(rig.foreign.changes().len(), 1);
+    assert_eq!(rig.left().await, [Left::Private]);
 }
 
 #[tokio::test]

@@ -99,11 +99,44 @@ async fn what_its_owner_changed_since_is_not_overwritten() {
 }
 
 #[tokio::test]
-async fn a_new_answer_of_a_guest_is_no_change() {
+async fn a_new_guest_or_text_is_no_change_and_stays() {
     let rig = done(OverrideAction::Move, meeting("m", 9, 10)).await;
     // The vendor gives it a new version.
-    rig.foreign.edit(&ada(), "m", |event| event.context.attendees.push("b@example.com".into()));
+    rig.foreign.edit(&ada(), "m", |event| {
+        event.context.attendees.push("b@example.com".into());
+        event.context.body = Some("Their own words".into());
+        event.categories.push("Important".into());
+    });
     rig.undo(&rig.change().await).await.unwrap();
+    let event = rig.foreign.get(&ada(), "m").unwrap();
+    assert_eq!(event.span, meeting("m", 9, 10).span);
+    assert_eq!(event.context.body.as_deref(), Some("Their own words"));
+    assert!(event.context.attendees.contains(&"b@example.com".to_owned()));
+    assert!(event.categories.contains(&"Important".to_owned()));
+}
+
+#[tokio::test]
+async fn an_undoing_that_was_begun_is_given_up_where_its_owner_moved_the_event_meanwhile() {
+    let later = EventSpan::Timed(testkit::builders::hours(20, 21));
+    for by_hand in [false, true] {
+        let rig = done(OverrideAction::Move, meeting("m", 9, 10)).await;
+        let change = rig.change().await;
+        rig.foreign.line([Line::HangsBefore]);
+        rig.undo_and_die(&change).await;
+        rig.foreign.edit(&ada(), "m", |event| event.span = later);
+        if by_hand {
+            let error = rig.undo(&change).await.unwrap_err();
+            assert!(matches!(error, UndoError::Changed { .. }), "{error}");
+        } else {
+            let report = rig.cycle().await;
+            let told = |it: &str| it.contains("was not undone");
+            assert!(report.problems.iter().any(|it| told(&it.reason)), "{report:?}");
+            assert!(rig.cycle().await.is_done(), "told once");
+        }
+        assert_eq!(rig.change().await.state, EventChangeState::Done);
+        assert_eq!(rig.foreign.get(&ada(), "m").unwrap().span, later);
+        assert_eq!(rig.foreign.restored(), []);
+    }
 }
 
 #[tokio::test]
