@@ -4,8 +4,8 @@ use domain::{CalendarKey, EntityKey, ItemKey, RosterName};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::plan::guard::GuardRefusal;
-use crate::port::{FieldFault, RemoteItem, Verb};
+use crate::plan::guard::{DeletionCount, GuardRefusal};
+use crate::port::{CalendarState, DeltaToken, FieldFault, RemoteItem, Verb};
 use crate::run::conflicts::EventRefusal;
 use crate::run::cycle::CycleError;
 
@@ -161,6 +161,11 @@ pub struct CalendarReport {
     pub orphans: Vec<(ItemKey, RemoteItem)>,
     /// Items of others that are to go, once the guard has seen how many there are.
     pub others: Vec<RemoteItem>,
+    /// Items that people removed: the record is asked to delete them once the guard has seen how
+    /// many there are.
+    pub asks: Vec<ItemKey>,
+    /// How far it was read, which counts once what is left for later is done.
+    pub position: Option<Position>,
     /// Whether it is to be published once it is drained again in this cycle.
     pub publish_later: bool,
     /// Whether the queue was emptied.
@@ -175,7 +180,22 @@ pub struct CalendarReport {
     pub problems: Vec<Problem>,
 }
 
+/// How far a calendar was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Position {
+    /// The calendar, as far as what was read is in the ledger.
+    pub state: CalendarState,
+    /// Where the next reading of changes begins, once the rest is.
+    pub token: DeltaToken,
+}
+
 impl CalendarReport {
+    /// Whether something is left for a later drain of the same cycle.
+    #[must_use]
+    pub fn leaves_something(&self) -> bool {
+        !(self.orphans.is_empty() && self.others.is_empty() && self.asks.is_empty())
+    }
+
     /// Nothing done yet.
     #[must_use]
     pub fn new(calendar: CalendarKey) -> Self {
@@ -200,6 +220,8 @@ impl CalendarReport {
             again: Vec::new(),
             orphans: Vec::new(),
             others: Vec::new(),
+            asks: Vec::new(),
+            position: None,
             publish_later: false,
             complete: false,
             taken_over: false,
@@ -229,6 +251,16 @@ impl CalendarReport {
 }
 
 impl CycleReport {
+    /// People removed so many items that the record is not asked to delete them.
+    pub fn too_many_removed(&mut self, calendar: CalendarKey, refusal: &GuardRefusal) {
+        let DeletionCount { present, deletions } = refusal.count;
+        let reason = format!(
+            "people removed {deletions} of {present} items at once: they are put right, and the \
+             system of record was not asked to delete them; what is meant is deleted there"
+        );
+        self.problem(calendar, reason);
+    }
+
     /// Adds what one calendar's drain did.
     ///
     /// # Errors

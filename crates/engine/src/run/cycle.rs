@@ -26,7 +26,7 @@ pub use super::looking::Looking;
 use super::observe::{ReadFailure, Reader};
 pub use super::preview::survey_only;
 use super::project::Projector;
-use super::rounds::{drain_all, later_rounds, remove_unknown};
+use super::rounds::{drain_all, later_rounds, settle_counted};
 use super::survey::{Overlay, Survey, Surveyor, kinds_of};
 use super::watch::{Event, Watcher};
 use crate::mapping::{MappingProfile, Shows};
@@ -333,7 +333,7 @@ pub async fn run_cycle_looking(
     let creating = read_back || (start.widens && cycling.identity == ItemIdentity::NaturalKey);
     let reading = (read_back, creating);
     let rest = drain_all(&cycling, equipment, survey, reading, looking, &mut report).await?;
-    let rest = remove_unknown(&cycling, equipment, rest, count, allowance, &mut report).await?;
+    let rest = settle_counted(&cycling, equipment, rest, count, allowance, &mut report).await?;
     later_rounds(&cycling, equipment, rest, &mut report).await?;
     after_drains(&cycling, equipment, (due, touched), options, &mut report).await?;
     finish(&cycling, &start, count, options, &mut report).await?;

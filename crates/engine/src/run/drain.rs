@@ -22,7 +22,7 @@ use crate::port::{
     AuditEntry, AuditVerb, CalendarState, Content, DeltaToken, Epoch, Failure, Fenced, IntentState,
     ItemIdentity, LedgerCommit, LedgerRow, LedgerWrite, RemoteId, RemoteItem, Scope, Subject,
 };
-use crate::report::CalendarReport;
+use crate::report::{CalendarReport, Position};
 
 mod adopt;
 mod ask;
@@ -63,6 +63,9 @@ pub(super) struct Drain<'a> {
     state: CalendarState,
     /// Where the next reading of changes begins, once everything that was read is in the ledger.
     resume_at: Option<DeltaToken>,
+    removals: Removals,
+    /// Whether the calendar was gone, or everything in it was at once: that nobody asks for.
+    vanished: bool,
     /// What is judged already: refused requests.
     judged: BTreeSet<ItemKey>,
     reopen: bool,
@@ -80,6 +83,22 @@ pub(super) struct Task {
     pub seen: BTreeMap<ItemKey, Seen>,
     /// Items of others that are to go.
     pub others: Vec<RemoteItem>,
+    /// What becomes of items that people removed, in a two-way mirror.
+    pub removals: Removals,
+    /// How far it was read before, which counts once this is done.
+    pub position: Option<Position>,
+}
+
+/// What becomes of items that people removed, in a two-way mirror.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Removals {
+    /// They are counted first.
+    #[default]
+    Counted,
+    /// The guard let them pass: the record is asked.
+    Asked,
+    /// There are too many: they are put right.
+    TooMany,
 }
 
 /// How much of a calendar is read before it is drained.
@@ -127,9 +146,10 @@ impl<'a> Drain<'a> {
         calendar: &'a CalendarKey,
         (epoch, lease_until): (Epoch, Timestamp),
         state: Option<CalendarState>,
-        Task { keys, seen, others }: Task,
+        Task { keys, seen, others, removals, position }: Task,
     ) -> Self {
         let report = CalendarReport::new(calendar.clone());
+        let resume_at = position.map(|it| it.token);
         let state = state.unwrap_or_else(|| CalendarState {
             calendar: calendar.clone(),
             read_at: None,
@@ -151,7 +171,9 @@ impl<'a> Drain<'a> {
             attempts: BTreeMap::new(),
             pending: LedgerCommit::default(),
             state,
-            resume_at: None,
+            resume_at,
+            removals,
+            vanished: false,
             judged: BTreeSet::new(),
             reopen: false,
             chunk: CHUNK_FIRST,

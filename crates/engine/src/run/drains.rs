@@ -12,7 +12,7 @@ use super::cycle::{CycleError, Cycling, Equipment};
 use super::drain::{Drain, Reading, Task};
 use super::lease::lease;
 use crate::port::{CalendarState, Epoch, LeaseDomain, RemoteItem, StoreError};
-use crate::report::{CalendarReport, CycleReport};
+use crate::report::{CalendarReport, CycleReport, Position};
 
 /// What drains leave for later in the cycle.
 #[derive(Default)]
@@ -23,6 +23,10 @@ pub(super) struct Rest {
     pub orphans: Vec<(CalendarKey, ItemKey, RemoteItem)>,
     /// Items of others that are to go.
     pub others: Vec<(CalendarKey, RemoteItem)>,
+    /// Items that people removed: the record is asked once the guard has seen how many.
+    pub asks: Vec<(CalendarKey, ItemKey)>,
+    /// How far calendars were read in which something is left.
+    pub positions: BTreeMap<CalendarKey, Position>,
     /// Calendars that are published once they are drained again.
     pub unpublished: BTreeSet<CalendarKey>,
 }
@@ -66,6 +70,7 @@ pub(super) async fn drain_calendars(
                 let task = work.remove(calendar).unwrap_or_default();
                 epochs.insert(calendar, epoch);
                 let state = states.iter().find(|state| state.calendar == *calendar);
+                let state = state.or_else(|| task.position.as_ref().map(|it| &it.state));
                 let state = state.or_else(|| cycling.states.get(calendar)).cloned();
                 let lease = (epoch, leased.until);
                 let drain = Drain::new(cycling, calendar, lease, state, task);
@@ -88,6 +93,9 @@ pub(super) async fn drain_calendars(
         rest.orphans.extend(orphans.map(|(key, item)| (here.clone(), key, item)));
         let others = std::mem::take(&mut calendar.others).into_iter();
         rest.others.extend(others.map(|item| (here.clone(), item)));
+        let asks = std::mem::take(&mut calendar.asks).into_iter();
+        rest.asks.extend(asks.map(|item| (here.clone(), item)));
+        rest.positions.extend(calendar.position.take().map(|it| (here.clone(), it)));
         rest.unpublished.extend(calendar.publish_later.then(|| here.clone()));
         report.absorb(calendar)?;
         if done.len() >= at_once {

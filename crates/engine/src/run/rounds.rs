@@ -10,7 +10,7 @@ use domain::CalendarKey;
 use domain::limits::ROUNDS_PER_CYCLE_MAX;
 
 use super::cycle::{CycleError, Cycling, Equipment, Looking, waits_to_be_published};
-use super::drain::{Reading, Task};
+use super::drain::{Reading, Removals, Task};
 use super::drains::{Rest, drain_calendars, tasks};
 use super::survey::{Survey, Surveyor, kinds_of};
 use crate::plan::guard::{DeletionCount, judge};
@@ -72,10 +72,10 @@ pub(super) async fn drain_all(
     drain_calendars(cycling, equipment, work, &reading, report).await
 }
 
-/// Removes what nobody knows, once it is known how much of it there is: items of ours without an
-/// entity, and, where that is wanted, items of others. All of them or, when the guard finds them
-/// too many, none.
-pub(super) async fn remove_unknown(
+/// Does what had to be counted first. What nobody knows is removed: items of ours without an
+/// entity, and, where that is wanted, items of others. For what people removed, the system of
+/// record is asked. In either case for all of it or, when the guard finds it too much, for none.
+pub(super) async fn settle_counted(
     cycling: &Cycling<'_>,
     equipment: Equipment<'_>,
     mut rest: Rest,
@@ -83,15 +83,46 @@ pub(super) async fn remove_unknown(
     allowance: Option<u64>,
     report: &mut CycleReport,
 ) -> Result<Rest, CycleError> {
+    let mut work: BTreeMap<CalendarKey, Task> = BTreeMap::new();
+    let kept = remove_unknown(cycling, &mut rest, &mut work, (count, allowance), report);
+    ask_for_removals(cycling, &mut rest, &mut work, (count, allowance), report);
+    for (calendar, position) in std::mem::take(&mut rest.positions) {
+        // What is not removed is to be found again.
+        if !kept.contains(&calendar)
+            && let Some(task) = work.get_mut(&calendar)
+        {
+            task.position = Some(position);
+        }
+    }
+    if work.is_empty() {
+        return Ok(rest);
+    }
+    rest.unpublished.retain(|calendar| !work.contains_key(calendar));
+    let more = drain_calendars(cycling, equipment, work, &|_| Reading::Nothing, report).await?;
+    rest.again.extend(more.again);
+    rest.unpublished.extend(more.unpublished);
+    Ok(rest)
+}
+
+/// Has what nobody knows removed, if the guard lets it; the calendars in which it stays.
+fn remove_unknown(
+    cycling: &Cycling<'_>,
+    rest: &mut Rest,
+    work: &mut BTreeMap<CalendarKey, Task>,
+    (count, allowance): (DeletionCount, Option<u64>),
+    report: &mut CycleReport,
+) -> BTreeSet<CalendarKey> {
     let orphans = std::mem::take(&mut rest.orphans);
     let others = std::mem::take(&mut rest.others);
     let found = (orphans.len() + others.len()) as u64;
     if found == 0 {
-        return Ok(rest);
+        return BTreeSet::new();
     }
+    let places = orphans.iter().map(|(calendar, ..)| calendar);
+    let places = places.chain(others.iter().map(|(calendar, _)| calendar)).cloned();
     if !cycling.writes {
         report.held += found;
-        return Ok(rest);
+        return places.collect();
     }
     let count = DeletionCount {
         present: count.present + report.created + report.adopted + found,
@@ -101,10 +132,9 @@ pub(super) async fn remove_unknown(
     if let Err(refusal) = judge(subject, count, &cycling.spec.guard, allowance) {
         report.refused = Some(refusal);
         report.complete = false;
-        return Ok(rest);
+        return places.collect();
     }
     cycling.judge_unknown(found);
-    let mut work: BTreeMap<CalendarKey, Task> = BTreeMap::new();
     for (calendar, key, item) in orphans {
         let task = work.entry(calendar).or_default();
         task.keys.push(key.clone());
@@ -113,11 +143,33 @@ pub(super) async fn remove_unknown(
     for (calendar, item) in others {
         work.entry(calendar).or_default().others.push(item);
     }
-    rest.unpublished.retain(|calendar| !work.contains_key(calendar));
-    let more = drain_calendars(cycling, equipment, work, &|_| Reading::Nothing, report).await?;
-    rest.again.extend(more.again);
-    rest.unpublished.extend(more.unpublished);
-    Ok(rest)
+    BTreeSet::new()
+}
+
+/// Has the record asked for what people removed, or has it put right where that is too much. What
+/// the record itself deletes does not count: that it wants.
+fn ask_for_removals(
+    cycling: &Cycling<'_>,
+    rest: &mut Rest,
+    work: &mut BTreeMap<CalendarKey, Task>,
+    (count, allowance): (DeletionCount, Option<u64>),
+    report: &mut CycleReport,
+) {
+    let asks = std::mem::take(&mut rest.asks);
+    let deletions = asks.len() as u64;
+    let count = DeletionCount { present: count.present.max(deletions), deletions };
+    let subject = format!("mirror {}", cycling.spec.name);
+    let verdict = judge(subject, count, &cycling.spec.guard, allowance);
+    if let (Err(refusal), Some((calendar, _))) = (&verdict, asks.first()) {
+        report.too_many_removed(calendar.clone(), refusal);
+    }
+    let removals = if verdict.is_ok() { Removals::Asked } else { Removals::TooMany };
+    for (calendar, key) in asks {
+        let task = work.entry(calendar).or_default();
+        task.removals = removals;
+        task.keys.push(key.clone());
+        task.seen.insert(key, Seen::Absent);
+    }
 }
 
 /// Plans again what had to wait, until nothing has to any more, and publishes what is left.

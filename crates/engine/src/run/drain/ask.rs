@@ -3,17 +3,21 @@
 //! What is granted is in the roster, and in the ledger as what the calendar is about to show:
 //! nothing is written, and when its time has come, it is looked at and found as it should be. What
 //! is refused is put right, and the item tells why for a while.
+//!
+//! To delete something the record is asked only when it is certain that a person wants that: the
+//! item is not found where it was, its calendar is there and not empty all at once, and what was
+//! removed in all calendars together is no more than the guard lets pass.
 
 use domain::limits::{FLIP_FLOP_WINDOW, FLIP_FLOPS_MAX, REFUSAL_TOLD};
 use domain::{EventSpan, ItemKey, Part};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Drain, Stop};
+use super::{Drain, Removals, Stop};
 use crate::plan::asked::{asked, told};
 use crate::plan::state::Seen;
 use crate::port::{
-    Answer, Approvals, Ask, AskWhat, AuditVerb, Change, Content, Drift, DriftWrite, Rival,
-    Standing, Subject, Told,
+    Answer, Approvals, Ask, AskWhat, AuditVerb, Change, Content, Drift, DriftWrite, Probe, Rival,
+    Sighting, Standing, Subject, Told,
 };
 
 impl Drain<'_> {
@@ -34,12 +38,68 @@ impl Drain<'_> {
         }
         // What is decided is committed elsewhere: what we know must be there before.
         self.commit().await?;
-        for subject in self.subjects(keys).await? {
-            if let Some((change, what)) = self.request_of(&subject) {
-                self.ask(approvals, &subject, change, what).await;
+        let subjects = self.subjects(keys).await?;
+        if self.removals == Removals::Counted {
+            self.confirm_absences(&subjects).await?;
+        }
+        for subject in subjects {
+            let Some((change, what)) = self.request_of(&subject) else { continue };
+            if what.kind().is_none_or(|kind| !approvals.kinds().contains(&kind)) {
+                continue;
+            }
+            match (change, self.removals) {
+                // Put right: whoever removes a calendar, or all that is in it, asks for nothing.
+                (Change::Removed, _) if self.vanished => {}
+                (Change::Removed, Removals::Counted) => {
+                    let item = ItemKey::from(subject.key.clone());
+                    self.set_aside(&item);
+                    self.report.asks.push(item);
+                }
+                (Change::Removed, Removals::TooMany) => {
+                    let refused = "Deleting it was not granted: too many at once".to_owned();
+                    self.refuse(&subject, change, ("too_many_at_once", refused));
+                }
+                (Change::Removed, Removals::Asked)
+                | (
+                    Change::Moved | Change::Altered | Change::Unreadable | Change::Untagged,
+                    Removals::Counted | Removals::Asked | Removals::TooMany,
+                ) => self.ask(approvals, &subject, change, what).await,
             }
         }
         Ok(())
+    }
+
+    /// Looks once more at what was not there, each by its own id: before the record is asked to
+    /// delete something, that it is gone must be certain.
+    async fn confirm_absences(&mut self, subjects: &[Subject]) -> Result<(), Stop> {
+        if self.vanished {
+            return Ok(());
+        }
+        let here = |subject: &Subject| {
+            let item = ItemKey::from(subject.key.clone());
+            let row = self.row(subject, Part::Main).filter(|row| row.intent.is_none())?;
+            let remote_id = row.remote.as_ref()?.id.clone();
+            (self.seen.get(&item) == Some(&Seen::Absent)).then(|| {
+                let (key, generation) = (Some(item.clone()), row.generation);
+                (item, Probe { key, generation, remote_id: Some(remote_id), shows: None })
+            })
+        };
+        let (items, probes): (Vec<ItemKey>, Vec<Probe>) = subjects.iter().filter_map(here).unzip();
+        if probes.is_empty() {
+            return Ok(());
+        }
+        for (item, sighting) in items.into_iter().zip(self.reader().look(&probes).await?) {
+            if let Sighting::Present(found) = sighting {
+                self.seen.insert(item, Seen::Present(found));
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves an item to a later drain of this cycle.
+    fn set_aside(&mut self, item: &ItemKey) {
+        self.seen.remove(item);
+        self.queue.retain(|queued| queued != item);
     }
 
     /// What was seen of a subject, as a request.
@@ -80,9 +140,6 @@ impl Drain<'_> {
         what: AskWhat,
     ) {
         let item = ItemKey::from(subject.key.clone());
-        if what.kind().is_none_or(|kind| !approvals.kinds().contains(&kind)) {
-            return;
-        }
         let now = self.cycling.clock.now();
         // The calendar shows it already: nobody waits for the answer.
         let (calendar, expires_at) = (self.calendar.clone(), Some(now));
@@ -93,23 +150,29 @@ impl Drain<'_> {
                 self.report.granted += 1;
                 let detail = format!("{}: granted", change.as_str());
                 self.audit(&item, AuditVerb::Asked, version, detail);
-                self.seen.remove(&item);
-                self.queue.retain(|queued| *queued != item);
+                self.set_aside(&item);
                 if let Some(before) = self.cycling.drifts.of(self.calendar, &item) {
                     let (calendar, key) = (before.calendar.clone(), before.key.clone());
                     self.pending.drifts.push(DriftWrite::Remove { calendar, key });
                 }
             }
             Answer::Refused(refusal) => {
-                self.report.refused += 1;
-                let detail = format!("{}: refused: {}", change.as_str(), refusal.as_str());
-                self.audit(&item, AuditVerb::Asked, version, detail);
-                let text = told(change, &refusal);
-                let until = now.saturating_add(REFUSAL_TOLD).unwrap_or(Timestamp::MAX);
-                self.cycling.projector.tell_refusal(item.entity.clone(), Some(text.clone()));
-                self.keep_refusal(subject, change, Told { text, until });
+                self.refuse(subject, change, (refusal.as_str(), told(change, &refusal)));
             }
         }
+    }
+
+    /// A request is not granted: the item is put right, and tells why.
+    fn refuse(&mut self, subject: &Subject, change: Change, (code, text): (&str, String)) {
+        let item = ItemKey::from(subject.key.clone());
+        let version = subject.entry.as_ref().map_or(0, |entry| entry.version);
+        self.report.refused += 1;
+        let detail = format!("{}: refused: {code}", change.as_str());
+        self.audit(&item, AuditVerb::Asked, version, detail);
+        let until = self.cycling.clock.now().saturating_add(REFUSAL_TOLD);
+        let until = until.unwrap_or(Timestamp::MAX);
+        self.cycling.projector.tell_refusal(item.entity, Some(text.clone()));
+        self.keep_refusal(subject, change, Told { text, until });
     }
 
     /// Keeps that a request was refused: the item is put right with a word about it.

@@ -9,8 +9,9 @@ use super::{Drain, Stop};
 use crate::plan::state::Seen;
 use crate::port::{
     AuditVerb, Content, FailureClass, IntentState, ItemIdentity, LedgerRow, LedgerWrite, Listing,
-    Probe, RemoteId, RemoteItem, Sighting, Verb,
+    Opened, Probe, RemoteId, RemoteItem, Sighting, Verb,
 };
+use crate::report::Position;
 use crate::run::cycle::Cycling;
 use crate::run::observe::{Observation, ReadFailure, Reader};
 
@@ -49,7 +50,11 @@ impl<'a> Drain<'a> {
         let target = self.cycling.target;
         let makes = self.cycling.writes && !self.cycling.purge;
         if makes {
-            reader.request(|| target.open(reader.calendar)).await?;
+            match reader.request(|| target.open(reader.calendar)).await? {
+                Opened::Found => {}
+                // Whoever removed it said nothing of what was in it.
+                Opened::Made => self.vanished = true,
+            }
         }
         let listing = match reader.list().await {
             Err(ReadFailure::Failed(failure))
@@ -71,12 +76,13 @@ impl<'a> Drain<'a> {
         self.report.foreign = foreign;
         self.report.copies = copies;
         self.report.unknown_ours = unknown_ours;
+        self.vanished |= is_emptied(&ledger, &seen);
         self.adopt(&mut seen, unclaimed, &ledger).await?;
         drop(ledger);
         self.queue_seen(seen);
         self.remove_surplus(surplus).await?;
-        self.state.token = token;
-        self.resume_at = None;
+        self.state.token = self.state.token.take().filter(|_| token.is_some());
+        self.resume_at = token;
         // What was only looked at is read again before anything is written.
         self.state.read_at = self.state.read_at.filter(|_| self.cycling.writes);
         self.put_state();
@@ -100,16 +106,23 @@ impl<'a> Drain<'a> {
     }
 
     /// Notes that the calendar was read back, once everything that was seen is in the ledger: a
-    /// drain that ends before that leaves the reading to the next one.
+    /// drain that ends before that leaves the reading to the next one, and so does what is left
+    /// for a later drain.
     pub(super) fn note_read(&mut self) {
-        if self.observed && self.cycling.writes {
+        if !self.cycling.writes {
+            return;
+        }
+        if self.observed {
             self.state.read_at = Some(self.cycling.clock.now());
             self.put_state();
         }
-        if let Some(token) = self.resume_at.take().filter(|_| self.cycling.writes) {
-            self.state.token = Some(token);
-            self.put_state();
+        let Some(token) = self.resume_at.take() else { return };
+        if self.report.leaves_something() {
+            self.report.position = Some(Position { state: self.state.clone(), token });
+            return;
         }
+        self.state.token = Some(token);
+        self.put_state();
     }
 
     /// What the ledger knows of this calendar.
@@ -351,4 +364,16 @@ impl<'a> Drain<'a> {
             self.pending.writes.push(LedgerWrite::Put(row));
         }
     }
+}
+
+/// Whether everything that the ledger knows of a calendar is gone from it at once. One item that
+/// is gone alone tells nothing.
+fn is_emptied(ledger: &[LedgerRow], seen: &BTreeMap<ItemKey, Seen>) -> bool {
+    let known = ledger.iter().filter(|row| row.remote.is_some());
+    let (mut count, mut gone) = (0, 0);
+    for row in known {
+        count += 1;
+        gone += usize::from(seen.get(&row.item()) == Some(&Seen::Absent));
+    }
+    count > 1 && gone == count
 }

@@ -36,10 +36,7 @@ impl Drain<'_> {
         if !self.cycling.publishes || !self.cycling.writes {
             return Ok(());
         }
-        let report = &self.report;
-        let comes_again =
-            !(report.again.is_empty() && report.orphans.is_empty() && report.others.is_empty());
-        if comes_again {
+        if !self.report.again.is_empty() || self.report.leaves_something() {
             self.report.publish_later = true;
             return Ok(());
         }

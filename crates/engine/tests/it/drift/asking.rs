@@ -9,13 +9,16 @@ use engine::approve::OwnRecord;
 use engine::plan::drift::DriftPolicy;
 use engine::port::{Content, Standing, Store};
 use engine::run::approval::{Desk, DeskEquipment};
+use engine::run::cycle::{CycleOptions, Looking};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use testkit::builders::{hour, roster, shift_key};
 use testkit::memory_target::{Habits, KeptItem};
 use testkit::seeded_entropy::SeededEntropy;
 
-use super::rig::{By, READINGS, Rig, later, move_by, rename, servers, writes};
+use super::rig::{
+    By, READINGS, Rig, calendar_of, later, move_by, rename, servers, with_email, writes,
+};
 
 /// A rig whose roster decides by rules: eleven hours of rest.
 async fn two_way(habits: Habits) -> Rig {
@@ -154,4 +157,115 @@ async fn who_is_refused_three_times_is_not_asked_for_again() {
     assert_eq!((refused, written), (3, 3));
     let standings: Vec<Standing> = rig.drifts().await.iter().map(|it| it.standing).collect();
     assert_eq!(standings, [Standing::Contested]);
+}
+
+#[tokio::test]
+async fn whoever_removes_a_calendar_asks_for_nothing() {
+    for habits in servers() {
+        for by in READINGS {
+            let mut rig = two_way(habits.clone()).await;
+            rig.put([later("t", "ada", 60)]).await;
+            rig.cycle().await;
+            rig.target.remove_calendar(&calendar_of("ada"));
+            let report = rig.look(by).await;
+            assert_eq!((report.granted, report.refused_requests), (0, 0), "{by:?}: {report:?}");
+            assert_eq!(in_roster(&rig).await, Some(30), "{by:?}");
+            assert_eq!(rig.seen_by("ada"), ["Early at 30h", "Early at 60h"], "{by:?}");
+            assert_eq!(rig.look(By::FullReading).await.writes(), 0, "{by:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_calendar_that_is_empty_all_at_once_asks_for_nothing() {
+    let mut rig = two_way(Habits::default()).await;
+    rig.put([later("t", "ada", 60)]).await;
+    rig.cycle().await;
+    for id in ["s", "t"] {
+        let (calendar, at) = rig.place(&shift_key(id));
+        rig.target.remove(&calendar, &at);
+    }
+    // As a full listing tells it, which says nothing of who removed what.
+    let report = rig.look(By::FullReading).await;
+    assert_eq!((report.granted, writes(&report)), (0, (2, 0, 0)), "{report:?}");
+    assert_eq!(in_roster(&rig).await, Some(30));
+    assert_eq!(rig.seen_by("ada"), ["Early at 30h", "Early at 60h"]);
+}
+
+/// Ada has four shifts and Bob one, and three of Ada's are removed one by one.
+async fn three_removed(habits: &Habits) -> Rig {
+    let mut rig = two_way(habits.clone()).await;
+    rig.put([later("t", "ada", 60), later("u", "ada", 90), later("v", "ada", 120)]).await;
+    rig.cycle().await;
+    rig.look(By::Delta).await;
+    for id in ["s", "t", "u"] {
+        let (calendar, at) = rig.place(&shift_key(id));
+        rig.target.remove(&calendar, &at);
+    }
+    rig
+}
+
+#[tokio::test]
+async fn more_removals_than_the_guard_lets_pass_are_put_right_and_told() {
+    for habits in servers() {
+        for by in READINGS {
+            let rig = three_removed(&habits).await;
+            let report = rig.look(by).await;
+            let told = (report.granted, report.refused_requests, writes(&report));
+            assert_eq!(told, (0, 3, (3, 0, 0)), "{by:?}: {report:?}");
+            let reason = "people removed 3 of 5 items at once";
+            assert!(report.problems.iter().any(|it| it.reason.contains(reason)), "{report:?}");
+            assert_eq!(in_roster(&rig).await, Some(30), "{by:?}");
+            assert_eq!(rig.seen_by("ada").len(), 4, "{by:?}");
+            assert_eq!(described(&rig), "Deleting it was not granted: too many at once");
+            let again = rig.look(By::Delta).await;
+            assert_eq!((again.writes(), again.problems.len()), (0, 0), "{by:?}: {again:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn removals_that_the_operator_says_are_meant_are_asked_for() {
+    for habits in servers() {
+        let rig = three_removed(&habits).await;
+        let meant = CycleOptions { allow_deletions: Some(3), ..CycleOptions::default() };
+        let report = rig.run(meant, Looking::Everywhere).await;
+        assert_eq!((report.granted, report.writes()), (3, 0), "{report:?}");
+        assert_eq!(in_roster(&rig).await, None);
+        assert_eq!(rig.seen_by("ada"), ["Early at 120h"]);
+    }
+}
+
+#[tokio::test]
+async fn the_place_up_to_which_was_read_is_kept_only_once_what_was_removed_is_asked_for() {
+    let rig = two_way(Habits::default()).await;
+    rig.look(By::Delta).await;
+    let (calendar, at) = rig.place(&shift_key("s"));
+    rig.target.remove(&calendar, &at);
+    assert_eq!(rig.look(By::Delta).await.granted, 1);
+    rig.wait(SignedDuration::from_mins(5)).await;
+    rig.look(By::Delta).await;
+    // Nothing is left of it to be read again.
+    let quiet = rig.look(By::Delta).await;
+    assert_eq!((quiet.requests, quiet.granted, quiet.writes()), (2, 0, 0), "{quiet:?}");
+}
+
+#[tokio::test]
+async fn what_is_told_of_a_refusal_is_for_those_who_see_everything() {
+    use domain::policy::PrivacyTier;
+    for (privacy, told) in [
+        (PrivacyTier::Full, "Moving it was not granted: rest too short"),
+        (PrivacyTier::Title, ""),
+        (PrivacyTier::Busy, ""),
+    ] {
+        let mut rig = two_way(Habits::default()).await;
+        rig.privacy = privacy;
+        rig.put([with_email("ada"), later("t", "ada", 50)]).await;
+        rig.cycle().await;
+        edit(&rig, |item| move_by(item, 10));
+        let report = rig.look(By::Delta).await;
+        assert_eq!(report.refused_requests, 1, "{privacy:?}: {report:?}");
+        assert_eq!(described(&rig), told, "{privacy:?}");
+        assert_eq!(rig.look(By::FullReading).await.writes(), 0, "{privacy:?}");
+    }
 }

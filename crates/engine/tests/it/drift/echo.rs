@@ -93,3 +93,34 @@ async fn events_of_people_that_come_and_go_are_not_ours() {
         assert_eq!(rig.drifts().await, []);
     }
 }
+
+#[tokio::test]
+async fn items_of_ours_that_nobody_knows_are_found_again_until_they_are_removed() {
+    let rig = Rig::settled(Habits::default(), DriftPolicy::PutRight).await;
+    rig.look(By::Delta).await;
+    let (calendar, id) = rig.place(&shift_key("s"));
+    let item = rig.item(&calendar, &id).unwrap();
+    for n in 0..3 {
+        let mut origin = item.origin.clone().unwrap();
+        origin.key = shift_key(&format!("lost-{n}"));
+        let at = engine::port::RemoteId(format!("shift-lost-{n}-0.ics"));
+        let lost = testkit::memory_target::KeptItem { origin: Some(origin), ..item.clone() };
+        rig.target.put(&calendar, &at, lost);
+    }
+    // More than the guard lets pass.
+    for _ in 0..2 {
+        let report = rig.look(By::Delta).await;
+        let refusal = report.refused.expect("the guard stops it");
+        assert_eq!((refusal.count.deletions, report.deleted), (3, 0));
+    }
+    let meant = engine::run::cycle::CycleOptions {
+        allow_deletions: Some(3),
+        ..engine::run::cycle::CycleOptions::default()
+    };
+    let report = rig.run(meant, engine::run::cycle::Looking::Everywhere).await;
+    assert_eq!((report.deleted, report.is_done()), (3, true), "{report:?}");
+    assert_eq!(rig.seen_by("ada"), ["Early at 30h"]);
+    // From now on nothing is read again.
+    rig.look(By::Delta).await;
+    assert_eq!(rig.look(By::Delta).await.requests, 2);
+}

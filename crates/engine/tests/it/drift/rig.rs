@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::policy::DeletionGuard;
+use domain::policy::{DeletionGuard, PrivacyTier};
 use domain::{CalendarKey, Employee, Entity, EntityKey, EventSpan, MirrorName, Shift, UtcInterval};
 use engine::mapping::MappingProfile;
 use engine::plan::drift::DriftPolicy;
@@ -28,6 +28,7 @@ pub struct Rig {
     pub clock: ManualClock,
     pub mirror: MirrorName,
     pub policy: DriftPolicy,
+    pub privacy: PrivacyTier,
     pub approvals: Option<Box<dyn Approvals>>,
     gate: Gate,
     owner: NamedOwner,
@@ -71,7 +72,8 @@ impl Rig {
         let owner = NamedOwner::new("me", Obituaries::default());
         let mirror = MirrorName::new(mirror).expect("a plain name");
         let (store, approvals) = (Arc::default(), None);
-        Self { store, target, clock, mirror, policy, approvals, gate, owner, seq: 0 }
+        let privacy = PrivacyTier::Full;
+        Self { store, target, clock, mirror, policy, privacy, approvals, gate, owner, seq: 0 }
     }
 
     /// A rig with a shift of Ada's, `s`, and one of Bob's, `b`, that were mirrored.
@@ -102,7 +104,7 @@ impl Rig {
         let spec = MirrorSpec {
             name: self.mirror.clone(),
             roster: roster(),
-            profile: MappingProfile::default(),
+            profile: MappingProfile { privacy: self.privacy, ..MappingProfile::default() },
             target_profile: "test/1".into(),
             guard: DeletionGuard::default(),
             past: day,
