@@ -6,7 +6,11 @@ use domain::{Activity, UtcInterval};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::MappingProfile;
 use super::template::{Field, Template};
+
+/// What is said of that of which nothing is said but when.
+pub(super) const BUSY: &str = "Busy";
 
 /// What is known of one item.
 #[derive(Debug, Clone, Copy, Default)]
@@ -15,6 +19,8 @@ pub(super) struct Filler<'a> {
     pub zone: &'a str,
     pub activity: Option<&'a str>,
     pub activities: &'a [Activity],
+    /// What says how each of them is called, and of which nothing is said.
+    pub profile: Option<&'a MappingProfile>,
     pub group: Option<&'a str>,
     pub employee: Option<&'a str>,
     pub interval: Option<UtcInterval>,
@@ -62,8 +68,10 @@ impl<'a> Filler<'a> {
         let zone = TimeZone::get(self.zone).unwrap_or(TimeZone::UTC);
         let line = |Activity { label, interval, paid }: &Activity| {
             let at = |instant| zone.to_datetime(instant).strftime("%H:%M").to_string();
-            let unpaid = if *paid { "" } else { " (unpaid)" };
-            format!("{}–{} {label}{unpaid}", at(interval.start()), at(interval.end()))
+            let called = self.profile.map_or(Some(label.as_str()), |it| it.called(label));
+            let unpaid = if *paid || called.is_none() { "" } else { " (unpaid)" };
+            let called = called.unwrap_or(BUSY);
+            format!("{}–{} {called}{unpaid}", at(interval.start()), at(interval.end()))
         };
         let lines: Vec<String> = self.activities.iter().map(line).collect();
         Some(lines.join("\n").into())

@@ -21,7 +21,7 @@ use domain::{
 use jiff::SignedDuration;
 
 pub use blocks::{Block, cut};
-use filler::Filler;
+use filler::{BUSY, Filler};
 pub use head_count::{Counted, Tally};
 use look::Said;
 pub use look::{ActivityProfile, Appearance, Tiers};
@@ -145,6 +145,7 @@ fn own(text: &str, known: &[Field]) -> Template {
 static TITLE: LazyLock<Template> = LazyLock::new(|| own(TITLE_DEFAULT, OF_SHIFT));
 static DESCRIPTION: LazyLock<Template> = LazyLock::new(|| own("{activities}\n{notes}", OF_SHIFT));
 static OPEN: LazyLock<Template> = LazyLock::new(|| own("Open: {activity} – {slots}", OF_SHIFT));
+static OPEN_BUSY: LazyLock<Template> = LazyLock::new(|| own("Open shift", OF_SHIFT));
 static REASON: LazyLock<Template> = LazyLock::new(|| own("{reason}", OF_TIME_OFF));
 static COUNT: LazyLock<Template> = LazyLock::new(|| own("{group}: {count}", OF_COUNT));
 static LATEST_START: LazyLock<Template> = LazyLock::new(|| own("Latest start {end}", OF_SHIFT));
@@ -157,7 +158,7 @@ impl MappingProfile {
     /// The hash of the profile: another one means that every item is looked at again.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
-        let mut print = Fingerprinter::new("mapping_profile/2");
+        let mut print = Fingerprinter::new("mapping_profile/3");
         print.text(&format!("{self:?}"));
         print.finish()
     }
@@ -241,6 +242,16 @@ impl MappingProfile {
         own.map_or(self.privacy, |own| look::stricter(self.privacy, own))
     }
 
+    /// What a kind of work is called where it is named within something else; `None` where nothing
+    /// may be said of it but when it is.
+    fn called<'l>(&'l self, label: &'l str) -> Option<&'l str> {
+        let own = self.activities.get(label).and_then(|it| it.title.as_deref());
+        match self.tier(label) {
+            PrivacyTier::Full | PrivacyTier::Title => Some(own.unwrap_or(label)),
+            PrivacyTier::Busy => None,
+        }
+    }
+
     fn shift(&self, shift: &Shift, names: &Names) -> Events {
         let tier = self.tier(&shift.label);
         let full = tier == PrivacyTier::Full;
@@ -312,7 +323,7 @@ impl MappingProfile {
 
     /// An event that says nothing but when.
     fn busy(&self, said: Said<'_>, filler: &Filler<'_>, span: EventSpan) -> CalendarEvent {
-        CalendarEvent { summary: "Busy".into(), ..self.dress(said, filler, &TITLE, span) }
+        CalendarEvent { summary: BUSY.into(), ..self.dress(said, filler, &TITLE, span) }
     }
 
     /// The boundaries of adherence around a shift, after what is there, in the order of parts.
@@ -353,7 +364,8 @@ impl MappingProfile {
         let breaks = shift.activities.iter().filter(|it| !it.paid);
         for (it, number) in breaks.zip(1..=u16::MAX).filter(|_| break_window.is_positive()) {
             let (from, to) = (it.interval.start() - break_window, it.interval.end() + break_window);
-            show(Part::BreakWindow(number), &BREAK_WINDOW, &it.label, from, to);
+            let called = self.called(&it.label).unwrap_or(BUSY);
+            show(Part::BreakWindow(number), &BREAK_WINDOW, called, from, to);
         }
     }
 
@@ -373,7 +385,11 @@ impl MappingProfile {
             ..self.filler()
         };
         let span = EventSpan::Timed(open.interval);
-        let mut event = self.dress(said, &filler, said.title().unwrap_or(&OPEN), span);
+        let title = said.title().unwrap_or(match tier {
+            PrivacyTier::Full | PrivacyTier::Title => &OPEN,
+            PrivacyTier::Busy => &OPEN_BUSY,
+        });
+        let mut event = self.dress(said, &filler, title, span);
         event.show_as = said.show_as().unwrap_or(ShowAs::Free);
         if said.is_full() && said.description().is_none() {
             event.description = Some(DESCRIPTION.fill(&|field| filler.value(field)));
@@ -412,7 +428,7 @@ impl MappingProfile {
             }
             // The kind of an absence can be sensitive (sick leave), so a title never names it.
             PrivacyTier::Title => event.summary = "Time off".into(),
-            PrivacyTier::Busy => event.summary = "Busy".into(),
+            PrivacyTier::Busy => event.summary = BUSY.into(),
         }
         Some(event.plain())
     }
@@ -446,7 +462,7 @@ impl MappingProfile {
     }
 
     fn filler(&self) -> Filler<'_> {
-        Filler { zone: &self.time_zone, ..Filler::default() }
+        Filler { zone: &self.time_zone, profile: Some(self), ..Filler::default() }
     }
 
     fn of_person<'a>(

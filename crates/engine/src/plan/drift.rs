@@ -118,7 +118,7 @@ pub fn is_over(drift: &Drift, now: Timestamp) -> bool {
     match drift.standing {
         Standing::PutRight => !told && within(&[drift.seen_at], now, DRIFT_MEMORY).is_empty(),
         Standing::Left | Standing::Contested => {
-            within(&[drift.seen_at], now, DRIFT_LEFT_MEMORY).is_empty()
+            !told && within(&[drift.seen_at], now, DRIFT_LEFT_MEMORY).is_empty()
         }
         Standing::Released => false,
     }

@@ -346,11 +346,14 @@ impl<'a> Projector<'a> {
         self.with_refusal(entity, self.with_notes(entity, event))
     }
 
-    /// An event with why what its owner asked for was not granted.
+    /// An event with why what its owner asked for was not granted; nothing where others see no
+    /// more than titles, or where the calendar is a group's.
     fn with_refusal(&self, entity: &Entity, mut event: CalendarEvent) -> CalendarEvent {
         let refusals = self.refusals.read().unwrap_or_else(PoisonError::into_inner);
         let refusal = if refusals.is_empty() { None } else { refusals.get(&entity.key()) };
-        let Some(refusal) = refusal else { return event };
+        let theirs = self.profile.groups.is_empty();
+        let shown = theirs && self.profile.tier_of(entity) == PrivacyTier::Full;
+        let Some(refusal) = refusal.filter(|_| shown) else { return event };
         event.description = Some(match event.description.take() {
             Some(text) => format!("{refusal}\n\n{text}"),
             None => refusal.clone(),

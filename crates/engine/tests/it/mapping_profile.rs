@@ -134,6 +134,67 @@ fn blocks_are_the_activities_and_the_work_between_them() {
     }
 }
 
+/// A profile in which breaks have another name, and nobody may know of trainings.
+fn discreet(privacy: PrivacyTier) -> MappingProfile {
+    let mut profile = MappingProfile { privacy, ..MappingProfile::default() };
+    let named = |title: &str, privacy| ActivityProfile {
+        title: Some(title.into()),
+        privacy,
+        ..ActivityProfile::default()
+    };
+    let break_ = named("Pause", Some(PrivacyTier::Title));
+    profile.activities.insert("Break".into(), break_);
+    let training = named("Schulung", Some(PrivacyTier::Busy));
+    profile.activities.insert("Training".into(), training);
+    profile
+}
+
+#[test]
+fn a_kind_of_work_of_which_less_is_shown_is_not_named_in_the_text_of_a_shift() {
+    let event = main_of(discreet(PrivacyTier::Full));
+    let text = "07:00–08:00 Busy\n10:00–11:00 Pause (unpaid)\nbring keys";
+    assert_eq!(event.description.as_deref(), Some(text));
+    let minutes = SignedDuration::from_mins;
+    let adherence = Adherence {
+        late_start: SignedDuration::ZERO,
+        early_leave: SignedDuration::ZERO,
+        break_window: minutes(15),
+    };
+    let mut profile = MappingProfile { adherence: Some(adherence), ..discreet(PrivacyTier::Full) };
+    let titles = |profile: &MappingProfile| -> Vec<String> {
+        events(profile).more.iter().map(|(_, event)| event.summary.clone()).collect()
+    };
+    assert_eq!(titles(&profile), ["Pause between 09:45 and 11:15"]);
+    profile.activities.get_mut("Break").expect("it is there").privacy = Some(PrivacyTier::Busy);
+    assert_eq!(titles(&profile), ["Busy between 09:45 and 11:15"]);
+}
+
+#[test]
+fn open_shifts_are_as_discreet_as_shifts() {
+    let work = work();
+    let open = domain::OpenShift {
+        id: domain::OpenShiftId::new("o").expect("an id"),
+        group: work.group,
+        label: work.label,
+        interval: work.interval,
+        day: work.day,
+        activities: work.activities,
+        notes: None,
+        open_slots: 2,
+    };
+    let shown = |privacy| {
+        let look = Some(Appearance::default());
+        let profile = MappingProfile { open_shifts: look, ..discreet(privacy) };
+        let event = profile.event(&Entity::OpenShift(open.clone()), &Names::default());
+        let event = event.expect("is shown");
+        (event.summary, event.description)
+    };
+    let text = Some("07:00–08:00 Busy\n10:00–11:00 Pause (unpaid)".to_owned());
+    assert_eq!(shown(PrivacyTier::Full), ("Open: Late – 2".to_owned(), text));
+    assert_eq!(shown(PrivacyTier::Title), ("Open: Late – 2".to_owned(), None));
+    assert_eq!(shown(PrivacyTier::Busy), ("Open shift".to_owned(), None));
+}
+
 #[test]
 fn adherence_takes_nobodys_time() {
     let minutes = SignedDuration::from_mins;
