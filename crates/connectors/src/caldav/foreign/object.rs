@@ -371,9 +371,7 @@ impl Object {
             let text = with_note(&text, note);
             place = self.set(place, "DESCRIPTION", Some(format!("DESCRIPTION:{}", escaped(&text))));
         }
-        let sequence =
-            self.property(place, "SEQUENCE").and_then(|it| it.trim().parse::<u32>().ok());
-        let next = sequence.unwrap_or(0).saturating_add(1);
+        let next = self.revision(place).saturating_add(1);
         self.set(place, "SEQUENCE", Some(format!("SEQUENCE:{next}")));
     }
 
@@ -422,6 +420,7 @@ impl Object {
         span: &EventSpan,
         note: Option<&str>,
     ) {
+        let revision = self.revision(place);
         let text = self.property(place, "DESCRIPTION");
         let text_before = object.property(there, "DESCRIPTION");
         let noted = note.map(|note| with_note(text_before.as_deref().unwrap_or_default(), note));
@@ -429,7 +428,8 @@ impl Object {
         self.moved(place, span, None);
         let Some(mut place) = self.place_again(place) else { return };
         let known = |line: &String| match parameter(line, "TZID") {
-            Some(tzid) => self.lines.iter().any(|it| name(it) == "TZID" && value(it) == tzid),
+            // What never was defined is a zone that everybody knows.
+            Some(tzid) => self.defines(tzid) || !object.defines(tzid),
             None => true,
         };
         let times = ["DTSTART", "DTEND", "DURATION"].map(|it| (it, object.line(there, it)));
@@ -440,8 +440,24 @@ impl Object {
             }
         }
         if noted.is_some() && text == noted {
-            self.set(place, "DESCRIPTION", object.line(there, "DESCRIPTION").cloned());
+            place = self.set(place, "DESCRIPTION", object.line(there, "DESCRIPTION").cloned());
         }
+        // Nobody heard of a revision but the one that moved it.
+        let alone = self.people(place).1.is_empty();
+        if alone && revision == object.revision(there).saturating_add(1) {
+            self.set(place, "SEQUENCE", object.line(there, "SEQUENCE").cloned());
+        }
+    }
+
+    /// Whether the object says when a zone's clocks change.
+    fn defines(&self, tzid: &str) -> bool {
+        self.lines.iter().any(|it| name(it) == "TZID" && value(it) == tzid)
+    }
+
+    /// Which revision of an event this is.
+    fn revision(&self, place: Place) -> u32 {
+        let sequence = self.property(place, "SEQUENCE");
+        sequence.and_then(|it| it.trim().parse().ok()).unwrap_or(0)
     }
 
     /// The event that begins where `place` did.
