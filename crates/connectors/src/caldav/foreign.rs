@@ -4,8 +4,9 @@
 //! Read with `calendar-query` (RFC 4791 §7.8); series are expanded by the server (§9.6.5), because
 //! it knows its zones. A server that does not expand shows series to nobody here: then they are no
 //! conflict. Changed with `PUT` or `DELETE` under the etag that was seen; nothing but what is
-//! changed is touched in the object, and taking a change back touches nothing else either. A declined meeting is marked so; whether its organiser is
-//! told is the server's business (RFC 6638): Radicale and Xandikos tell nobody.
+//! changed is touched in the object, and taking a change back touches nothing else either. A
+//! declined meeting is marked so; whether its organiser is told is the server's business (RFC
+//! 6638): Radicale and Xandikos tell nobody.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
