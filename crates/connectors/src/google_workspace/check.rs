@@ -63,7 +63,10 @@ pub(super) async fn findings(target: &GoogleTarget) -> Vec<Finding> {
     let first = people.first().map_or_else(itself, |it| Arc::clone(&it.1));
     let deadline = target.client().deadline();
     let mut outcome = sign_in.try_out(&first, &target.setup.scopes, deadline).await;
-    if outcome.as_ref().is_err_and(|it| it.class == FailureClass::Forbidden) {
+    let of_one = |class: &FailureClass| {
+        matches!(class, FailureClass::Forbidden | FailureClass::OwnerMissing)
+    };
+    if outcome.as_ref().is_err_and(|it| of_one(&it.class)) {
         // Only that one; whether the others can be acted for is told below.
         outcome = Ok(());
     }

@@ -259,8 +259,12 @@ impl SignIn {
             }
             Err(error) => {
                 let until = self.clock.now().saturating_add(REFUSAL_BELIEVED);
-                let is_refusal =
-                    matches!(error.class, FailureClass::Unauthorised | FailureClass::Forbidden);
+                let is_refusal = matches!(
+                    error.class,
+                    FailureClass::Unauthorised
+                        | FailureClass::Forbidden
+                        | FailureClass::OwnerMissing
+                );
                 state.refusal = until.ok().filter(|_| is_refusal).map(|it| (it, error.clone()));
             }
         }
@@ -369,7 +373,7 @@ fn explained(
                 scopes.listed()
             )),
         ),
-        ("invalid_grant", FailureClass::Forbidden) => (
+        ("invalid_grant", FailureClass::Forbidden | FailureClass::OwnerMissing) => (
             "Google knows no such user".to_owned(),
             Some(
                 "check the employee's `google_id` or `email`: it must be the first address of a \

@@ -121,10 +121,12 @@ fn tells_to_resync(told: &Told) -> bool {
 }
 
 fn class_of_absence(asked: Asked, told: &Told) -> FailureClass {
-    // The mailbox as a whole: nothing can be said of what is in it.
-    let no_mailbox = ["MailboxNotEnabledForRESTAPI", "ErrorInvalidUser", "ErrorNonExistentMailbox"];
-    if no_mailbox.iter().any(|code| told.has(code)) {
+    // The mailbox as a whole. Without a licence it may come back with all that is in it.
+    if told.has("MailboxNotEnabledForRESTAPI") {
         return FailureClass::Forbidden;
+    }
+    if told.has("ErrorInvalidUser") || told.has("ErrorNonExistentMailbox") {
+        return FailureClass::OwnerMissing;
     }
     // Shifts says 404 `UnknownError` of things that are there (microsoft-graph-docs#13815).
     if told.has("UnknownError") {

@@ -42,6 +42,7 @@ pub(super) fn is_worth_repeating(class: &FailureClass) -> bool {
         | FailureClass::DeltaExpired
         | FailureClass::Unauthorised
         | FailureClass::Forbidden
+        | FailureClass::OwnerMissing
         | FailureClass::Refused
         | FailureClass::Unsupported
         | FailureClass::Bug => false,

@@ -259,6 +259,7 @@ impl Wfm {
                 | FailureClass::DeltaExpired
                 | FailureClass::Unauthorised
                 | FailureClass::Forbidden
+                | FailureClass::OwnerMissing
                 | FailureClass::Refused
                 | FailureClass::Unsupported
                 | FailureClass::Bug => false,

@@ -167,7 +167,11 @@ fn failed(attempt: Attempt, failure: Failure, now: Timestamp) -> Settled {
             Verb::Delete => gone(attempt),
             Verb::Create | Verb::Update => not_there(attempt, now, Next::Again),
         },
-        FailureClass::Forbidden
+        // Somebody's address changed, or they left: what was under the old one went with it, or
+        // stands under the new one, where it is found by its tag.
+        FailureClass::OwnerMissing if attempt.verb == Verb::Delete => gone(attempt),
+        FailureClass::OwnerMissing
+        | FailureClass::Forbidden
         | FailureClass::Refused
         | FailureClass::Unsupported
         | FailureClass::Bug => refused(attempt, failure.to_string(), now),

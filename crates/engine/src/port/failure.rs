@@ -56,6 +56,9 @@ pub enum FailureClass {
     Unauthorised,
     /// Our credentials are good, and may not do this here; elsewhere they may.
     Forbidden,
+    /// Whoever the calendar belongs to is said not to exist: nothing of ours is there to be
+    /// removed, and nothing can be put there.
+    OwnerMissing,
     /// The vendor will never accept this item as it is.
     Refused,
     /// The vendor cannot do this at all.
@@ -79,6 +82,7 @@ impl FailureClass {
             Self::DeltaExpired => "delta_expired",
             Self::Unauthorised => "unauthorised",
             Self::Forbidden => "forbidden",
+            Self::OwnerMissing => "owner_missing",
             Self::Refused => "refused",
             Self::Unsupported => "unsupported",
             Self::Bug => "bug",

@@ -71,7 +71,8 @@ pub async fn approve_due(
                 | FailureClass::CalendarMissing
                 | FailureClass::DeltaExpired
                 | FailureClass::Unauthorised
-                | FailureClass::Forbidden,
+                | FailureClass::Forbidden
+                | FailureClass::OwnerMissing,
             ) => {
                 let again = try_again_at(&row, now, entropy);
                 match again {

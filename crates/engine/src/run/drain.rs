@@ -19,8 +19,9 @@ use super::watch::Event;
 use crate::plan::reconcile::{Action, Circumstances, Step, plan_orphan, plan_part};
 use crate::plan::state::Seen;
 use crate::port::{
-    AuditEntry, AuditVerb, CalendarState, Content, DeltaToken, Epoch, Failure, Fenced, IntentState,
-    ItemIdentity, LedgerCommit, LedgerRow, LedgerWrite, RemoteId, RemoteItem, Scope, Subject,
+    AuditEntry, AuditVerb, CalendarState, Content, DeltaToken, Epoch, Failure, FailureClass,
+    Fenced, IntentState, ItemIdentity, LedgerCommit, LedgerRow, LedgerWrite, RemoteId, RemoteItem,
+    Scope, Subject,
 };
 use crate::report::{CalendarReport, Position};
 
@@ -28,6 +29,7 @@ mod adopt;
 mod ask;
 mod drift;
 mod look;
+mod ownerless;
 mod publish;
 mod record;
 mod send;
@@ -194,10 +196,16 @@ impl<'a> Drain<'a> {
     }
 
     async fn drain(&mut self, reading: Reading) -> Result<(), Stop> {
-        match reading {
-            Reading::Nothing => {}
-            Reading::Changes => self.observe_changes().await?,
-            Reading::Everything => self.observe().await?,
+        let read = match reading {
+            Reading::Nothing => Ok(()),
+            Reading::Changes => self.observe_changes().await,
+            Reading::Everything => self.observe().await,
+        };
+        match read {
+            Err(Stop::Failed(failure)) if failure.class == FailureClass::OwnerMissing => {
+                return self.drain_without_owner(failure).await;
+            }
+            read => read?,
         }
         self.ask_for_what_was_seen().await?;
         self.remove_others().await?;

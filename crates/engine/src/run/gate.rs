@@ -206,6 +206,7 @@ impl Gate {
                 | FailureClass::CalendarMissing
                 | FailureClass::DeltaExpired
                 | FailureClass::Forbidden
+                | FailureClass::OwnerMissing
                 | FailureClass::Refused
                 | FailureClass::Unsupported
                 | FailureClass::Bug,
@@ -273,6 +274,7 @@ impl Gate {
                 | FailureClass::CalendarMissing
                 | FailureClass::DeltaExpired
                 | FailureClass::Forbidden
+                | FailureClass::OwnerMissing
                 | FailureClass::Refused
                 | FailureClass::Unsupported
                 | FailureClass::Bug,

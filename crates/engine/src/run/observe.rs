@@ -101,6 +101,7 @@ impl Reader<'_> {
                 | FailureClass::DeltaExpired
                 | FailureClass::Unauthorised
                 | FailureClass::Forbidden
+                | FailureClass::OwnerMissing
                 | FailureClass::Refused
                 | FailureClass::Unsupported
                 | FailureClass::Bug => return Err(ReadFailure::Failed(failure)),

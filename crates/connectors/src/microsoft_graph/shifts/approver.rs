@@ -90,6 +90,7 @@ impl Approver for ShiftsApprover {
             | FailureClass::DeltaExpired
             | FailureClass::Unauthorised
             | FailureClass::Forbidden
+            | FailureClass::OwnerMissing
             | FailureClass::Unsupported
             | FailureClass::Bug => Err(failure),
         }

@@ -116,7 +116,9 @@ fn clock_skew(answer: &Answer, now: Timestamp) -> Option<String> {
 pub fn advice(class: &FailureClass) -> &'static str {
     match class {
         FailureClass::Unauthorised => "look at `token_file`: does the system know this token?",
-        FailureClass::Forbidden => "the token may not do this: look at what it was issued for",
+        FailureClass::Forbidden | FailureClass::OwnerMissing => {
+            "the token may not do this: look at what it was issued for"
+        }
         FailureClass::Missing | FailureClass::CalendarMissing => {
             "`url` is the address below which `/capabilities` and `/schedule` lie"
         }

@@ -66,6 +66,7 @@ impl WfmDecider {
                 | FailureClass::DeltaExpired
                 | FailureClass::Unauthorised
                 | FailureClass::Forbidden
+                | FailureClass::OwnerMissing
                 | FailureClass::Refused
                 | FailureClass::Unsupported
                 | FailureClass::Bug => false,

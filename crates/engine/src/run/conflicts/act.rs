@@ -234,6 +234,7 @@ fn came_of(failure: &Failure) -> (EventChangeState, bool) {
         }
         FailureClass::Refused
         | FailureClass::Forbidden
+        | FailureClass::OwnerMissing
         | FailureClass::Unsupported
         | FailureClass::Duplicate { .. }
         | FailureClass::DeltaExpired

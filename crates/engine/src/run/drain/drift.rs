@@ -150,6 +150,7 @@ fn is_lost(class: &FailureClass) -> bool {
         | FailureClass::Missing
         | FailureClass::Unauthorised
         | FailureClass::Forbidden
+        | FailureClass::OwnerMissing
         | FailureClass::Refused
         | FailureClass::Unsupported
         | FailureClass::Bug => false,
