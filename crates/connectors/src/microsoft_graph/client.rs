@@ -286,6 +286,12 @@ impl Graph {
         self.http.requests_sent() + self.sign_in.requests_sent()
     }
 
+    /// An id that nobody has used.
+    #[must_use]
+    pub fn random_id(&self) -> String {
+        random_id(self.entropy.as_ref())
+    }
+
     /// How it signs in.
     #[must_use]
     pub fn sign_in(&self) -> &Arc<SignIn> {

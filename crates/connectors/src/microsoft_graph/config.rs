@@ -312,9 +312,13 @@ impl ConnectionConfig for MicrosoftGraphConfig {
 
     fn foreign(&self, mirror: &dyn MirrorConfig) -> ForeignReach {
         let mirror: &dyn Any = mirror;
-        match mirror.is::<OutlookMirrorConfig>() {
-            true => ForeignReach::Always,
-            false => ForeignReach::Nowhere {
+        match mirror.downcast_ref::<OutlookMirrorConfig>() {
+            Some(outlook) if outlook.shared.is_none() => ForeignReach::Always,
+            Some(_) => ForeignReach::Nowhere {
+                why: "its mailbox shows everybody's shifts, and nobody's own events".to_owned(),
+                hint: "leave the key out, or mirror to everybody's own mailbox".to_owned(),
+            },
+            None => ForeignReach::Nowhere {
                 why: "Shifts keeps no calendars of people".to_owned(),
                 hint: "leave the key out".to_owned(),
             },

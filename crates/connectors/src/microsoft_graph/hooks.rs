@@ -23,9 +23,9 @@ use super::classify::About;
 use super::client::{Ask, Version, segment};
 use super::connection::Connection;
 
-/// How long a subscription to events lasts at most: 10,080 minutes, less a day so that a renewal
-/// that fails can be tried again.
-const LIFE: Duration = Duration::from_secs((10_080 - 60) * 60);
+/// How long a subscription to events lasts at most: 10,080 minutes, less a day for clocks that
+/// differ.
+const LIFE: Duration = Duration::from_secs((10_080 - 1_440) * 60);
 /// Notices of one message that are read: Graph sends some hundred at most.
 const NOTICES_MAX: usize = 1000;
 /// Characters of a validation token that is echoed.
@@ -138,10 +138,19 @@ impl Hooks for GraphHooks {
             let class = FailureClass::Unsupported;
             return Err(Failure { class, operation, status: None, detail });
         };
+        // A name, not a path of a URL: Graph takes it as it is written, so what would end the name
+        // cannot be asked for.
+        let mailbox = calendar.as_str();
+        if mailbox.contains(['/', '?', '#', '%']) {
+            let detail =
+                "the mailbox's name holds `/`, `?`, `#` or `%`; expected an id or an address";
+            let (class, detail) = (FailureClass::Refused, detail.into());
+            return Err(Failure { class, operation, status: None, detail });
+        }
         let body = json!({
             "changeType": "created,updated,deleted", "notificationUrl": url,
             "lifecycleNotificationUrl": url, "clientState": secret.expose_secret(),
-            "resource": format!("/users/{}/events", segment(calendar.as_str())),
+            "resource": format!("/users/{mailbox}/events"),
             "expirationDateTime": self.until(),
         });
         let ask = Ask::new(Method::POST, Version::V1, "/subscriptions", operation);

@@ -65,7 +65,11 @@ impl Post {
     }
 
     pub fn connection(&self) -> Box<dyn connectors::ConnectionConfig> {
-        let url = self.server.url();
+        self.connection_at(&self.server.url())
+    }
+
+    /// The connection to the player by way of somebody else.
+    pub fn connection_at(&self, url: &str) -> Box<dyn connectors::ConnectionConfig> {
         let text = format!(
             "{{ tenant_id = \"{TENANT}\", client_id = \"{APP}\", graph_url = \"{url}\", \
              login_url = \"{url}\", client_secret_file = \"secret\" }}"
@@ -75,6 +79,15 @@ impl Post {
     }
 
     pub fn try_mirror(&self, name: &str, keys: &str) -> Result<MirrorParts, ConnectionError> {
+        self.try_mirror_over(&*self.connection(), name, keys)
+    }
+
+    pub fn try_mirror_over(
+        &self,
+        connection: &dyn connectors::ConnectionConfig,
+        name: &str,
+        keys: &str,
+    ) -> Result<MirrorParts, ConnectionError> {
         let descriptor = registry::provider("microsoft_graph").unwrap();
         let kind = descriptor.mirrors.iter().find(|it| it.kind == "outlook").unwrap();
         let text = format!("{{ {keys} }}");
@@ -86,7 +99,7 @@ impl Post {
             two_way: [].into(),
             time_zone: "Europe/Berlin".into(),
         };
-        self.connection().mirror(&self.context(), &mirror, &*options)
+        connection.mirror(&self.context(), &mirror, &*options)
     }
 
     pub fn target(&self) -> Arc<dyn Target> {
@@ -94,26 +107,27 @@ impl Post {
     }
 
     /// Time passes.
-    fn passes(&self, seconds: i64) {
+    pub fn passes(&self, seconds: i64) {
         let clock: &dyn engine::port::Clock = &self.clock;
         let until = clock.now() + jiff::SignedDuration::from_secs(seconds);
         assert_eq!(futures_util::FutureExt::now_or_never(clock.sleep_until(until)), Some(()));
     }
 
-    fn asked(&self, method: &str, part: &str) -> usize {
+    /// How often something was asked.
+    pub fn asked(&self, method: &str, part: &str) -> usize {
         let seen = self.server.requests();
         seen.iter().filter(|it| it.method == method && it.target.contains(part)).count()
     }
 
     /// What is in our calendar of a mailbox.
-    fn events(&self, mailbox: &CalendarKey) -> Vec<simulators::graph::mailbox::Event> {
+    pub fn events(&self, mailbox: &CalendarKey) -> Vec<simulators::graph::mailbox::Event> {
         let mailbox = self.server.mailbox(mailbox.as_str()).unwrap();
         let calendar = mailbox.calendar_named("Shifts").unwrap().id.clone();
         mailbox.events_in(&calendar).cloned().collect()
     }
 }
 
-fn item(id: &str, summary: &str) -> Item {
+pub fn item(id: &str, summary: &str) -> Item {
     let content = Content::Event(CalendarEvent {
         summary: summary.into(),
         description: Some("09:00 Pause\n10:00 Inbound".into()),
@@ -134,11 +148,11 @@ fn item(id: &str, summary: &str) -> Item {
     Item { content, origin, revision: Revision { sequence: 0, revised_at: hour(0) } }
 }
 
-fn probe_of(item: &Item) -> Probe {
+pub fn probe_of(item: &Item) -> Probe {
     Probe { key: Some(item.origin.item()), generation: 0, remote_id: None, shows: None }
 }
 
-async fn see(target: &Arc<dyn Target>, mailbox: &CalendarKey, probe: Probe) -> Sighting {
+pub async fn see(target: &Arc<dyn Target>, mailbox: &CalendarKey, probe: Probe) -> Sighting {
     target.look(mailbox, &[probe]).await.unwrap().remove(0)
 }
 

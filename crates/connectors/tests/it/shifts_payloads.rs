@@ -25,7 +25,7 @@ use testkit::builders::{employee_id, hours, key};
 
 use crate::shifts::{Stage, calendar, directory, run};
 
-fn shared(below: &str) -> Option<PathBuf> {
+pub fn shared(below: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(below);
     if !path.exists() {
         println!("skipped: {} is not there", path.display());
@@ -138,7 +138,7 @@ fn a_member_is_read_as_documented() {
 }
 
 /// Hands on what it gets, and keeps what clients say.
-fn eavesdrop(server: std::net::SocketAddr) -> (String, Arc<Mutex<Vec<Vec<u8>>>>) {
+pub fn eavesdrop(server: std::net::SocketAddr) -> (String, Arc<Mutex<Vec<Vec<u8>>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let heard = Arc::new(Mutex::new(Vec::new()));
@@ -180,7 +180,7 @@ fn hand_on(mut from: TcpStream, mut to: TcpStream, keep: impl Fn(&[u8])) {
 }
 
 /// The requests with JSON bodies of one connection.
-fn bodies(mut bytes: &[u8]) -> Vec<Value> {
+pub fn bodies(mut bytes: &[u8]) -> Vec<Value> {
     let mut found = Vec::new();
     while let Some(end) = bytes.windows(4).position(|it| it == b"\r\n\r\n") {
         let head = String::from_utf8_lossy(&bytes[..end]).into_owned();

@@ -1,8 +1,8 @@
 """Holds request bodies against Graph's descriptions.
 
 Arguments: the OpenAPI file of v1.0, that of beta, and a JSON file with a list of
-{"version", "method", "path", "body"}. Each body must be valid for the operation's schema, and must
-have no property that the schema does not describe. Prints how many there were.
+{"version", "method", "path", "body"}. Each body must be valid for the operation's schema (or, where
+the subset lacks the operation, for the one named as "schema"), and must have no property that the schema does not describe. Prints how many there were.
 """
 
 import json
@@ -90,7 +90,10 @@ def main():
     for each in bodies:
         description = described[each["version"]]
         name = f"{each['method']} {each['path']}"
-        schema = description.body_schema(each["method"], each["path"])
+        if "schema" in each:
+            schema = {"$ref": f"#/components/schemas/{each['schema']}"}
+        else:
+            schema = description.body_schema(each["method"], each["path"])
         validator = Draft202012Validator(
             {"components": description.components, **with_null(schema)}
         )

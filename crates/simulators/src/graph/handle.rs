@@ -48,6 +48,10 @@ pub struct Counts {
     pub writes: u64,
     /// Requests below `schedule` that were answered with 2xx and changed nothing.
     pub reads: u64,
+    /// Requests on mailboxes, items of batches one by one.
+    pub of_mailboxes: u64,
+    /// Those of them that were answered with 2xx and changed something.
+    pub mailbox_writes: u64,
 }
 
 /// What is kept of requests.

@@ -23,6 +23,9 @@ const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCES: HeaderValue = HeaderValue::from_static(
     "IdType=\"ImmutableId\", outlook.body-content-type=\"text\", odata.maxpagesize=200",
 );
+/// The same with bodies as Exchange keeps them: what is a person's must not lose its markup.
+const PREFERENCES_AS_KEPT: HeaderValue =
+    HeaderValue::from_static("IdType=\"ImmutableId\", odata.maxpagesize=200");
 
 /// The way to mailboxes.
 #[derive(Debug)]
@@ -143,7 +146,16 @@ impl Caller {
 }
 
 fn dressed(ask: &Ask) -> Ask {
-    ask.clone().header(PREFER, PREFERENCES)
+    match ask.headers.contains_key(PREFER) {
+        true => ask.clone(),
+        false => ask.clone().header(PREFER, PREFERENCES),
+    }
+}
+
+/// Asks for bodies as Exchange keeps them.
+#[must_use]
+pub fn as_kept(ask: Ask) -> Ask {
+    ask.header(PREFER, PREFERENCES_AS_KEPT)
 }
 
 /// Only if it still has this etag; an etag that fits no header asks nothing.

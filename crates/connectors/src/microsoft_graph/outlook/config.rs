@@ -1,5 +1,6 @@
 //! The keys of an `outlook` mirror.
 
+use domain::CalendarKey;
 use engine::port::{Capabilities, ContentForm, ItemIdentity, QuotaDeclaration, QuotaScope, Rate};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -135,6 +136,16 @@ impl MirrorConfig for OutlookMirrorConfig {
 
     fn is_personal(&self) -> bool {
         self.shared.is_none()
+    }
+
+    fn group_calendar(&self, name: &str) -> Result<CalendarKey, String> {
+        let address = name.trim().to_lowercase();
+        domain::Contact::new(&address, None).map_err(|_| {
+            "is no address; expected that of a shared or room mailbox (applications cannot write \
+             calendars of Microsoft 365 groups)"
+                .to_owned()
+        })?;
+        CalendarKey::new(address).map_err(|error| error.to_string())
     }
 
     fn profile(&self) -> String {

@@ -1,7 +1,9 @@
 //! What is in people's calendars beside our events, and changing it where a policy says so.
 //!
 //! Read through the view of the default calendar and of ours, so that series come as occurrences;
-//! an occurrence is changed by its own id and leaves the series alone.
+//! an occurrence is changed by its own id and leaves the series alone. Texts are read and written
+//! as Exchange keeps them, in HTML: as text, a person's would lose its form. `restore.rs` takes
+//! changes back.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,21 +16,22 @@ use engine::port::{
 };
 use http::Method;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::call::{failure, if_match};
+use super::call::{as_kept, failure, if_match};
 use super::config::Which;
 use super::mailbox::{Mailboxes, mailbox_path};
 use super::map;
 use super::read::{expand, query};
+use super::restore::with_note;
 use super::wire::Event;
 use crate::microsoft_graph::classify::About;
 use crate::microsoft_graph::client::{Ask, Version, segment};
 
 /// Events on a page.
 const EVENTS_PER_PAGE: &str = "200";
-/// What of an event is written again when it is restored.
-const RESTORED: [&str; 14] = [
+/// What is kept of an event: what is written again when it is restored, and what tells how.
+const KEPT: [&str; 19] = [
     "subject",
     "body",
     "start",
@@ -43,7 +46,14 @@ const RESTORED: [&str; 14] = [
     "isReminderOn",
     "reminderMinutesBeforeStart",
     "hideAttendees",
+    "isOnlineMeeting",
+    "isOrganizer",
+    "attendees",
+    "responseStatus",
+    IN_CALENDAR,
 ];
+/// In which calendar a kept event was, if not in the default one: its id.
+pub(super) const IN_CALENDAR: &str = "rotabridge.calendar";
 
 /// The way to what is not ours.
 #[derive(Debug)]
@@ -68,11 +78,32 @@ impl OutlookForeign {
             ("$top", EVENTS_PER_PAGE),
         ]);
         let operation = format!("look at what is in mailbox `{calendar}`");
-        let ask = Ask::get(format!("{path}/calendarView?{query}"), operation);
+        let ask = as_kept(Ask::get(format!("{path}/calendarView?{query}"), operation));
         Ok(self.mailboxes.caller.list(self.mailboxes.call(calendar, ask)).await?)
     }
 
-    async fn send(&self, calendar: &CalendarKey, ask: Ask) -> Result<Option<Event>, Failure> {
+    /// One event as it is now; `None` when it is not there.
+    pub(super) async fn now(
+        &self,
+        calendar: &CalendarKey,
+        id: &RemoteId,
+    ) -> Result<Option<Value>, Failure> {
+        let operation = format!("look at a person's event in mailbox `{calendar}`");
+        let path = format!("{}?{}", event_path(calendar, id), query(&[("$expand", &expand())]));
+        let ask = as_kept(Ask::get(path, operation).about(About::Item));
+        match self.mailboxes.caller.send(&self.mailboxes.call(calendar, ask)).await {
+            Ok(answer) => Ok(Some(answer.json()?)),
+            Err(failure) if failure.failure.class == FailureClass::Missing => Ok(None),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    pub(super) async fn send(
+        &self,
+        calendar: &CalendarKey,
+        ask: Ask,
+    ) -> Result<Option<Event>, Failure> {
+        let ask = as_kept(ask);
         let answer = self.mailboxes.caller.send(&self.mailboxes.call(calendar, ask)).await?;
         if answer.body.is_empty() {
             return Ok(None);
@@ -80,7 +111,7 @@ impl OutlookForeign {
         Ok(Some(answer.json()?))
     }
 
-    async fn patch(
+    pub(super) async fn patch(
         &self,
         calendar: &CalendarKey,
         (id, etag): (&RemoteId, Option<&ETag>),
@@ -91,9 +122,13 @@ impl OutlookForeign {
         let ask = if_match(ask.about(About::Item).json(&body), etag);
         Ok(self.send(calendar, ask).await?.as_ref().and_then(map::etag))
     }
+
+    fn is_not_ours(&self, event: &ForeignEvent) -> bool {
+        event.origin.as_ref().is_none_or(|origin| origin.mirror != self.mirror)
+    }
 }
 
-fn event_path(calendar: &CalendarKey, id: &RemoteId) -> String {
+pub(super) fn event_path(calendar: &CalendarKey, id: &RemoteId) -> String {
     format!("{}/events/{}", mailbox_path(calendar), segment(&id.0))
 }
 
@@ -108,18 +143,22 @@ impl ForeignEvents for OutlookForeign {
         let mut places = vec![(None, primary)];
         if let Which::Named(name) = &self.mailboxes.which {
             match self.mailboxes.path(calendar).await {
-                Ok(path) => places.push((Some(name.clone()), path)),
+                Ok(path) => {
+                    let id = self.mailboxes.known(calendar).unwrap_or_default();
+                    places.push((Some((name.as_str(), id)), path));
+                }
                 Err(failure) if failure.class == FailureClass::CalendarMissing => {}
                 Err(failure) => return Err(failure),
             }
         }
         let mut found: BTreeMap<RemoteId, ForeignEvent> = BTreeMap::new();
-        for (name, path) in places {
-            for raw in self.view(calendar, &path, within).await? {
-                let foreign = foreign(&raw, calendar, name.as_deref());
-                let foreign = foreign.filter(|it| {
-                    it.origin.as_ref().is_none_or(|origin| origin.mirror != self.mirror)
-                });
+        for (place, path) in places {
+            for mut raw in self.view(calendar, &path, within).await? {
+                if let Some((_, id)) = &place {
+                    raw[IN_CALENDAR] = id.as_str().into();
+                }
+                let foreign = foreign(&raw, place.as_ref().map(|(name, _)| *name));
+                let foreign = foreign.filter(|it| self.is_not_ours(it));
                 found.extend(foreign.map(|it| (it.id.clone(), it)));
             }
         }
@@ -131,22 +170,8 @@ impl ForeignEvents for OutlookForeign {
         calendar: &CalendarKey,
         id: &RemoteId,
     ) -> Result<Option<ForeignEvent>, Failure> {
-        let operation = format!("look at a person's event in mailbox `{calendar}`");
-        let path = format!("{}?{}", event_path(calendar, id), query(&[("$expand", &expand())]));
-        let call = self.mailboxes.call(calendar, Ask::get(path, operation).about(About::Item));
-        let raw: Value = match self.mailboxes.caller.send(&call).await {
-            Ok(answer) => answer.json()?,
-            Err(failure) => {
-                let failure = Failure::from(failure);
-                return if failure.class == FailureClass::Missing {
-                    Ok(None)
-                } else {
-                    Err(failure)
-                };
-            }
-        };
-        let found = foreign(&raw, calendar, None);
-        Ok(found.filter(|it| it.origin.as_ref().is_none_or(|it| it.mirror != self.mirror)))
+        let raw = self.now(calendar, id).await?;
+        Ok(raw.and_then(|it| foreign(&it, None)).filter(|it| self.is_not_ours(it)))
     }
 
     async fn change(
@@ -178,13 +203,15 @@ impl ForeignEvents for OutlookForeign {
                 Ok(None)
             }
             ForeignChange::Move { to, note } => {
+                if matches!(event.role, ForeignRole::Attendee(_)) {
+                    let operation = format!("move a meeting in mailbox `{calendar}`");
+                    let detail = "others called it together: it is declined, never moved";
+                    return Err(failure(FailureClass::Refused, operation, detail));
+                }
                 let mut body = times(to);
-                if let (Some(note), Value::Object(map)) = (note, &mut body) {
-                    let text = match &event.context.body {
-                        Some(text) if !text.is_empty() => format!("{text}\n\n{note}"),
-                        Some(_) | None => note.clone(),
-                    };
-                    map.insert("body".into(), json!({ "contentType": "text", "content": text }));
+                let noted = note.as_deref().and_then(|note| with_note(&event.kept, note));
+                if let (Some(noted), Value::Object(map)) = (noted, &mut body) {
+                    map.insert("body".into(), noted);
                 }
                 self.patch(calendar, at, body).await
             }
@@ -200,34 +227,9 @@ impl ForeignEvents for OutlookForeign {
         &self,
         calendar: &CalendarKey,
         kept: &KeptEvent,
-        _change: &ForeignChange,
+        change: &ForeignChange,
     ) -> Result<RemoteId, Failure> {
-        let operation = format!("restore a person's event in mailbox `{calendar}`");
-        let raw: Map<String, Value> = serde_json::from_str(&kept.body).map_err(|_| {
-            let detail = "what was kept of it is no event";
-            failure(FailureClass::Bug, operation.clone(), detail)
-        })?;
-        let mut body: Map<String, Value> = RESTORED
-            .iter()
-            .filter_map(|name| Some(((*name).to_owned(), raw.get(*name)?.clone())))
-            .collect();
-        let changed = self.patch(calendar, (&kept.id, None), Value::Object(body.clone())).await;
-        match changed {
-            Ok(_) => return Ok(kept.id.clone()),
-            Err(failure) if failure.class == FailureClass::Missing => {}
-            Err(failure) => return Err(failure),
-        }
-        // The same one again when it is asked for twice. Nobody is invited anew: that would be
-        // mailed.
-        let made_as = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, kept.id.0.as_bytes());
-        body.insert("transactionId".into(), format!("restored-{made_as}").into());
-        let path = format!("{}/calendar/events", mailbox_path(calendar));
-        let ask = Ask::new(Method::POST, Version::V1, path, operation.clone());
-        let made = self.send(calendar, ask.json(&body)).await?;
-        let made = made.ok_or_else(|| {
-            failure(FailureClass::Unknown, operation, "nothing was said of what was made")
-        })?;
-        Ok(RemoteId(made.id))
+        self.take_back(calendar, kept, change).await
     }
 }
 
@@ -243,8 +245,19 @@ fn times(span: &EventSpan) -> Value {
     }
 }
 
+fn kept(raw: &Value) -> Value {
+    let fields = KEPT.iter().filter_map(|name| Some(((*name).to_owned(), raw.get(*name)?.clone())));
+    Value::Object(fields.collect())
+}
+
+/// Where a meeting is held: Teams' are told apart from others' (Learn, "event resource type").
+fn joined_at(event: &Event) -> Option<String> {
+    let teams = event.online_meeting.as_ref().and_then(|it| it.join_url.clone());
+    teams.or(event.online_meeting_url.clone())
+}
+
 /// An event that is not ours; `None` when it cannot be said when it is, or when it was called off.
-fn foreign(raw: &Value, calendar: &CalendarKey, name: Option<&str>) -> Option<ForeignEvent> {
+fn foreign(raw: &Value, name: Option<&str>) -> Option<ForeignEvent> {
     let event = Event::deserialize(raw).ok()?;
     if event.is_cancelled == Some(true) {
         return None;
@@ -285,15 +298,15 @@ fn foreign(raw: &Value, calendar: &CalendarKey, name: Option<&str>) -> Option<Fo
         series: event.series_master_id.clone().map(RemoteId),
         calendar_name: name.map(String::from),
         categories: event.categories.clone().unwrap_or_default(),
-        origin: map::origin(&event, calendar),
+        origin: map::origin(&event),
         context: MeetingContext {
             subject: event.subject.clone().unwrap_or_default(),
             body: filled(event.body.as_ref().map(map::text)),
             location: filled(event.location.as_ref().and_then(|it| it.display_name.clone())),
             attendees,
-            link: filled(event.online_meeting_url.clone().or(event.web_link.clone())),
+            link: filled(joined_at(&event)).or(filled(event.web_link.clone())),
         },
-        kept: KeptEvent { id: id.clone(), body: raw.to_string() },
+        kept: KeptEvent { id: id.clone(), body: kept(raw).to_string() },
         id,
     })
 }

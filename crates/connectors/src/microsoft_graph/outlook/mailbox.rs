@@ -1,15 +1,18 @@
-//! Which calendar of a mailbox is ours: found by its name, made where it is missing, remembered.
+//! Which calendar of a mailbox is ours: found by its name, or else, where its owner gave it another
+//! one, by the mark that it was made with; made where it is missing, remembered.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use domain::CalendarKey;
+use domain::{CalendarKey, MirrorName};
 use engine::port::{Failure, FailureClass, Opened};
 use http::Method;
 use serde_json::json;
 
 use super::call::{Call, Caller, failure};
 use super::config::Which;
+use super::map;
+use super::read::{any_of, query};
 use super::wire::Calendar;
 use crate::microsoft_graph::client::{Ask, GraphFailure, Version, segment};
 
@@ -23,14 +26,15 @@ pub struct Mailboxes {
     pub caller: Arc<Caller>,
     /// Which calendar of each.
     pub which: Which,
+    mirror: MirrorName,
     known: Mutex<BTreeMap<CalendarKey, String>>,
 }
 
 impl Mailboxes {
     /// None is known yet.
     #[must_use]
-    pub fn new(caller: Arc<Caller>, which: Which) -> Self {
-        Self { caller, which, known: Mutex::default() }
+    pub fn new(caller: Arc<Caller>, which: Which, mirror: MirrorName) -> Self {
+        Self { caller, which, mirror, known: Mutex::default() }
     }
 
     /// A request below a mailbox.
@@ -79,7 +83,9 @@ impl Mailboxes {
         let path = format!("{}/calendars", mailbox_path(calendar));
         let operation = format!("make calendar `{name}` in mailbox `{calendar}`");
         let ask = Ask::new(Method::POST, Version::V1, path, operation);
-        let call = self.call(calendar, ask.json(&json!({ "name": name })));
+        let mark = json!([{ "id": map::CALENDAR, "value": self.mark(name) }]);
+        let body = json!({ "name": name, "singleValueExtendedProperties": mark });
+        let call = self.call(calendar, ask.json(&body));
         match self.caller.send(&call).await {
             Ok(answer) => {
                 let made: Calendar = answer.json()?;
@@ -95,6 +101,12 @@ impl Mailboxes {
             }
             Err(failure) => Err(failure.into()),
         }
+    }
+
+    /// The id of our calendar in a mailbox, if it was found already.
+    #[must_use]
+    pub fn known(&self, calendar: &CalendarKey) -> Option<String> {
+        self.lock().get(calendar).cloned()
     }
 
     /// Forgets what is known of a mailbox: it was said not to be there.
@@ -131,12 +143,39 @@ impl Mailboxes {
         let alike = |it: &&Calendar| {
             it.name.as_deref().is_some_and(|its| its.to_lowercase() == name.to_lowercase())
         };
-        let found = all.iter().find(called).or_else(|| all.iter().find(alike));
-        let found = found.map(|it| it.id.clone());
+        let named = all.iter().find(called).or_else(|| all.iter().find(alike));
+        let found = match named {
+            Some(named) => Some(named.id.clone()),
+            None => self.marked(calendar, name).await?,
+        };
         if let Some(id) = &found {
             self.lock().insert(calendar.clone(), id.clone());
         }
         Ok(found)
+    }
+
+    /// The calendar that we made, if its owner gave it another name (Learn, "Get
+    /// singleValueLegacyExtendedProperty": calendars can be filtered by one; read 2026-11).
+    async fn marked(&self, calendar: &CalendarKey, name: &str) -> Result<Option<String>, Failure> {
+        let mark = self.mark(name);
+        let filter = format!("{} and ep/value eq '{mark}')", any_of(map::CALENDAR));
+        let path =
+            format!("{}/calendars?{}", mailbox_path(calendar), query(&[("$filter", &filter)]));
+        let ask = Ask::get(path, format!("look for our calendar in mailbox `{calendar}`"));
+        match self.caller.list::<Calendar>(self.call(calendar, ask)).await {
+            // The same one for every process, should there be two.
+            Ok(found) => Ok(found.into_iter().map(|it| it.id).min()),
+            // A server that cannot filter so has the name to go by.
+            Err(it) if matches!(it.failure.status, Some(400 | 501)) => Ok(None),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// What tells a calendar of this mirror: with the name that the configuration gives it, so that
+    /// another one there means another calendar. Hashed: filters take no odd letters.
+    fn mark(&self, name: &str) -> String {
+        let text = format!("{}\n{name}", self.mirror);
+        uuid::Uuid::new_v5(&map::MARKS, text.as_bytes()).to_string()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<CalendarKey, String>> {

@@ -8,8 +8,8 @@
 //! and attendees (Graph mails everybody who is named, Learn, "Create event").
 
 use domain::{
-    CalendarEvent, CalendarKey, EntityKey, EventExtras, EventSpan, ItemKey, MirrorName, OriginTag,
-    ShowAs, UtcInterval, Visibility,
+    CalendarEvent, EntityKey, EventExtras, EventSpan, ItemKey, MirrorName, OriginTag, ShowAs,
+    UtcInterval, Visibility,
 };
 use engine::port::{ETag, ListEntry, RemoteId, RemoteItem};
 use jiff::Timestamp;
@@ -24,24 +24,36 @@ use super::wire::{Body, DateTime, Event};
 pub const ORIGIN: &str = "String {7c1f1d0e-6a52-5f0e-9a54-3f0b7d3c9a11} Name RotabridgeOrigin";
 /// What an item is found by: the same text as its `transactionId`.
 pub const ITEM: &str = "String {7c1f1d0e-6a52-5f0e-9a54-3f0b7d3c9a11} Name RotabridgeItem";
+/// Which request made it: another value with each, so that an answer which tells it is of the event
+/// that this very request made, and not of one that was there.
+pub const MADE: &str = "String {7c1f1d0e-6a52-5f0e-9a54-3f0b7d3c9a11} Name RotabridgeMade";
+/// Whose a calendar is that we made, under whatever name its owner gives it.
+pub const CALENDAR: &str = "String {7c1f1d0e-6a52-5f0e-9a54-3f0b7d3c9a11} Name RotabridgeCalendar";
 
-/// What transaction ids are made in.
-const TRANSACTIONS: Uuid = Uuid::from_u128(0x7c1f_1d0e_6a52_5f0e_9a54_3f0b_7d3c_9a11);
+/// What transaction ids and the marks of calendars are made in.
+pub const MARKS: Uuid = Uuid::from_u128(0x7c1f_1d0e_6a52_5f0e_9a54_3f0b_7d3c_9a11);
 
-/// What makes an item once only, and what it is found by: the same for the same arguments.
+/// What makes an item once only in a mailbox, and what it is found by there: the same for the same
+/// arguments. The mailbox is not among them: it has more than one address.
 #[must_use]
-pub fn transaction_id(
-    mirror: &MirrorName,
-    calendar: &CalendarKey,
-    key: &ItemKey,
-    generation: u32,
-) -> String {
+pub fn transaction_id(mirror: &MirrorName, key: &ItemKey, generation: u32) -> String {
     let ItemKey { entity: EntityKey { kind, id }, part } = key;
-    let text = format!("{mirror}\n{calendar}\n{generation}\n{part}\n{kind}\n{id}");
-    Uuid::new_v5(&TRANSACTIONS, text.as_bytes()).to_string()
+    let text = format!("{mirror}\n{generation}\n{part}\n{kind}\n{id}");
+    Uuid::new_v5(&MARKS, text.as_bytes()).to_string()
 }
 
-/// What is written of an event, but its `transactionId`.
+/// What is written of a new event, by the request `made`.
+#[must_use]
+pub fn new_body(event: &CalendarEvent, origin: &OriginTag, item: &str, made: &str) -> Value {
+    let mut body = body(event, origin, item);
+    if let Some(marks) = body["singleValueExtendedProperties"].as_array_mut() {
+        marks.push(json!({ "id": MADE, "value": made }));
+    }
+    body["transactionId"] = item.into();
+    body
+}
+
+/// What is written of an event that is there.
 #[must_use]
 pub fn body(event: &CalendarEvent, origin: &OriginTag, item: &str) -> Value {
     let CalendarEvent {
@@ -218,15 +230,19 @@ fn without_markup(html: &str) -> String {
 }
 
 /// Who made an event, as its own mark says. A copy that a person made carries the mark, too, but
-/// not the `transactionId` that belongs to it: it is theirs.
+/// not the `transactionId` that its other mark names: it is theirs.
 #[must_use]
-pub fn origin(event: &Event, calendar: &CalendarKey) -> Option<OriginTag> {
+pub fn origin(event: &Event) -> Option<OriginTag> {
+    let origin: OriginTag = mark(event, ORIGIN)?.parse().ok()?;
+    let made_as = event.transaction_id.as_deref()?;
+    mark(event, ITEM)?.eq_ignore_ascii_case(made_as).then_some(origin)
+}
+
+/// One of our marks, where an event was read with them.
+#[must_use]
+pub fn mark<'e>(event: &'e Event, id: &str) -> Option<&'e str> {
     let properties = event.single_value_extended_properties.as_deref().unwrap_or_default();
-    let text = properties.iter().find(|it| it.id.eq_ignore_ascii_case(ORIGIN))?.value.as_deref()?;
-    let origin: OriginTag = text.parse().ok()?;
-    let made_as = transaction_id(&origin.mirror, calendar, &origin.item(), origin.generation);
-    let same = event.transaction_id.as_deref().is_some_and(|it| it.eq_ignore_ascii_case(&made_as));
-    same.then_some(origin)
+    properties.iter().find(|it| it.id.eq_ignore_ascii_case(id))?.value.as_deref()
 }
 
 /// The version of an event.
@@ -237,12 +253,12 @@ pub fn etag(event: &Event) -> Option<ETag> {
 
 /// An event as the engine sees it.
 #[must_use]
-pub fn item(found: &Event, calendar: &CalendarKey) -> RemoteItem {
+pub fn item(found: &Event) -> RemoteItem {
     let span = span(found);
     RemoteItem {
         remote_id: RemoteId(found.id.clone()),
         etag: etag(found),
-        origin: origin(found, calendar),
+        origin: origin(found),
         fingerprint: event(found).map(|it| it.fingerprint()),
         natural_key: None,
         span,
@@ -252,7 +268,7 @@ pub fn item(found: &Event, calendar: &CalendarKey) -> RemoteItem {
 
 /// An event of a listing that was read with its marks.
 #[must_use]
-pub fn entry(found: &Event, calendar: &CalendarKey) -> ListEntry {
-    let item = item(found, calendar);
+pub fn entry(found: &Event) -> ListEntry {
+    let item = item(found);
     ListEntry { remote_id: item.remote_id.clone(), etag: item.etag.clone(), item: Some(item) }
 }

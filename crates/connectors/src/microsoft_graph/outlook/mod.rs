@@ -7,15 +7,17 @@
 //! - an event is ours when it carries our mark ([`map::ORIGIN`]) and the `transactionId` that goes
 //!   with it, or when the ledger knows it;
 //! - making one is idempotent by that `transactionId`; an unanswered one is looked for first;
-//! - nobody is ever mailed: no attendees, and deletions are of events without any;
+//! - nobody is mailed for what we write: no attendees. Where a person invited others to an event of
+//!   ours, Graph tells those when it is moved or removed, and offers no way not to (`calendars.md`
+//!   §1.1). Guests are left as they are, because taking them off would be mailed, too;
 //! - of a mailbox at most four requests are under way ([`turns`]), batches included.
 //!
 //! Not offered by Graph, and so not here: calendars of Microsoft 365 groups (`calendars.md` §1.2).
 //!
 //! Beside the usual files: `mailbox.rs` finds our calendar, `turns.rs` spends budgets, `call.rs`
 //! is the way to Graph, `read.rs` and `write.rs` do what they say, `target.rs` is the port,
-//! `foreign.rs` what is in people's calendars beside ours, `check.rs` what `doctor` says.
-//! Classification is that of the connection.
+//! `foreign.rs` and `restore.rs` what is in people's calendars beside ours, `check.rs` what
+//! `doctor` says. Classification is that of the connection.
 
 pub mod call;
 mod check;
@@ -24,6 +26,7 @@ mod foreign;
 pub mod mailbox;
 pub mod map;
 mod read;
+mod restore;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -89,7 +92,8 @@ pub fn mirror(
         .transpose()
         .map_err(|error| ConnectionError::Key { key: "shared", message: error.to_string() })?;
     let caller = Arc::new(Caller::new(Arc::clone(connection), config.requests_per_second));
-    let mailboxes = Arc::new(Mailboxes::new(Arc::clone(&caller), config.which()));
+    let mailboxes =
+        Arc::new(Mailboxes::new(Arc::clone(&caller), config.which(), mirror.name.clone()));
     let reader = Arc::new(Reader {
         caller: Arc::clone(&caller),
         mailboxes: Arc::clone(&mailboxes),

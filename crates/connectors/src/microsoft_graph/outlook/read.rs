@@ -76,7 +76,7 @@ impl Reader {
         let mut entries: BTreeMap<RemoteId, ListEntry> = BTreeMap::new();
         for event in told.iter().chain(&marked).filter(|it| it.removed.is_none()) {
             // What was read with its marks, later and more, counts.
-            let entry = map::entry(event, calendar);
+            let entry = map::entry(event);
             entries.insert(entry.remote_id.clone(), entry);
         }
         let entries = entries.into_values().collect();
@@ -147,7 +147,7 @@ impl Reader {
                 gone.insert(id);
             } else {
                 gone.remove(&id);
-                let mut entry = map::entry(&event, calendar);
+                let mut entry = map::entry(&event);
                 // A delta tells no marks: what may be ours is read with them.
                 entry.item = entry.item.filter(|_| event.transaction_id.is_none());
                 entries.insert(id, entry);
@@ -210,7 +210,7 @@ impl Reader {
                 (Ok(answer), None) => {
                     let found: Vec<Event> = answer.json::<super::wire::DeltaPage>()?.value;
                     // Whichever was first: a later one can only be a copy.
-                    let ours = |it: &&Event| map::origin(it, calendar).is_some();
+                    let ours = |it: &&Event| map::origin(it).is_some();
                     found.iter().find(ours).cloned()
                 }
                 (Err(failure), _) => match failure.failure.class {
@@ -219,7 +219,7 @@ impl Reader {
                 },
             };
             sightings.push(match found {
-                Some(event) => Sighting::Present(map::item(&event, calendar)),
+                Some(event) => Sighting::Present(map::item(&event)),
                 None => Sighting::Absent,
             });
         }
@@ -235,7 +235,7 @@ impl Reader {
                     .about(About::Item)
             }
             (None, Some(key)) => {
-                let item = map::transaction_id(&self.mirror, calendar, key, probe.generation);
+                let item = map::transaction_id(&self.mirror, key, probe.generation);
                 let filter = format!("{} and ep/value eq '{item}')", any_of(map::ITEM));
                 let query = query(&[("$filter", &filter), ("$expand", &expand())]);
                 Ask::get(format!("{path}/events?{query}"), operation)
@@ -255,15 +255,22 @@ fn probe(id: RemoteId) -> Probe {
     Probe { key: None, generation: 0, remote_id: Some(id), shows: None }
 }
 
-fn any_of(property: &str) -> String {
+/// The beginning of a filter for what carries this mark.
+pub(super) fn any_of(property: &str) -> String {
     format!("singleValueExtendedProperties/Any(ep: ep/id eq '{property}'")
 }
 
 /// Asks for our marks.
 #[must_use]
 pub fn expand() -> String {
-    let (origin, item) = (map::ORIGIN, map::ITEM);
-    format!("singleValueExtendedProperties($filter=id eq '{origin}' or id eq '{item}')")
+    expanding(&[map::ORIGIN, map::ITEM])
+}
+
+/// Asks for these marks.
+#[must_use]
+pub fn expanding(marks: &[&str]) -> String {
+    let ids: Vec<String> = marks.iter().map(|it| format!("id eq '{it}'")).collect();
+    format!("singleValueExtendedProperties($filter={})", ids.join(" or "))
 }
 
 /// A query, with spaces as `%20`: Graph takes `+` for itself there (`calendars.md` §1.4).

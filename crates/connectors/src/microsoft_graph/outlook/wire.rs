@@ -31,10 +31,6 @@ pub struct Event {
     pub removed: Option<Value>,
     /// What its maker gave to be made once only.
     pub transaction_id: Option<String>,
-    /// When it was made and last changed.
-    pub created_date_time: Option<String>,
-    /// The same.
-    pub last_modified_date_time: Option<String>,
     /// Its title.
     pub subject: Option<String>,
     /// Its text.
@@ -72,8 +68,10 @@ pub struct Event {
     pub attendees: Option<Vec<Attendee>>,
     /// Where it can be looked at.
     pub web_link: Option<String>,
-    /// Where it is held.
+    /// Where it is held, if not in Teams.
     pub online_meeting_url: Option<String>,
+    /// Where it is held in Teams.
+    pub online_meeting: Option<OnlineMeeting>,
     /// Marks, where they were asked for.
     pub single_value_extended_properties: Option<Vec<Property>>,
 }
@@ -128,6 +126,14 @@ pub struct Attendee {
 pub struct EmailAddress {
     /// The address itself.
     pub address: Option<String>,
+}
+
+/// A meeting in Teams.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct OnlineMeeting {
+    /// Where it can be joined.
+    pub join_url: Option<String>,
 }
 
 /// A single-value extended property.

@@ -1,8 +1,14 @@
 //! Writing events: one request each, or many in a batch, and what their answers mean.
 //!
 //! Making one names a `transactionId`, so that Graph gives the event that is there when an answer
-//! was lost. Then it may show something older, which is put right, or it may have been moved to
-//! another calendar by a person: ours goes there, and it is made anew here.
+//! was lost. Then it may show something older, or its marks may have been stripped, which is put
+//! right; or a person moved it to another calendar: ours goes there, and it is made anew here.
+//!
+//! Whether an answer is of a new event or of one that was there is told by a mark that names the
+//! request ([`map::MADE`]), which the answer shows because it is asked to (Learn, "Create
+//! single-value property"; `calendars.md` §1.1). Times do not tell: Exchange goes on writing to an
+//! event after it made it (Learn, "Create event": `lastModifiedDateTime` half a second after
+//! `createdDateTime`). An answer without the mark is looked at, all those of a batch in one.
 
 use std::sync::Arc;
 
@@ -11,7 +17,6 @@ use engine::port::{
     Content, ETag, Failure, FailureClass, Item, RemoteId, Write, WriteWhat, Written,
 };
 use http::Method;
-use serde_json::Value;
 
 use super::call::{Call, Caller, failure, if_match};
 use super::mailbox::{Mailboxes, mailbox_path};
@@ -33,61 +38,80 @@ pub struct Writer {
 
 type Outcome = Result<Option<Written>, Failure>;
 
+/// What a first answer came to.
+enum Came {
+    /// An end.
+    To(Outcome),
+    /// A series that somebody made of our event, by its id.
+    ToSeries(String),
+    /// An event that may have been there before, by its id.
+    ToOneThatWasThere(String),
+}
+
 impl Writer {
     /// Carries out one write.
     ///
     /// # Errors
     /// [`Failure`], classified.
     pub async fn write(&self, write: &Write) -> Outcome {
-        let call = self.call(write).await?;
-        let answer = self.caller.send(&call).await;
-        self.finish(write, answer).await
+        let outcome = self.write_all(std::slice::from_ref(write)).await.pop();
+        outcome.unwrap_or_else(|| Err(unknown(&write.calendar, "nothing was said of it")))
     }
 
-    /// Carries out several writes, of one or several mailboxes, in one request.
+    /// Carries out several writes, of one or several mailboxes, in one request; and in another one
+    /// what only a look can tell.
     pub async fn write_all(&self, writes: &[Write]) -> Vec<Outcome> {
-        let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(writes.len());
-        let mut calls = Vec::with_capacity(writes.len());
+        let mut came: Vec<Option<Came>> = Vec::with_capacity(writes.len());
+        let (mut calls, mut ids) = (Vec::with_capacity(writes.len()), Vec::new());
         for write in writes {
-            match self.call(write).await {
+            let id = self.caller.connection().graph().random_id();
+            came.push(match self.call(write, &id).await {
                 Ok(call) => {
                     calls.push(call);
-                    outcomes.push(None);
+                    ids.push(id);
+                    None
                 }
-                Err(failure) => outcomes.push(Some(Err(failure))),
-            }
+                Err(failure) => Some(Came::To(Err(failure))),
+            });
         }
-        let mut answers = self.caller.send_all(&calls).await.into_iter();
-        let mut finished = Vec::with_capacity(writes.len());
-        for (write, outcome) in writes.iter().zip(outcomes) {
-            finished.push(match (outcome, write) {
-                (Some(outcome), _) => outcome,
-                (None, write) => match answers.next() {
-                    Some(answer) => self.finish(write, answer).await,
-                    None => Err(unknown(&write.calendar, "the batch said nothing of it")),
+        let mut answers = ids.iter().zip(self.caller.send_all(&calls).await);
+        for (write, came) in writes.iter().zip(&mut came).filter(|(_, it)| it.is_none()) {
+            *came = Some(match answers.next() {
+                Some((id, answer)) => self.came_of(write, id, answer),
+                None => Came::To(Err(unknown(&write.calendar, "the batch said nothing of it"))),
+            });
+        }
+        let came: Vec<Came> = came.into_iter().flatten().collect();
+        let mut looked = self.look_at_doubtful(writes, &came).await.into_iter();
+        let mut outcomes = Vec::with_capacity(writes.len());
+        for (write, came) in writes.iter().zip(came) {
+            outcomes.push(match came {
+                Came::To(outcome) => outcome,
+                Came::ToSeries(id) => self.remove_series(&write.calendar, &id).await,
+                Came::ToOneThatWasThere(id) => match looked.next() {
+                    Some(found) => self.made_before(write, &id, found).await.map(Some),
+                    None => Err(unknown(&write.calendar, "nobody looked at it")),
                 },
             });
         }
-        finished
+        outcomes
     }
 
-    async fn call(&self, write: &Write) -> Result<Call, Failure> {
+    async fn call(&self, write: &Write, id: &str) -> Result<Call, Failure> {
         let Write { calendar, what } = write;
         let path = self.mailboxes.path(calendar).await?;
         let at = |remote: &RemoteId| format!("{path}/events/{}", segment(&remote.0));
         let ask = match what {
             WriteWhat::Create(item) => {
-                let made_as = self.made_as(calendar, item);
-                let mut body = map::body(event_of(calendar, item)?, &item.origin, &made_as);
-                if let Value::Object(map) = &mut body {
-                    map.insert("transactionId".into(), made_as.into());
-                }
+                let event = event_of(calendar, item)?;
+                let body = map::new_body(event, &item.origin, &self.made_as(item), id);
+                let asked = read::query(&[("$expand", &read::expanding(&[map::MADE]))]);
                 let operation = format!("make an event in mailbox `{calendar}`");
-                Ask::new(Method::POST, Version::V1, format!("{path}/events"), operation).json(&body)
+                let path = format!("{path}/events?{asked}");
+                Ask::new(Method::POST, Version::V1, path, operation).json(&body)
             }
             WriteWhat::Update { remote, etag, item } => {
-                let made_as = self.made_as(calendar, item);
-                let body = map::body(event_of(calendar, item)?, &item.origin, &made_as);
+                let body = map::body(event_of(calendar, item)?, &item.origin, &self.made_as(item));
                 let operation = format!("change an event in mailbox `{calendar}`");
                 let ask = Ask::new(Method::PATCH, Version::V1, at(remote), operation);
                 if_match(ask.about(About::Item).json(&body), etag.as_ref())
@@ -101,75 +125,89 @@ impl Writer {
         Ok(self.mailboxes.call(calendar, ask))
     }
 
-    fn made_as(&self, calendar: &CalendarKey, item: &Item) -> String {
+    fn made_as(&self, item: &Item) -> String {
         let tag = &item.origin;
-        map::transaction_id(&self.mirror, calendar, &tag.item(), tag.generation)
+        map::transaction_id(&self.mirror, &tag.item(), tag.generation)
     }
 
-    async fn finish(&self, write: &Write, answer: Result<GraphAnswer, GraphFailure>) -> Outcome {
+    fn came_of(&self, write: &Write, id: &str, answer: Result<GraphAnswer, GraphFailure>) -> Came {
         let Write { calendar, what } = write;
+        let failed = |failure: Failure| Came::To(Err(self.mailboxes.doubting(calendar, failure)));
         match (what, answer) {
-            (WriteWhat::Create(item), Ok(answer)) => {
-                let made: Event = answer.json()?;
-                self.made(calendar, item, made).await.map(Some)
-            }
-            (WriteWhat::Create(_), Err(failure)) => {
-                let told = failure.told.clone();
-                let failure = self.mailboxes.doubting(calendar, failure.into());
-                Err(match (&failure.class, failure.status) {
-                    // Without a precondition it means nothing but that Exchange is busy
-                    // (msgraph-sdk-dotnet#1201).
-                    (FailureClass::Precondition, Some(412)) => {
-                        Failure { class: FailureClass::Unavailable, ..failure }
-                    }
-                    (FailureClass::Precondition, _) if told.has("ErrorConcurrentItemSave") => {
-                        Failure { class: FailureClass::Unknown, ..failure }
-                    }
-                    (FailureClass::Precondition, _) => {
-                        Failure { class: FailureClass::Duplicate { at: None }, ..failure }
-                    }
-                    _ => failure,
-                })
-            }
-            (WriteWhat::Update { .. }, Ok(answer)) => {
-                let changed: Event = answer.json()?;
-                if changed.kind.as_deref().is_some_and(|it| it != "singleInstance") {
-                    // Somebody made a series of it: what remains of that goes, and it is made anew.
-                    self.remove(calendar, &changed.id).await?;
-                    let operation = format!("change an event in mailbox `{calendar}`");
-                    let detail = "it was made a series, which was removed";
-                    return Err(failure_of(FailureClass::Missing, operation, detail));
+            (WriteWhat::Create(_), Ok(answer)) => match answer.json::<Event>() {
+                Ok(made) if map::mark(&made, map::MADE) == Some(id) => {
+                    Came::To(Ok(Some(written(&made))))
                 }
-                Ok(Some(written(&changed)))
-            }
-            (WriteWhat::Delete { .. }, Ok(_)) => Ok(None),
+                Ok(made) => Came::ToOneThatWasThere(made.id),
+                Err(failure) => Came::To(Err(failure.into())),
+            },
+            (WriteWhat::Create(_), Err(failure)) => failed(not_made(failure)),
+            (WriteWhat::Update { .. }, Ok(answer)) => match answer.json::<Event>() {
+                Ok(it) if it.kind.as_deref().is_some_and(|kind| kind != "singleInstance") => {
+                    Came::ToSeries(it.id)
+                }
+                Ok(changed) => Came::To(Ok(Some(written(&changed)))),
+                Err(failure) => Came::To(Err(failure.into())),
+            },
+            (WriteWhat::Delete { .. }, Ok(_)) => Came::To(Ok(None)),
             (WriteWhat::Update { .. } | WriteWhat::Delete { .. }, Err(failure)) => {
-                Err(self.mailboxes.doubting(calendar, failure.into()))
+                failed(failure.into())
             }
         }
     }
 
-    /// What an answer to a making means: it is the new one, or one that was there.
-    async fn made(
+    /// Reads those with their marks that may not be new, in our calendars.
+    async fn look_at_doubtful(
         &self,
-        calendar: &CalendarKey,
-        item: &Item,
-        made: Event,
+        writes: &[Write],
+        came: &[Came],
+    ) -> Vec<Result<GraphAnswer, Failure>> {
+        let asked = read::query(&[("$expand", &read::expand())]);
+        let mut calls: Vec<Result<Call, Failure>> = Vec::new();
+        for (Write { calendar, what: _ }, came) in writes.iter().zip(came) {
+            let Came::ToOneThatWasThere(id) = came else { continue };
+            calls.push(self.mailboxes.path(calendar).await.map(|path| {
+                let operation = format!("look for an event in mailbox `{calendar}`");
+                let path = format!("{path}/events/{}?{asked}", segment(id));
+                self.mailboxes.call(calendar, Ask::get(path, operation).about(About::Item))
+            }));
+        }
+        let sent: Vec<Call> = calls.iter().filter_map(|it| it.clone().ok()).collect();
+        let mut answers = self.caller.send_all(&sent).await.into_iter();
+        let answers = calls.into_iter().map(|call| {
+            let call = call?;
+            match answers.next() {
+                Some(answer) => answer.map_err(Failure::from),
+                None => Err(unknown_of(&call.mailbox)),
+            }
+        });
+        answers.collect()
+    }
+
+    /// What it means that a making was answered with an event that was there.
+    async fn made_before(
+        &self,
+        write: &Write,
+        id: &str,
+        found: Result<GraphAnswer, Failure>,
     ) -> Result<Written, Failure> {
-        let (untouched, id) = (is_untouched(&made), made.id.clone());
-        let found = if untouched { Some(made) } else { self.found(calendar, &id).await? };
-        let Some(found) = found else {
-            self.remove(calendar, &id).await?;
-            let operation = format!("make an event in mailbox `{calendar}`");
-            let detail = "it was moved to another calendar, and was removed there";
-            return Err(failure_of(FailureClass::Duplicate { at: None }, operation, detail));
+        let Write { calendar, what } = write;
+        let WriteWhat::Create(item) = what else {
+            return Err(unknown(calendar, "only what is made can have been there"));
         };
-        // It may show something older, or somebody's tool may have stripped its tag. An answer to a
-        // making tells no tags.
+        let found: Event = match found {
+            Ok(answer) => answer.json()?,
+            Err(failure) if failure.class == FailureClass::Missing => {
+                self.remove(calendar, id).await?;
+                let operation = format!("make an event in mailbox `{calendar}`");
+                let detail = "it was moved to another calendar, and was removed there";
+                return Err(failure_of(FailureClass::Duplicate { at: None }, operation, detail));
+            }
+            Err(failure) => return Err(in_doubt(failure)),
+        };
         let shown = map::event(&found).map(|it| it.fingerprint());
         let sent = map::as_read(event_of(calendar, item)?).fingerprint();
-        let tagged = untouched || map::origin(&found, calendar).as_ref() == Some(&item.origin);
-        if tagged && shown == Some(sent) {
+        if map::origin(&found).as_ref() == Some(&item.origin) && shown == Some(sent) {
             return Ok(written(&found));
         }
         let what = WriteWhat::Update {
@@ -177,24 +215,18 @@ impl Writer {
             etag: found.etag.clone().map(ETag),
             item: item.clone(),
         };
-        let call = self.call(&Write { calendar: calendar.clone(), what }).await?;
+        let call = self.call(&Write { calendar: calendar.clone(), what }, "").await?;
         let changed: Event =
             self.caller.send(&call).await.map_err(|it| in_doubt(it.into()))?.json()?;
         Ok(written(&changed))
     }
 
-    /// An event with its marks, if it is in our calendar.
-    async fn found(&self, calendar: &CalendarKey, id: &str) -> Result<Option<Event>, Failure> {
-        let path = self.mailboxes.path(calendar).await?;
-        let operation = format!("look for an event in mailbox `{calendar}`");
-        let asked = read::query(&[("$expand", &read::expand())]);
-        let path = format!("{path}/events/{}?{asked}", segment(id));
-        let call = self.mailboxes.call(calendar, Ask::get(path, operation).about(About::Item));
-        match self.caller.send(&call).await {
-            Ok(answer) => Ok(Some(answer.json()?)),
-            Err(failure) if failure.failure.class == FailureClass::Missing => Ok(None),
-            Err(failure) => Err(in_doubt(failure.into())),
-        }
+    /// Somebody made a series of an event of ours: what remains of that goes, and it is made anew.
+    async fn remove_series(&self, calendar: &CalendarKey, id: &str) -> Outcome {
+        self.remove(calendar, id).await?;
+        let operation = format!("change an event in mailbox `{calendar}`");
+        let detail = "it was made a series, which was removed";
+        Err(failure_of(FailureClass::Missing, operation, detail))
     }
 
     /// Removes an event of ours, in whichever calendar of the mailbox it is.
@@ -222,15 +254,30 @@ fn in_doubt(failure: Failure) -> Failure {
         | FailureClass::CalendarMissing
         | FailureClass::DeltaExpired
         | FailureClass::Forbidden
+        | FailureClass::OwnerMissing
         | FailureClass::Refused
         | FailureClass::Unsupported
         | FailureClass::Bug => Failure { class: FailureClass::Unknown, ..failure },
     }
 }
 
-/// Whether nobody changed it since it was made.
-fn is_untouched(event: &Event) -> bool {
-    event.created_date_time.is_some() && event.created_date_time == event.last_modified_date_time
+/// What it means that an event was not made.
+fn not_made(GraphFailure { failure, told }: GraphFailure) -> Failure {
+    // Said with 400 by some and with 409 by others: this `transactionId` was used up.
+    if told.has("ErrorDuplicateTransactionId") {
+        return Failure { class: FailureClass::Duplicate { at: None }, ..failure };
+    }
+    match (&failure.class, failure.status) {
+        // Without a precondition it means nothing but that Exchange is busy (msgraph-sdk-dotnet
+        // #1201).
+        (FailureClass::Precondition, Some(412)) => {
+            Failure { class: FailureClass::Unavailable, ..failure }
+        }
+        // `ConcurrentItemSave`, however it is spelled (`calendars.md` §1.5), and whatever else
+        // there may be: another request may be making it.
+        (FailureClass::Precondition, _) => Failure { class: FailureClass::Unknown, ..failure },
+        _ => failure,
+    }
 }
 
 fn written(event: &Event) -> Written {
@@ -253,6 +300,11 @@ fn event_of<'a>(calendar: &CalendarKey, item: &'a Item) -> Result<&'a CalendarEv
 
 fn failure_of(class: FailureClass, operation: String, detail: &str) -> Failure {
     failure(class, operation, detail)
+}
+
+fn unknown_of(mailbox: &str) -> Failure {
+    let operation = format!("look for an event in mailbox `{mailbox}`");
+    failure(FailureClass::Unknown, operation, "the batch said nothing of it")
 }
 
 fn unknown(calendar: &CalendarKey, detail: &str) -> Failure {

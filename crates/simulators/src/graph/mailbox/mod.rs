@@ -35,6 +35,9 @@ pub(super) use throttle::Windows;
 /// Roles that an app needs for calendars.
 pub const OUTLOOK_ROLES: [&str; 2] = ["Calendars.ReadWrite", "User.Read.All"];
 
+/// How long after an event was made Exchange still writes to it.
+const SETTLES_AFTER: Duration = Duration::from_millis(470);
+
 /// How mailboxes behave.
 #[derive(Clone)]
 pub struct MailboxOptions {
@@ -48,6 +51,13 @@ pub struct MailboxOptions {
     pub property_lag: Duration,
     /// Whether a copy that a person makes carries the extended properties of what it is a copy of.
     pub copies_keep_properties: bool,
+    /// Whether the answer to a making shows the extended properties that it is asked to show.
+    pub answers_expand: bool,
+    /// What becomes of a second making with a `transactionId` that was used, if it says something
+    /// else: `None` gives the event that is there, a status refuses it.
+    pub refuses_other_bodies: Option<u16>,
+    /// Whether people see the meetings that they declined (they choose so in Outlook).
+    pub preserves_declined: bool,
     /// Entries of a page when the client does not say (Learn, "List events": 10).
     pub page_size: usize,
     /// Who carries notifications; plain HTTP when `None`.
@@ -62,6 +72,9 @@ impl Default for MailboxOptions {
             takes: Duration::ZERO,
             property_lag: Duration::ZERO,
             copies_keep_properties: true,
+            answers_expand: true,
+            refuses_other_bodies: None,
+            preserves_declined: false,
             page_size: 10,
             notify: None,
         }
@@ -100,6 +113,8 @@ pub struct Calendar {
     pub name: String,
     /// In which order it came.
     pub number: u64,
+    /// Single-value extended properties, by id.
+    pub properties: BTreeMap<String, String>,
 }
 
 /// One event.
@@ -243,7 +258,12 @@ impl Mailbox {
     /// An empty one with a calendar.
     pub(super) fn new(mut new_id: impl FnMut() -> String) -> Self {
         let id = item_id("AAMkCal", &new_id());
-        let calendar = Calendar { id: id.clone(), name: "Calendar".into(), number: 0 };
+        let calendar = Calendar {
+            id: id.clone(),
+            name: "Calendar".into(),
+            number: 0,
+            properties: BTreeMap::new(),
+        };
         Self { calendars: BTreeMap::from([(id.clone(), calendar)]), primary: id, ..Self::default() }
     }
 
@@ -260,7 +280,8 @@ impl Mailbox {
 
     fn add_calendar(&mut self, id: String, name: &str) -> &Calendar {
         let number = self.calendars.values().map(|it| it.number + 1).max().unwrap_or(0);
-        let calendar = Calendar { id: id.clone(), name: name.into(), number };
+        let properties = BTreeMap::new();
+        let calendar = Calendar { id: id.clone(), name: name.into(), number, properties };
         self.calendars.entry(id).or_insert(calendar)
     }
 
@@ -283,6 +304,14 @@ impl Mailbox {
         }));
         self.events.insert(event.id.clone(), event.clone());
         event
+    }
+
+    /// Exchange goes on writing to an event after it made it (Learn, "Create event": the answer of
+    /// its example).
+    fn settle(&mut self, event: &mut Event) {
+        let later = event.created_at.saturating_add(SETTLES_AFTER);
+        event.modified_at = later.unwrap_or(event.created_at);
+        self.events.insert(event.id.clone(), event.clone());
     }
 
     /// Removes an event; of a series all that belongs to it.

@@ -152,6 +152,27 @@ impl AtCalendar<'_> {
         moved.is_some()
     }
 
+    /// Gives a calendar another name; whether it was there.
+    pub fn renames_calendar(&self, name: &str, to: &str) -> bool {
+        self.graph.update(|state| {
+            let Some(mailbox) = state.mailboxes.get_mut(&self.user) else { return false };
+            let mut named = mailbox.calendars.values_mut().filter(|it| it.name == name);
+            named.next().map(|it| to.clone_into(&mut it.name)).is_some()
+        })
+    }
+
+    /// Answers an invitation in Outlook, which keeps what is declined out of sight.
+    pub fn responds(&self, event: &str, response: &str) -> bool {
+        self.change(event, |it| response.clone_into(&mut it.response))
+    }
+
+    /// Replaces an event's text, in HTML.
+    pub fn writes(&self, event: &str, html: &str) -> bool {
+        self.change(event, |it| {
+            it.said.insert("body".into(), json!({ "contentType": "html", "content": html }));
+        })
+    }
+
     /// Deletes a whole calendar; whether it was there.
     pub fn deletes_calendar(&self, name: &str) -> bool {
         self.graph.update(|state| {

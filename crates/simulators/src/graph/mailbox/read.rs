@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
 use super::route::Room;
-use super::{Event, Mailbox, Span, body, date_time, series};
+use super::{Calendar, Event, Mailbox, Span, body, date_time, series};
 use crate::graph::error;
 use crate::graph::http::Reply;
 
@@ -40,6 +40,18 @@ enum Test {
     Equals(String),
     Begins(String),
     Any,
+}
+
+impl Test {
+    fn holds(&self, kept: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Equals(wanted) => kept.eq_ignore_ascii_case(wanted),
+            Self::Begins(wanted) => {
+                kept.to_ascii_lowercase().starts_with(&wanted.to_ascii_lowercase())
+            }
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -94,6 +106,16 @@ impl Query {
         format!("{path}?{}", text.finish())
     }
 
+    /// Whether a calendar has the properties that are asked for.
+    pub fn fits(&self, calendar: &Calendar) -> bool {
+        self.filters.iter().all(|filter| match filter {
+            Filter::Property { id, value } => {
+                calendar.properties.get(id).is_some_and(|kept| value.holds(kept))
+            }
+            Filter::Start(..) | Filter::End(..) => false,
+        })
+    }
+
     fn holds(&self, mailbox: &Mailbox, event: &Event, room: &Room<'_>) -> bool {
         self.filters.iter().all(|filter| match filter {
             Filter::Property { id, value } => {
@@ -103,13 +125,7 @@ impl Query {
                     .is_none_or(|it| it.saturating_add(lag).is_ok_and(|it| it <= room.call.now));
                 let kept = event.properties.get(id).filter(|_| seen);
                 // Names are told apart by case, values are not (`calendars.md` §1.4).
-                kept.is_some_and(|kept| match value {
-                    Test::Any => true,
-                    Test::Equals(wanted) => kept.eq_ignore_ascii_case(wanted),
-                    Test::Begins(wanted) => {
-                        kept.to_ascii_lowercase().starts_with(&wanted.to_ascii_lowercase())
-                    }
-                })
+                kept.is_some_and(|kept| value.holds(kept))
             }
             Filter::Start(comparison, at) => comparison.holds(event.span.bounds().0, *at),
             Filter::End(comparison, at) => comparison.holds(event.span.bounds().1, *at),
@@ -340,7 +356,7 @@ impl Room<'_> {
             "isOrganizer": own, "type": kind, "isAllDay": matches!(event.span, Span::AllDay(..)),
             "seriesMasterId": master, "isDraft": false, "allowNewTimeProposals": true,
             "webLink": format!("https://outlook.example/calendar/item/{}", event.version),
-            "onlineMeetingUrl": null, "isOnlineMeeting": false, "onlineMeetingProvider": "unknown",
+            "onlineMeetingUrl": null, "onlineMeetingProvider": "unknown",
             "start": date_time(start), "end": date_time(end),
             "body": body::shown(&event.said, self.as_text),
             "responseStatus": { "response": event.response, "time": "0001-01-01T00:00:00Z" },
@@ -369,7 +385,7 @@ impl Room<'_> {
 }
 
 /// What clients may say of an event, and what stands there when they do not.
-pub(super) fn defaults() -> [(&'static str, Value); 12] {
+pub(super) fn defaults() -> [(&'static str, Value); 14] {
     [
         ("subject", json!("")),
         ("importance", json!("normal")),
@@ -389,5 +405,7 @@ pub(super) fn defaults() -> [(&'static str, Value); 12] {
         ),
         ("locations", json!([])),
         ("attendees", json!([])),
+        ("isOnlineMeeting", json!(false)),
+        ("onlineMeeting", Value::Null),
     ]
 }

@@ -34,6 +34,9 @@ pub(in crate::graph) fn answer(
     let room = Room::enter(call, user, if writes { WRITE } else { READ })?;
     let takes = room.within_quota()?;
     let mut reply = room.answer(segments).unwrap_or_else(|refusal| refusal);
+    if writes && (200..300).contains(&reply.status) {
+        room.call.graph.desk().counts.mailbox_writes += 1;
+    }
     if !call.ask.in_batch {
         reply.fate.delay += takes;
     }
@@ -80,6 +83,7 @@ impl<'a> Room<'a> {
         let mut desk = self.call.graph.desk();
         let whose = (self.call.session.app.as_str(), self.user.as_str());
         let taken = desk.mailboxes.take(self.options(), whose, self.call.ask.batch, self.call.now);
+        desk.counts.of_mailboxes += 1;
         if taken.is_err() {
             desk.counts.throttled += 1;
         }
@@ -179,6 +183,7 @@ impl<'a> Room<'a> {
         let query = read::Query::of(self)?;
         self.read(|mailbox| {
             let mut all: Vec<&Calendar> = mailbox.calendars.values().collect();
+            all.retain(|it| query.fits(it));
             all.sort_by_key(|it| it.number);
             let page = all.iter().skip(query.skip).take(query.top);
             let value: Vec<Value> = page.map(|it| self.shown_calendar(mailbox, it)).collect();
@@ -205,7 +210,13 @@ impl<'a> Room<'a> {
                 let message = "A folder with the specified name already exists.";
                 return Err(error::plain(409, "ErrorFolderExists", message));
             }
-            let made = mailbox.add_calendar(item_id("AAMkCal", &seed), name).clone();
+            let id = mailbox.add_calendar(item_id("AAMkCal", &seed), name).id.clone();
+            let Some(made) = mailbox.calendars.get_mut(&id) else { return Err(read::missing()) };
+            let marks = body.get("singleValueExtendedProperties").and_then(Value::as_array);
+            made.properties.extend(marks.into_iter().flatten().filter_map(|it| {
+                Some((it["id"].as_str()?.to_owned(), it["value"].as_str()?.to_owned()))
+            }));
+            let made = made.clone();
             Ok(Reply::json(201, self.shown_calendar(mailbox, &made)))
         })
     }

@@ -189,6 +189,7 @@ fn create(call: &Call<'_>) -> Result<Reply, Reply> {
     let body = call.body()?;
     let text = |name: &str| body.get(name).and_then(Value::as_str).map(String::from);
     let need = |name: &str| text(name).ok_or_else(|| bad(&format!("{name} is missing.")));
+    // A name as it is: what is encoded in it names nobody.
     let resource = need("resource")?;
     let parts: Vec<&str> = resource.split('/').filter(|it| !it.is_empty()).collect();
     let user = match parts.as_slice() {

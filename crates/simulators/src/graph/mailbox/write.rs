@@ -163,6 +163,8 @@ fn check(name: &str, value: &Value) -> Result<(), Reply> {
 
 /// Answers POST on the events of a calendar.
 pub(super) fn create(room: &Room<'_>, calendar: &str) -> Result<Reply, Reply> {
+    let query = read::Query::of(room)?;
+    let expand: &[String] = if room.options().answers_expand { &query.expand } else { &[] };
     let said = Said::of(room.call.body()?)?;
     let span = said.span(None)?;
     let now = room.call.now;
@@ -172,7 +174,15 @@ pub(super) fn create(room: &Room<'_>, calendar: &str) -> Result<Reply, Reply> {
         // The same event again, and not a second one (`calendars.md` §1.5).
         let known = said.transaction_id.as_ref().and_then(|it| mailbox.transactions.get(it));
         if let Some(event) = known.and_then(|it| mailbox.events.get(it)) {
-            return Ok(read::answer(room, mailbox, event, 201, &[]));
+            let is_other = event.span != span || event.said != said.said;
+            return match room.options().refuses_other_bodies.filter(|_| is_other) {
+                None => Ok(read::answer(room, mailbox, event, 201, expand)),
+                Some(status) => {
+                    let message = "Your request can't be completed. The transaction ID has been \
+                                   used for another event.";
+                    Err(error::plain(status, "ErrorDuplicateTransactionId", message))
+                }
+            };
         }
         let event = Event {
             id: item_id("AAkALg", &seed),
@@ -195,12 +205,13 @@ pub(super) fn create(room: &Room<'_>, calendar: &str) -> Result<Reply, Reply> {
             modified_at: now,
             version: 0,
         };
-        let event = mailbox.put(event, now);
+        let mut event = mailbox.put(event, now);
+        mailbox.settle(&mut event);
         if let Some(id) = said.transaction_id {
             mailbox.transactions.insert(id, event.id.clone());
         }
         mail_attendees(mailbox, &event, "invitation");
-        let reply = read::answer(room, mailbox, &event, 201, &[]);
+        let reply = read::answer(room, mailbox, &event, 201, expand);
         state.tell(&room.user, &event.id, "created", now);
         Ok(reply)
     })
@@ -310,7 +321,7 @@ pub(super) fn respond(
             let subject = event.subject().to_owned();
             mailbox.mails.push(Mail { to: organizer, kind, subject });
         }
-        if response == "declined" {
+        if response == "declined" && !room.options().preserves_declined {
             take_away(mailbox, &event, now);
         } else {
             mailbox.put(Event { response: response.into(), ..event.clone() }, now);
