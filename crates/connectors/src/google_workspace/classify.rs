@@ -103,7 +103,8 @@ pub(super) fn class_of(
         }
         (Asked::Create(id), 409) => FailureClass::Duplicate { at: Some(id.clone()) },
         (_, 409 | 412) if asked.writes() => FailureClass::Precondition,
-        (_, 503) => FailureClass::Unavailable,
+        // With a time to come back it is a refusal; else nobody knows how far it came.
+        (_, 503) if wait.is_some() => FailureClass::Unavailable,
         (_, 408 | 500..) => asked.unanswered(),
         (_, 400..500) if asked.writes() => FailureClass::Refused,
         (_, _) => FailureClass::Bug,
@@ -119,6 +120,9 @@ pub(super) fn class_of_sign_in(status: u16, code: &str, text: &str) -> FailureCl
         (500.., _) => FailureClass::Unavailable,
         (_, "invalid_grant") if of_account.iter().any(|it| text.contains(it)) => {
             FailureClass::Unauthorised
+        }
+        (_, "invalid_grant") if text.contains("Invalid email or User ID") => {
+            FailureClass::OwnerMissing
         }
         (_, "invalid_grant") => FailureClass::Forbidden,
         (_, _) => FailureClass::Unauthorised,

@@ -255,6 +255,10 @@ impl GoogleMirrorConfig {
             None if name == PRIMARY => (Home::Primary, vec![Scope::EventsOwned]),
             None => (Home::Own(name.to_owned()), made.to_vec()),
         };
+        if shared.is_some() && *foreign_events != ForeignAccess::None {
+            let message = "cannot stand beside `shared`, whose calendars are nobody's own";
+            return Err(wrong("foreign_events", message));
+        }
         match foreign_events {
             ForeignAccess::None => {}
             ForeignAccess::Read if home == Home::Primary => {}
@@ -307,6 +311,12 @@ impl ConnectionConfig for GoogleWorkspaceConfig {
         let mirror: &dyn Any = mirror;
         let config = mirror.downcast_ref::<GoogleMirrorConfig>();
         let access = config.map_or(ForeignAccess::None, |it| it.foreign_events);
+        if config.is_some_and(|it| it.shared.is_some()) {
+            return ForeignReach::Nowhere {
+                why: "its calendars show everybody's shifts, and nobody's own events".to_owned(),
+                hint: "leave the key out, or mirror to everybody's own calendars".to_owned(),
+            };
+        }
         let needs = |scope: Scope| format!("delegate `{}` to the service account", scope.url());
         match access {
             ForeignAccess::None => ForeignReach::Nowhere {
@@ -350,6 +360,7 @@ impl ConnectionConfig for GoogleWorkspaceConfig {
             home,
             shared_with: config.shared_with,
             scopes,
+            foreign: config.foreign_events,
         }));
         connection.add(&mirror.name, &target);
         let foreign: Option<Arc<dyn ForeignEvents>> = match config.foreign_events {

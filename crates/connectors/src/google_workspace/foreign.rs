@@ -3,20 +3,20 @@
 //!
 //! Looked at are the employee's first calendar and, where there is one, our own beside it. A series
 //! comes as its occurrences, which have ids of their own at Google, so that what is changed is one
-//! occurrence. Google's events have one label, their colour.
+//! occurrence. Google's events have one label, their colour. `restore.rs` takes back.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::limits::LIST_PAGES_MAX;
-use domain::{CalendarKey, EventSpan, Fingerprinter, UtcInterval, Visibility};
+use domain::{CalendarKey, EventSpan, UtcInterval, Visibility};
 use engine::port::{
     ETag, Failure, FailureClass, ForeignChange, ForeignEvent, ForeignEvents, ForeignRole,
     ForeignShowAs, KeptEvent, MeetingContext, RemoteId, Response,
 };
 use http::Method;
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::calendars::Home;
 use super::classify::Asked;
@@ -40,42 +40,22 @@ const LABELS: [(&str, &str); 11] = [
     ("10", "Basil"),
     ("11", "Tomato"),
 ];
-/// What only Google writes, or takes only with an identity of its own.
-const READ_ONLY: [&str; 17] = [
-    "kind",
-    "etag",
-    "id",
-    "iCalUID",
-    "htmlLink",
-    "created",
-    "updated",
-    "creator",
-    "organizer",
-    "sequence",
-    "locked",
-    "hangoutLink",
-    "conferenceData",
-    "recurringEventId",
-    "originalStartTime",
-    "attendeesOmitted",
-    "eventType",
-];
 const PRIMARY: &str = "primary";
 
 /// The way to people's own events.
 pub(super) struct GoogleForeign {
-    target: Arc<GoogleTarget>,
+    pub target: Arc<GoogleTarget>,
     access: ForeignAccess,
 }
 
 /// An event's address: its calendar and its id there.
-struct Place<'a> {
-    calendar: &'a str,
+pub(super) struct Place<'a> {
+    pub calendar: &'a str,
     event: &'a str,
 }
 
 impl<'a> Place<'a> {
-    fn of(id: &'a RemoteId) -> Self {
+    pub fn of(id: &'a RemoteId) -> Self {
         let (calendar, event) = id.0.split_once('/').unwrap_or((PRIMARY, &id.0));
         Self { calendar, event }
     }
@@ -129,11 +109,34 @@ impl GoogleForeign {
         Err(Failure { class: FailureClass::Bug, operation, status: None, detail })
     }
 
-    fn ask(&self, method: Method, who: &As, place: &Place<'_>, asked: Asked, what: String) -> Ask {
+    /// One event as it is now; `None` when it is gone, or lies in a trash.
+    pub async fn now(
+        &self,
+        who: &As,
+        calendar: &CalendarKey,
+        id: &RemoteId,
+    ) -> Result<Option<Value>, Failure> {
+        let operation = format!("look at somebody's event at `{calendar}`");
+        let ask = self.ask(Method::GET, who, &Place::of(id), Asked::Read, operation);
+        match self.target.client().send(&ask).await {
+            Ok(done) => Ok(Some(done.json(&ask)?)),
+            Err(failure) if matches!(failure.status, Some(404 | 410)) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    pub fn ask(
+        &self,
+        method: Method,
+        who: &As,
+        place: &Place<'_>,
+        asked: Asked,
+        what: String,
+    ) -> Ask {
         Ask::new(method, &place.segments(), who, asked, what)
     }
 
-    async fn send(&self, ask: &Ask) -> Result<Option<ETag>, Failure> {
+    pub async fn send(&self, ask: &Ask) -> Result<Option<ETag>, Failure> {
         match self.target.client().send(ask).await {
             Ok(done) => Ok(done.json::<Event>(ask).ok().and_then(|it| map::etag(&it))),
             // What is not theirs to change, nobody can change for them.
@@ -144,24 +147,23 @@ impl GoogleForeign {
         }
     }
 
-    async fn patch(
+    pub async fn patch(
         &self,
         who: &As,
-        event: &ForeignEvent,
+        (id, etag): (&RemoteId, Option<&ETag>),
         (body, updates): (Value, &str),
         what: String,
     ) -> Result<Option<ETag>, Failure> {
-        let place = Place::of(&event.id);
-        let ask = self.ask(Method::PATCH, who, &place, Asked::Update, what);
+        let ask = self.ask(Method::PATCH, who, &Place::of(id), Asked::Update, what);
         let mut ask = ask.query(&[("sendUpdates", updates)]).json(&body);
-        if let Some(etag) = &event.etag {
+        if let Some(etag) = etag {
             ask = ask.if_match(etag);
         }
         self.send(&ask).await
     }
 }
 
-fn refused(calendar: &CalendarKey, detail: &str) -> Failure {
+pub(super) fn refused(calendar: &CalendarKey, detail: &str) -> Failure {
     Failure {
         class: FailureClass::Refused,
         operation: format!("change an event at `{calendar}`"),
@@ -192,14 +194,9 @@ impl ForeignEvents for GoogleForeign {
         calendar: &CalendarKey,
         id: &RemoteId,
     ) -> Result<Option<ForeignEvent>, Failure> {
-        let (who, place) = (self.target.who(calendar), Place::of(id));
-        let operation = format!("look at somebody's event at `{calendar}`");
-        let ask = self.ask(Method::GET, &who, &place, Asked::Read, operation);
-        let raw: Value = match self.target.client().send(&ask).await {
-            Ok(done) => done.json(&ask)?,
-            Err(failure) if matches!(failure.status, Some(404 | 410)) => return Ok(None),
-            Err(failure) => return Err(failure),
-        };
+        let who = self.target.who(calendar);
+        let Some(raw) = self.now(&who, calendar, id).await? else { return Ok(None) };
+        let place = Place::of(id);
         let name = match &self.target.setup.home {
             Home::Own(name) if place.calendar != PRIMARY => Some(name.as_str()),
             Home::Own(_) | Home::Primary | Home::Shared { .. } => None,
@@ -239,12 +236,12 @@ impl ForeignEvents for GoogleForeign {
                 let body = declined(&event.kept, comment)
                     .ok_or_else(|| refused(calendar, "nobody was asked whether they come"))?;
                 let what = format!("decline a meeting at `{calendar}`");
-                self.patch(&who, event, (body, "all"), what).await
+                self.patch(&who, (&event.id, event.etag.as_ref()), (body, "all"), what).await
             }
             ForeignChange::Move { to, note } => {
                 let what = format!("move somebody's event at `{calendar}`");
                 let body = moved(&event.kept, to, note.as_deref());
-                self.patch(&who, event, (body, "none"), what).await
+                self.patch(&who, (&event.id, event.etag.as_ref()), (body, "none"), what).await
             }
             ForeignChange::Relabel { of: _, by } => {
                 let known = LABELS.iter().find(|(_, name)| name.eq_ignore_ascii_case(by));
@@ -252,7 +249,13 @@ impl ForeignEvents for GoogleForeign {
                     refused(calendar, "Google has colours for labels, and none of this name")
                 })?;
                 let what = format!("colour somebody's event at `{calendar}`");
-                self.patch(&who, event, (json!({ "colorId": id }), "none"), what).await
+                self.patch(
+                    &who,
+                    (&event.id, event.etag.as_ref()),
+                    (json!({ "colorId": id }), "none"),
+                    what,
+                )
+                .await
             }
         }
     }
@@ -261,48 +264,9 @@ impl ForeignEvents for GoogleForeign {
         &self,
         calendar: &CalendarKey,
         kept: &KeptEvent,
-        _change: &ForeignChange,
+        change: &ForeignChange,
     ) -> Result<RemoteId, Failure> {
-        let who = self.target.who(calendar);
-        let operation = || format!("restore somebody's event at `{calendar}`");
-        let place = Place::of(&kept.id);
-        let mut body = writable(kept).ok_or_else(|| Failure {
-            class: FailureClass::Bug,
-            operation: operation(),
-            status: None,
-            detail: "what was kept of it cannot be read".into(),
-        })?;
-        let look = self.ask(Method::GET, &who, &place, Asked::Read, operation());
-        let there = match self.target.client().send(&look).await {
-            Ok(done) => Some(done.json::<Event>(&look)?),
-            Err(failure) if failure.status == Some(404) => None,
-            Err(failure) => return Err(failure),
-        };
-        if let Some(etag) = there.as_ref().and_then(map::etag) {
-            let ask = self.ask(Method::PUT, &who, &place, Asked::Update, operation());
-            let ask = ask.query(&[SILENT]).if_match(&etag).json(&body);
-            match self.target.client().send(&ask).await {
-                Ok(_) => return Ok(kept.id.clone()),
-                Err(failure) if failure.class == FailureClass::Forbidden => {}
-                Err(failure) => return Err(failure),
-            }
-        }
-        // It lies in the trash, or is gone altogether: made again, under an id that follows from
-        // what was kept, so that it is made once.
-        let mut print = Fingerprinter::new("google_restored/1");
-        print.text(&kept.id.0).text(&kept.body);
-        let id = format!("rr{}", print.finish());
-        body.insert("id".into(), id.clone().into());
-        let segments = ["calendars", place.calendar, "events"];
-        let at = RemoteId(id.clone());
-        let ask = Ask::new(Method::POST, &segments, &who, Asked::Create(at), operation());
-        let ask = ask.query(&[SILENT]).json(&body);
-        let restored = RemoteId(format!("{}/{id}", place.calendar));
-        match self.target.client().send(&ask).await {
-            Ok(_) => Ok(restored),
-            Err(failure) if matches!(failure.class, FailureClass::Duplicate { .. }) => Ok(restored),
-            Err(failure) => Err(failure),
-        }
+        self.take_back(calendar, kept, change).await
     }
 }
 
@@ -371,11 +335,16 @@ fn role(event: &Event) -> ForeignRole {
 
 /// The guests as they are, but for the own answer; `None` where the person is none of them.
 fn declined(kept: &KeptEvent, comment: &str) -> Option<Value> {
-    let mut event: Value = serde_json::from_str(&kept.body).ok()?;
-    let attendees = event.get_mut("attendees")?.as_array_mut()?;
+    let event: Value = serde_json::from_str(&kept.body).ok()?;
+    answered(&event, "declined", comment.into())
+}
+
+/// The guests of an event, with this as the own answer.
+pub(super) fn answered(event: &Value, response: &str, comment: Value) -> Option<Value> {
+    let mut attendees = event.get("attendees")?.as_array()?.clone();
     let own = attendees.iter_mut().find(|it| it["self"] == true)?;
-    own["responseStatus"] = "declined".into();
-    own["comment"] = comment.into();
+    own["responseStatus"] = response.into();
+    own["comment"] = comment;
     Some(json!({ "attendees": attendees }))
 }
 
@@ -391,19 +360,15 @@ fn moved(kept: &KeptEvent, to: &EventSpan, note: Option<&str>) -> Value {
     let mut body = json!({ "start": start, "end": end });
     if let Some(note) = note {
         let event: Value = serde_json::from_str(&kept.body).unwrap_or_default();
-        body["description"] = match event["description"].as_str() {
-            Some(text) if !text.is_empty() => format!("{text}\n\n{note}").into(),
-            Some(_) | None => note.into(),
-        };
+        body["description"] = noted(&event, note).into();
     }
     body
 }
 
-/// What of a kept event can be written again.
-fn writable(kept: &KeptEvent) -> Option<Map<String, Value>> {
-    let event: Value = serde_json::from_str(&kept.body).ok()?;
-    let mut event = event.as_object()?.clone();
-    event.retain(|name, _| !READ_ONLY.contains(&name.as_str()));
-    event.insert("status".into(), "confirmed".into());
-    Some(event)
+/// An event's text with a note at its end.
+pub(super) fn noted(event: &Value, note: &str) -> String {
+    match event["description"].as_str() {
+        Some(text) if !text.is_empty() => format!("{text}\n\n{note}"),
+        Some(_) | None => note.to_owned(),
+    }
 }

@@ -18,8 +18,10 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use super::calendars::Home;
 use super::classify::Asked;
 use super::client::Ask;
+use super::config::ForeignAccess;
 use super::connection::Connection;
 use super::provider::GoogleTarget;
 use super::wire::{Channel, NewChannel, StopChannel};
@@ -78,7 +80,13 @@ impl Hooks for GoogleHooks {
 
     fn subscribes(&self, topic: &Topic) -> bool {
         match topic {
-            Topic::Calendar { mirror, calendar: _ } => self.connection.target(mirror).is_some(),
+            // Of somebody's first calendar we read no more than our own events, without a token:
+            // a change there tells us nothing, unless its events are of interest themselves.
+            Topic::Calendar { mirror, calendar: _ } => {
+                self.connection.target(mirror).is_some_and(|it| {
+                    it.setup.home != Home::Primary || it.setup.foreign != ForeignAccess::None
+                })
+            }
             Topic::Source => false,
         }
     }

@@ -26,7 +26,8 @@
 //! tokens, `service_account.rs` proves who we are, `scopes.rs` says what we ask for; `budget.rs`
 //! spends the vendor's budgets; `multipart.rs` takes batches apart; `calendars.rs` finds and makes
 //! calendars, `sharing.rs` says who may see them; `read.rs` lists and looks; `foreign.rs` is the
-//! way to people's own events, `hooks.rs` that of hints; `check.rs` is what `doctor` says.
+//! way to people's own events, `restore.rs` takes changes of those back, `hooks.rs` is the way of
+//! hints; `check.rs` is what `doctor` says.
 
 mod budget;
 mod calendars;
@@ -41,6 +42,7 @@ mod map;
 mod multipart;
 mod provider;
 mod read;
+mod restore;
 mod scopes;
 mod service_account;
 mod sharing;

@@ -19,7 +19,7 @@ use http::Method;
 use super::calendars::{Calendars, Home, Wanted};
 use super::classify::Asked;
 use super::client::{As, Ask, BATCH_MAX, Client, Done};
-use super::config::SharedWith;
+use super::config::{ForeignAccess, SharedWith};
 use super::connection::Connection;
 use super::map;
 use super::scopes::Scopes;
@@ -37,6 +37,7 @@ pub(super) struct Setup {
     pub home: Home,
     pub shared_with: SharedWith,
     pub scopes: Scopes,
+    pub foreign: ForeignAccess,
 }
 
 /// The calendars of one mirror.
@@ -65,7 +66,7 @@ impl GoogleTarget {
             publishes: false,
             // A sync token cannot be had for our events only, and others are none of our business.
             deltas: setup.home != Home::Primary,
-            look_size_max: BATCH_MAX,
+            look_size_max: BATCH_MAX.min(connection.client.together_max()),
             batch_size_max: BATCH_MAX.min(connection.client.together_max()),
             quotas: connection.quotas.clone(),
         };

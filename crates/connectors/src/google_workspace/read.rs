@@ -101,7 +101,14 @@ impl GoogleTarget {
         probes: &[Probe],
     ) -> Result<Vec<Sighting>, Failure> {
         let operation = format!("look at events in `{calendar}`");
-        let spot = self.spot(calendar, &operation).await?;
+        let spot = match self.spot(calendar, &operation).await {
+            Ok(spot) => spot,
+            // Where there is no calendar, there is no event.
+            Err(failure) if failure.class == FailureClass::CalendarMissing => {
+                return Ok(probes.iter().map(|_| Sighting::Absent).collect());
+            }
+            Err(failure) => return Err(failure),
+        };
         let ids: Vec<_> = probes.iter().map(|it| self.id_of(it)).collect();
         let asks: Vec<Ask> = ids
             .iter()

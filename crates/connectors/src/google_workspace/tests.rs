@@ -28,7 +28,7 @@ fn a_refusal_means_what_was_asked_and_why() {
         (create(), 404, "notFound", FailureClass::CalendarMissing),
         (create(), 400, "invalid", FailureClass::Refused),
         (create(), 500, "backendError", FailureClass::Unknown),
-        (create(), 503, "backendError", FailureClass::Unavailable),
+        (create(), 503, "backendError", FailureClass::Unknown),
         (create(), 403, "rateLimitExceeded", throttled()),
         (create(), 403, "userRateLimitExceeded", throttled()),
         (create(), 403, "quotaExceeded", throttled()),
@@ -56,7 +56,7 @@ fn a_refusal_means_what_was_asked_and_why() {
 fn a_refused_sign_in_is_about_one_person_or_about_all() {
     let table = [
         (401, "unauthorized_client", "Client is unauthorized", FailureClass::Unauthorised),
-        (400, "invalid_grant", "Invalid email or User ID", FailureClass::Forbidden),
+        (400, "invalid_grant", "Invalid email or User ID", FailureClass::OwnerMissing),
         (400, "invalid_grant", "Invalid JWT Signature.", FailureClass::Unauthorised),
         (400, "invalid_grant", "Invalid grant: account not found", FailureClass::Unauthorised),
         (500, "internal_failure", "", FailureClass::Unavailable),

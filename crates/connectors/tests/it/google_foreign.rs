@@ -174,6 +174,39 @@ fn a_meeting_of_others_is_declined_and_never_deleted_or_moved() {
 }
 
 #[test]
+fn a_declined_meeting_is_answered_again_and_made_no_second_time() {
+    let office = Office::new("change");
+    let cleo = office.stage.server.add_user("cleo@example.com", "Europe/Berlin");
+    let id = office.ben.plans(BEN, plan("Retro").inviting(&[ANNA, "cleo@example.com"]));
+    office.anna.responds(&id, "tentative").unwrap();
+    let event = office.only();
+    let decline = ForeignChange::Decline { comment: "On shift".into() };
+    assert_eq!(office.change(&event, &decline), Ok(()));
+    // Somebody else answered meanwhile, which stays.
+    cleo.responds(&id, "accepted").unwrap();
+    office.restore(&event, &decline);
+    office.restore(&event, &decline);
+    assert_eq!(office.only().role, ForeignRole::Attendee(Response::Tentative));
+    let at_bens = office.stage.server.live_events(BEN);
+    assert_eq!(at_bens.len(), 1, "no second meeting");
+    assert_eq!(at_bens[0].response_of(ANNA).as_deref(), Some("tentative"));
+    // Called off meanwhile, there is nothing to come to.
+    assert_eq!(office.change(&office.only(), &decline), Ok(()));
+    office.ben.deletes(BEN, &id).unwrap();
+    let gone = run(office.foreign().restore(&key(ANNA), &event.kept, &decline));
+    assert_eq!(gone.unwrap_err().class, FailureClass::Missing);
+}
+
+#[test]
+fn first_calendars_are_watched_only_where_their_events_matter() {
+    let topic = Topic::Calendar { mirror: mirror(), calendar: key(ANNA) };
+    let watched = |keys: &str| Stage::new(Options::default(), keys).hooks.subscribes(&topic);
+    assert!(!watched("calendar = \"primary\""));
+    assert!(watched("calendar = \"primary\", foreign_events = \"read\""));
+    assert!(watched(""));
+}
+
+#[test]
 fn of_a_series_only_the_occurrence_goes_and_comes_back() {
     let office = Office::new("change");
     let rule = json!(["RRULE:FREQ=DAILY;COUNT=3"]);

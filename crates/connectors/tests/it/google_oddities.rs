@@ -209,7 +209,8 @@ fn lost_answers_are_unknown_and_settled_by_looking() {
         (What::ResetAfterApply, FailureClass::Unknown),
         (What::StatusAfterApply(500), FailureClass::Unknown),
         (What::ResetBefore, FailureClass::Unknown),
-        (What::unavailable(), FailureClass::Unavailable),
+        // Without a time to come back nobody knows how far it came.
+        (What::unavailable(), FailureClass::Unknown),
         (What::refusal(400, "invalid"), FailureClass::Refused),
         (What::refusal(403, "forbidden"), FailureClass::Forbidden),
         (What::Garbage("<html>".into()), FailureClass::Unknown),
@@ -384,7 +385,7 @@ fn doctor_names_what_is_missing_too_much_unknown_or_off() {
 fn somebody_unknown_keeps_nobody_else_from_their_shifts() {
     let stage = stage();
     let unknown = run(stage.target().open(&key("nobody@example.com")));
-    assert_eq!(class(unknown), FailureClass::Forbidden);
+    assert_eq!(class(unknown), FailureClass::OwnerMissing);
     stage.create(&item("a", 1));
 }
 
