@@ -412,7 +412,7 @@ fn mirror(
         )
         .map_err(|error| wrong(&format!("connection `{}`", connection.name), &error))?;
     let MirrorParts { target, inbound, approver, registration, foreign } = parts;
-    let reach = connection.config.foreign(section.config.as_ref());
+    let reach = section.reach(connection.config.as_ref());
     let gate = gates.entry((connection.name.clone(), section.kind)).or_insert_with(|| {
         let (clock, entropy) = (Arc::clone(&outside.clock), Arc::clone(&outside.entropy));
         Arc::new(Gate::new(clock, entropy, target.capabilities()))

@@ -247,7 +247,7 @@ pub fn check(connections: &[ConnectionSection], mirrors: &[MirrorSection], fault
         };
         let Some(connection) = connection.filter(fits) else { continue };
         let Some(key) = mirror.conflicts.needs_events() else { continue };
-        let reach = connection.config.foreign(mirror.config.as_ref());
+        let reach = mirror.reach(connection.config.as_ref());
         let (name, kind) = (&connection.name, mirror.kind);
         let overrides = mirror.conflicts.policy == Some(ConflictPolicy::WfmPriorityOverride);
         let (message, hint) = match reach {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use connectors::registry::PROVIDERS;
-use connectors::{MirrorConfig, MirrorContext, MirrorDescriptor};
+use connectors::{ConnectionConfig, ForeignReach, MirrorConfig, MirrorContext, MirrorDescriptor};
 use domain::policy::{ConflictPolicy, Direction};
 use domain::{CommandKind, ConnectionName, Contact, MirrorName, RosterName};
 use engine::mapping::{MappingProfile, OF_SHIFT, SHARED_TITLE_DEFAULT, Shows, Template};
@@ -55,6 +55,20 @@ pub struct MirrorSection {
     /// Whether its vendor is asked to tell of changes.
     pub hints: bool,
     pub(super) spans: Spans,
+}
+
+impl MirrorSection {
+    /// How far it sees people's events over its connection: not at all where its calendars are of
+    /// groups, because one person's events must not be held against everybody's shifts.
+    pub fn reach(&self, connection: &dyn ConnectionConfig) -> ForeignReach {
+        if self.look.groups.is_empty() {
+            return connection.foreign(self.config.as_ref());
+        }
+        ForeignReach::Nowhere {
+            why: "with `groups` its calendars are nobody's own".to_owned(),
+            hint: "leave the key out, or keep groups and people in two mirrors".to_owned(),
+        }
+    }
 }
 
 /// `[[mirror]]` as it is written, without the keys of its kind.

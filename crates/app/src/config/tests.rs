@@ -274,13 +274,29 @@ fn a_policy_over_a_connection_that_cannot_see_people_s_events_names_what_is_miss
 }
 
 #[test]
+fn nobody_s_events_are_held_against_everybody_s_shifts() {
+    let told = |keys: &str| with_mirror(keys).unwrap_err().join("\n");
+    let policy = "conflict_policy = \"wfm_priority_override\"\n";
+    let shared = "connection = \"google\"\nkind = \"google\"\nshared = \"rota@example.com\"\n";
+    let nobody_s = told(&format!("{shared}{policy}"));
+    assert!(nobody_s.contains("show everybody's shifts"), "{nobody_s}");
+    let beside = told(&format!("{shared}foreign_events = \"change\"\n"));
+    assert!(beside.contains("cannot stand beside `shared`"), "{beside}");
+    let groups = "connection = \"dav\"\nkind = \"caldav\"\n\
+                  groups = [{ group = \"A\", calendar = \"a/\" }]\n";
+    let of_groups = told(&format!("{groups}{policy}"));
+    assert!(of_groups.contains("with `groups` its calendars are nobody's own"), "{of_groups}");
+    assert!(with_mirror(groups).is_ok());
+}
+
+#[test]
 fn conflicts_are_looked_for_in_caldav_where_the_operator_asks_for_it() {
     let asked = |keys: &str| {
         let text = format!("connection = \"dav\"\nkind = \"caldav\"\n{keys}");
         let config = with_mirror(&text).unwrap_or_else(|told| panic!("{keys}: {told:?}"));
         let mirror = &config.mirrors[0];
         let connection = config.connection(&mirror.connection).unwrap();
-        let reach = connection.config.foreign(mirror.config.as_ref());
+        let reach = mirror.reach(connection.config.as_ref());
         mirror.conflicts.rules(&reach, jiff::tz::TimeZone::UTC).is_some()
     };
     assert!(!asked(""));

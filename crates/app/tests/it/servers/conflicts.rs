@@ -1,10 +1,13 @@
-//! Events of people in Radicale that stand in the way of shifts: every case under every policy,
-//! from the plan to the undoing, as an operator does it.
+//! Events of people that stand in the way of shifts: every case under every policy, from the plan
+//! to the undoing, as an operator does it; in Radicale, in the played Outlook and in the played
+//! Google Calendar.
+
+mod google;
+mod outlook;
+mod radicale;
 
 use serde_json::Value;
-use testkit::servers::{DavServer, radicale};
 
-use super::dav;
 use crate::world::World;
 
 /// Anna works every day of a week.
@@ -19,8 +22,8 @@ anna,Front desk,Early,2030-03-09,08:00,16:00
 anna,Front desk,Early,2030-03-10,08:00,16:00
 ";
 
-/// What stands in the way on each of these days, and what follows under each policy: reporting,
-/// keeping both, deleting, moving.
+/// What stands in the way on each of these days, 09:00 to 10:00 UTC, and what follows under each
+/// policy: reporting, keeping both, deleting, moving.
 const CASES: [(&str, &str, [&str; 4]); 7] = [
     ("own", "2030-03-04", ["none", "none", "delete", "move"]),
     ("free", "2030-03-05", ["-", "-", "-", "-"]),
@@ -38,68 +41,41 @@ const POLICIES: [&str; 4] = [
     "conflict_policy = \"wfm_priority_override\"\nconflicts = { action = \"move\" }",
 ];
 
-fn object(name: &str, day: &str) -> String {
-    let day = day.replace('-', "");
-    let more = match name {
-        "free" => "TRANSP:TRANSPARENT\r\n",
-        "private" => "CLASS:PRIVATE\r\n",
-        "invited" => {
-            "ORGANIZER:mailto:boss@example.com\r\n\
-             ATTENDEE;PARTSTAT=ACCEPTED:mailto:anna@example.com\r\n"
-        }
-        "declined" => {
-            "ORGANIZER:mailto:boss@example.com\r\n\
-             ATTENDEE;PARTSTAT=DECLINED:mailto:anna@example.com\r\n"
-        }
-        "series" => "RRULE:FREQ=WEEKLY;COUNT=3\r\n",
-        "tentative" => "STATUS:TENTATIVE\r\n",
-        _ => "LOCATION:Room 4\r\nDESCRIPTION:Bring the numbers\r\n",
-    };
-    format!(
-        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Anna//EN\r\nBEGIN:VEVENT\r\nUID:{name}\r\n\
-         DTSTAMP:20300101T000000Z\r\nDTSTART:{day}T090000Z\r\nDTEND:{day}T100000Z\r\n\
-         SUMMARY:About {name}\r\nX-OWN:kept\r\n{more}END:VEVENT\r\nEND:VCALENDAR\r\n"
-    )
+/// One of Anna's events, as she sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Shown {
+    title: String,
+    /// When it begins: `2030-03-04T09:00:00Z`.
+    start: String,
+    text: String,
+    /// Whether she declined it.
+    declined: bool,
+    /// All else that must come back as it was.
+    more: Vec<String>,
+}
+
+/// Anna's own calendar: an event for each of [`CASES`], called `About {case}`, of which `own` has
+/// the text `Bring the numbers` and `series` is weekly, three times.
+trait Own {
+    /// The event of a case on its day; `None` where there is none.
+    fn see(&self, case: &str) -> Option<Shown>;
+
+    /// What an undone declining leaves beside what was there: nothing, where the vendor lets it be
+    /// taken back.
+    fn says_that_it_was_declined(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// Anna's own calendar, and a mirror that minds it.
 struct Desk {
-    server: DavServer,
+    own: Box<dyn Own>,
     world: World,
 }
 
 impl Desk {
-    fn with(policy: &str) -> Option<Self> {
-        let server = radicale()?;
-        let own = format!("{}anna-own/", server.url());
-        let (status, _) = dav::ask("MKCALENDAR", &own).unwrap();
-        assert_eq!(status, 201);
-        for (name, day, _) in CASES {
-            dav::put(&format!("{own}{name}.ics"), object(name, day).as_bytes());
-        }
-        let world = World::at(&server.url(), "");
-        world.roster(ROSTER);
-        world.write("people.csv", "employee,email\nanna,anna@example.com\n");
-        let more = "employees_file = \"people.csv\"\ntime_zone = \"Europe/Berlin\"";
-        world.edit("source = \"exports\"", &format!("source = \"exports\"\n{more}"));
-        let own = "conflict_collections = [\"{employee}-own/\"]";
-        world.edit("collection = ", &format!("{own}\n{policy}\ncollection = "));
-        Some(Self { server, world })
-    }
-
-    fn get(&self, name: &str) -> Option<String> {
-        let url = format!("{}anna-own/{name}.ics", self.server.url());
-        dav::get(&url).map(|it| String::from_utf8(it).unwrap().replace("\r\n ", ""))
-    }
-
-    /// Everything in Anna's own calendar, in the order of its lines' letters.
-    fn everything(&self) -> Vec<Option<Vec<String>>> {
-        let lines = |text: String| {
-            let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-            lines.sort();
-            lines
-        };
-        CASES.iter().map(|(name, ..)| self.get(name).map(lines)).collect()
+    fn everything(&self) -> Vec<Option<Shown>> {
+        CASES.iter().map(|(name, ..)| self.own.see(name)).collect()
     }
 
     /// What `plan` says of each case.
@@ -117,13 +93,63 @@ impl Desk {
         let words = CASES.iter().map(|(_, day, _)| word(day)).collect();
         (conflicts, words)
     }
+
+    /// What became of each event.
+    fn done(&self, before: &[Option<Shown>], expected: &[&str]) {
+        for (((name, day, _), word), before) in CASES.iter().zip(expected).zip(before) {
+            let now = self.own.see(name);
+            match *word {
+                "delete" => assert_eq!(now, None, "{name}"),
+                "move" => {
+                    let now = now.unwrap();
+                    assert_eq!(now.start, format!("{day}T15:00:00Z"), "{name}");
+                    if *name == "own" {
+                        assert!(now.text.contains("Bring the numbers"), "{now:?}");
+                        assert!(now.text.contains("it was 2030-03-04 10:00–11:00"), "{now:?}");
+                    }
+                }
+                "decline" => assert!(now.is_none_or(|it| it.declined), "{name}"),
+                _ => assert_eq!(now, *before, "{name}"),
+            }
+        }
+    }
+
+    /// Takes everything back, as an operator does who has the plan at hand.
+    fn undone(&self, plan: &Value, before: &[Option<Shown>]) {
+        let ids = plan["entries"].as_array().unwrap().iter().filter_map(|it| it["undo"].as_str());
+        for id in ids {
+            let shown = self.world.run(&["undo", id, "--json"]).exits(0).json();
+            assert_eq!(shown["id"], id);
+            let again = self.world.run(&["undo", &id.to_uppercase()]).exits(1);
+            again.says("was undone already");
+        }
+        self.is_as_it_was(plan, before);
+        self.world.run(&["sync", "--full"]).exits(0);
+        self.is_as_it_was(plan, before);
+    }
+
+    fn is_as_it_was(&self, plan: &Value, before: &[Option<Shown>]) {
+        let acts = plan["entries"].as_array().unwrap();
+        let declined = acts.iter().any(|it| it["action"] == "decline");
+        for ((name, ..), before) in CASES.iter().zip(before) {
+            let now = self.own.see(name);
+            match self.own.says_that_it_was_declined().filter(|_| declined && *name == "invited") {
+                None => assert_eq!(now, *before, "{name}"),
+                Some(told) => {
+                    let (now, before) = (now.unwrap(), before.clone().unwrap());
+                    assert_eq!((now.title, now.start), (before.title, before.start));
+                    assert!(now.text.contains(told), "{}", now.text);
+                }
+            }
+        }
+    }
 }
 
-#[test]
-fn every_case_under_every_policy_on_radicale() {
+fn every_case_under_every_policy(desk: impl Fn(&str) -> Option<Desk>) {
     for (index, policy) in POLICIES.iter().enumerate() {
-        let Some(desk) = Desk::with(policy) else { return };
+        let Some(desk) = desk(policy) else { return };
         let before = desk.everything();
+        assert!(before.iter().all(Option::is_some), "{before:?}");
         let (plan, words) = desk.planned();
         let expected: Vec<&str> = CASES.iter().map(|(.., words)| words[index]).collect();
         assert_eq!(words, expected, "{policy}");
@@ -133,7 +159,7 @@ fn every_case_under_every_policy_on_radicale() {
 
         let line = desk.world.sync(0);
         assert_eq!(line["events_changed"], changes, "{policy}: {line}");
-        done(&desk, &expected);
+        desk.done(&before, &expected);
         let after = desk.everything();
         let line = desk.world.sync(0);
         assert_eq!((&line["events_changed"], &line["updated"]), (&0.into(), &0.into()), "{line}");
@@ -144,50 +170,28 @@ fn every_case_under_every_policy_on_radicale() {
         let left = expected.iter().filter(|it| **it == "none").count() as u64;
         let key = if policy.contains("keep_both") { "kept" } else { "open" };
         assert_eq!(standing[key], left, "{policy}: {standing}");
-        undone(&desk, &plan, &before);
+        desk.undone(&plan, &before);
     }
 }
 
-/// What became of each event.
-fn done(desk: &Desk, expected: &[&str]) {
-    for ((name, ..), word) in CASES.iter().zip(expected) {
-        let now = desk.get(name);
-        let text = now.as_deref().unwrap_or_default();
-        match (*name, *word) {
-            ("own", "delete") => assert_eq!(now, None),
-            ("own", "move") => {
-                assert!(text.contains("DTSTART:20300304T150000Z"), "{text}");
-                assert!(text.contains("Bring the numbers"), "{text}");
-                assert!(text.contains("it was 2030-03-04 10:00–11:00"), "{text}");
-            }
-            ("series", "delete") => assert!(text.contains("EXDATE:20300308T090000Z"), "{text}"),
-            ("series", "move") => {
-                assert!(text.contains("RECURRENCE-ID:20300308T090000Z"), "{text}");
-                assert!(text.contains("DTSTART:20300308T150000Z"), "{text}");
-            }
-            ("invited", "decline") => assert!(text.contains("PARTSTAT=DECLINED"), "{text}"),
-            (name, _) => assert!(text.contains(&format!("SUMMARY:About {name}")), "{text}"),
-        }
-    }
+#[test]
+fn every_case_under_every_policy_on_radicale() {
+    every_case_under_every_policy(radicale::desk);
 }
 
-/// Takes everything back, as an operator does who has the plan at hand.
-fn undone(desk: &Desk, plan: &Value, before: &[Option<Vec<String>>]) {
-    let ids = plan["entries"].as_array().unwrap().iter().filter_map(|it| it["undo"].as_str());
-    for id in ids {
-        let shown = desk.world.run(&["undo", id, "--json"]).exits(0).json();
-        assert_eq!(shown["id"], id);
-        let again = desk.world.run(&["undo", &id.to_uppercase()]).exits(1);
-        again.says("was undone already");
-    }
-    assert_eq!(desk.everything(), before);
-    desk.world.run(&["sync", "--full"]).exits(0);
-    assert_eq!(desk.everything(), before, "left alone from now on");
+#[test]
+fn every_case_under_every_policy_in_outlook() {
+    every_case_under_every_policy(|policy| Some(outlook::desk(policy)));
+}
+
+#[test]
+fn every_case_under_every_policy_in_google_calendar() {
+    every_case_under_every_policy(|policy| Some(google::desk(policy)));
 }
 
 #[test]
 fn a_deleted_meeting_is_told_in_the_shift_and_by_explain_but_not_by_the_log() {
-    let Some(desk) = Desk::with(POLICIES[2]) else { return };
+    let Some(desk) = radicale::desk(POLICIES[2]) else { return };
     let sync = desk.world.run(&["sync", "--json"]).exits(0);
     assert!(!sync.stderr.contains("About own") && !sync.stdout.contains("About own"));
     let entries = {
@@ -206,7 +210,7 @@ fn a_deleted_meeting_is_told_in_the_shift_and_by_explain_but_not_by_the_log() {
 fn too_many_events_of_people_are_refused_with_the_flag_that_lets_them_pass() {
     let policy = "conflict_policy = \"wfm_priority_override\"\n\
                   conflicts = { action = \"delete\", changes_max = 2 }";
-    let Some(desk) = Desk::with(policy) else { return };
+    let Some(desk) = radicale::desk(policy) else { return };
     let before = desk.everything();
     desk.world.run(&["plan"]).exits(4).says("--allow-event-changes 3");
     let run = desk.world.run(&["sync"]).exits(4);

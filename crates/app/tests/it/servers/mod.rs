@@ -11,12 +11,14 @@
 //! this module by its name.
 
 mod agreement;
+mod asks;
 mod chance;
 mod clock_changes;
 mod conflicts;
 mod database;
 mod dav;
 mod faults;
+mod fights;
 mod google;
 mod guard;
 mod host;

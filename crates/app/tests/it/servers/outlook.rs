@@ -206,6 +206,38 @@ fn what_people_do_in_outlook_is_put_right_and_their_own_is_left_alone() {
 }
 
 #[test]
+fn an_address_that_changes_takes_the_shifts_along() {
+    let Some(roster) = Roster::inrc2() else { return };
+    let server = played(true);
+    let (ward, users) = ward(&server, roster.only("n012w8/Solution_H_0"));
+    let addressed = |domain: &str| {
+        let mut text = "employee,email\n".to_owned();
+        server.update(|state| {
+            for (employee, user) in &users {
+                let address = format!("{}@{domain}", employee.to_ascii_lowercase());
+                writeln!(text, "{employee},{address}").unwrap();
+                state.users.get_mut(user).unwrap().upn = address;
+            }
+        });
+        ward.world.write("employees.csv", &text);
+    };
+    addressed("old.example");
+    ward.sync(&[]);
+    let before = by_id(&server, &users);
+    server.clear_log();
+    // Under the old addresses nobody is known any more; under the new ones are the same mailboxes.
+    addressed("new.example");
+    ward.sync(&[]);
+    ward.sync(&["--full"]);
+    assert_eq!(writes(&server), [0, 0, 0], "they are where they belong");
+    assert_eq!(by_id(&server, &users), before);
+    let status = ward.run("status", &[]).exits(0).json();
+    let mirror = &status["mirrors"][0];
+    assert_eq!(mirror["quarantined"], 0, "{mirror}");
+    nothing_to_do(&ward, &server);
+}
+
+#[test]
 fn kills_leave_nothing_undone_and_nothing_twice_in_outlook() {
     let Some(roster) = Roster::inrc2() else { return };
     let server = Arc::new(played(false));

@@ -1,0 +1,196 @@
+//! People who move and delete their shifts in the played Outlook and Google Calendar, where that is
+//! a request to the system of record: granted, the roster follows; refused, it is put right and
+//! says why. By the real binary, and in both the same.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use simulators::google::GoogleServer;
+use simulators::graph::mailbox::{OUTLOOK_ROLES, Span};
+use simulators::graph::{APP, App, GraphServer, SECRET, TENANT};
+
+use crate::world::World;
+
+const ROSTER: &str = "\
+employee,team,work,date,start,end
+anna,Front desk,Early,2030-03-04,08:00,16:00
+anna,Front desk,Early,2030-03-06,08:00,16:00
+anna,Front desk,Early,2030-03-08,08:00,16:00
+";
+const ANNA: &str = "anna@example.com";
+
+/// One shift of Anna's, as she sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Shown {
+    id: String,
+    start: String,
+    text: String,
+}
+
+/// Where she sees them.
+trait Place {
+    /// All of them, in the order of time.
+    fn shifts(&self) -> Vec<Shown>;
+    fn moves(&self, id: &str, by: SignedDuration);
+    fn deletes(&self, id: &str);
+}
+
+struct InOutlook {
+    server: GraphServer,
+    user: String,
+}
+
+impl InOutlook {
+    fn new() -> Self {
+        let roles = OUTLOOK_ROLES.map(String::from).to_vec();
+        let apps = vec![App { roles, ..App::default() }];
+        let options = simulators::graph::Options { apps, ..simulators::graph::Options::default() };
+        let server = GraphServer::start(options).unwrap();
+        let user = server.add_user("Anna");
+        server.add_mailbox(&user);
+        Self { server, user }
+    }
+}
+
+impl Place for InOutlook {
+    fn shifts(&self) -> Vec<Shown> {
+        let mailbox = self.server.mailbox(&self.user).unwrap();
+        let calendar = mailbox.calendar_named("Shifts").unwrap().id.clone();
+        let shown = mailbox.events_in(&calendar).map(|it| Shown {
+            id: it.id.clone(),
+            start: it.span.bounds().0.to_string(),
+            text: it.body_text(),
+        });
+        let mut all: Vec<Shown> = shown.collect();
+        all.sort_by(|a, b| a.start.cmp(&b.start));
+        all
+    }
+
+    fn moves(&self, id: &str, by: SignedDuration) {
+        let mailbox = self.server.mailbox(&self.user).unwrap();
+        let (start, end) = mailbox.events[id].span.bounds();
+        let hers = self.server.at_calendar(&self.user);
+        assert!(hers.moves(id, Span::Timed(start + by, end + by)));
+    }
+
+    fn deletes(&self, id: &str) {
+        assert!(self.server.at_calendar(&self.user).deletes(id));
+    }
+}
+
+struct InGoogle(GoogleServer);
+
+impl InGoogle {
+    fn new() -> Self {
+        let server = GoogleServer::start(simulators::google::Options::default()).unwrap();
+        server.add_user(ANNA, "Europe/Berlin");
+        Self(server)
+    }
+
+    fn calendar(&self) -> String {
+        self.0.secondary_calendars(ANNA).remove(0).0
+    }
+}
+
+impl Place for InGoogle {
+    fn shifts(&self) -> Vec<Shown> {
+        let events = self.0.live_events(&self.calendar()).into_iter();
+        let shown = events.map(|it| Shown {
+            id: it.id.clone(),
+            start: it.start.instant("UTC").to_string(),
+            text: it.text("description").unwrap_or_default().to_owned(),
+        });
+        let mut all: Vec<Shown> = shown.collect();
+        all.sort_by(|a, b| a.start.cmp(&b.start));
+        all
+    }
+
+    fn moves(&self, id: &str, by: SignedDuration) {
+        self.0.person(ANNA).moves(&self.calendar(), id, by).unwrap();
+    }
+
+    fn deletes(&self, id: &str) {
+        self.0.person(ANNA).deletes(&self.calendar(), id).unwrap();
+    }
+}
+
+/// A roster that is its own record, mirrored both ways.
+fn world(connection: &str, kind: &str, people: &str) -> World {
+    let world = World::at("http://127.0.0.1:9/", "");
+    world.roster(ROSTER);
+    world.edit("kind = \"caldav\"\nurl = \"http://127.0.0.1:9/\"\n", connection);
+    let mirror = format!("kind = \"{kind}\"\ndirection = \"two_way\"\n");
+    world.edit("kind = \"caldav\"\ncollection = \"{employee}/\"\n", &mirror);
+    let record = "starts_from = \"exports\"\nemployees_file = \"people.csv\"\n\
+                  time_zone = \"Europe/Berlin\"";
+    world.edit("source = \"exports\"", record);
+    world.write("people.csv", people);
+    world
+}
+
+fn sync(world: &World, flags: &[&str]) -> Value {
+    let run = world.run(&[&["sync", "--json"], flags].concat()).exits(0).json();
+    run["mirrors"][0].clone()
+}
+
+fn writes(line: &Value) -> [u64; 3] {
+    ["created", "updated", "deleted"].map(|it| line[it].as_u64().unwrap())
+}
+
+fn starts(place: &dyn Place) -> Vec<String> {
+    place.shifts().into_iter().map(|it| it.start).collect()
+}
+
+fn what_she_asks_for_is_decided(world: &World, place: &dyn Place) {
+    assert_eq!(writes(&sync(world, &[])), [3, 0, 0]);
+    let before = place.shifts();
+    let at = |text: &str| -> String { text.parse::<Timestamp>().unwrap().to_string() };
+    // An hour later is granted, and nothing is written: it is as she made it.
+    place.moves(&before[0].id, SignedDuration::from_hours(1));
+    let line = sync(world, &["--full"]);
+    assert_eq!((&line["granted"], &line["refused"]), (&1.into(), &0.into()), "{line}");
+    assert_eq!(writes(&line), [0, 0, 0], "{line}");
+    assert_eq!(starts(place)[0], at("2030-03-04T08:00:00Z"));
+    // Two shifts at once are refused: put right, and it says why.
+    place.moves(&before[1].id, SignedDuration::from_hours(49));
+    let line = sync(world, &["--full"]);
+    assert_eq!((&line["granted"], &line["refused"]), (&0.into(), &1.into()), "{line}");
+    assert_eq!(starts(place)[1], at("2030-03-06T07:00:00Z"));
+    let told = place.shifts()[1].text.clone();
+    assert!(told.contains("was not granted"), "{told}");
+    // Removed by her, it is removed from the roster.
+    place.deletes(&before[2].id);
+    let line = sync(world, &["--full"]);
+    assert_eq!((&line["granted"], &line["refused"]), (&1.into(), &0.into()), "{line}");
+    assert_eq!(place.shifts().len(), 2);
+    for flags in [&[][..], &["--full"]] {
+        assert_eq!(writes(&sync(world, flags)), [0, 0, 0], "nothing comes back");
+    }
+    let kept: Vec<String> = starts(place);
+    assert_eq!(kept, [at("2030-03-04T08:00:00Z"), at("2030-03-06T07:00:00Z")]);
+}
+
+#[test]
+fn what_is_moved_and_deleted_in_outlook_is_asked_for() {
+    let place = InOutlook::new();
+    let url = place.server.url();
+    let connection = format!(
+        "kind = \"microsoft_graph\"\ntenant_id = \"{TENANT}\"\nclient_id = \"{APP}\"\n\
+         client_secret_file = \"secret\"\ngraph_url = \"{url}\"\nlogin_url = \"{url}\"\n"
+    );
+    let people = format!("employee,m365_id\nanna,{}\n", place.user);
+    let world = world(&connection, "outlook", &people);
+    world.write("secret", SECRET);
+    what_she_asks_for_is_decided(&world, &place);
+}
+
+#[test]
+fn what_is_moved_and_deleted_in_google_calendar_is_asked_for() {
+    let place = InGoogle::new();
+    let connection = format!(
+        "kind = \"google_workspace\"\nservice_account_file = \"google.json\"\napi_url = \"{}\"\n",
+        place.0.url()
+    );
+    let world = world(&connection, "google", &format!("employee,email\nanna,{ANNA}\n"));
+    world.write("google.json", &place.0.service_account());
+    what_she_asks_for_is_decided(&world, &place);
+}
