@@ -23,6 +23,8 @@ mod kill;
 mod machine;
 mod measure;
 mod memory;
+mod outlook;
+mod people;
 mod plan;
 mod product;
 mod radicale;
@@ -53,7 +55,7 @@ struct Bench {
     run: fn(&Setting) -> Result<Report, Trouble>,
 }
 
-const BENCHES: [Bench; 14] = [
+const BENCHES: [Bench; 15] = [
     Bench {
         name: "ical_write",
         about: "iCalendar written, beside calcard writing the same calendar.",
@@ -107,6 +109,12 @@ const BENCHES: [Bench; 14] = [
         about: "5,000 people's first sync with Google Calendar, in virtual time.",
         by_hand: false,
         run: google::run,
+    },
+    Bench {
+        name: "outlook",
+        about: "5,000 people's first sync with Outlook, in virtual time.",
+        by_hand: false,
+        run: outlook::run,
     },
     Bench {
         name: "shifts",
@@ -170,6 +178,7 @@ fn be_child(arguments: &[String]) -> Result<(), Trouble> {
         ["plan"] => plan::be_the_child(),
         ["callbacks", place] => callbacks::be_the_child(place),
         ["google"] => google::be_the_child(),
+        ["outlook"] => outlook::be_the_child(),
         ["shifts"] => shifts::be_the_child(),
         ["stub", ref calendars @ ..] => stub::be_the_child(calendars),
         ["feed-server", place] => feed::be_the_child(place),
