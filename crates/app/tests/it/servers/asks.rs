@@ -20,27 +20,35 @@ const ANNA: &str = "anna@example.com";
 
 /// One shift of Anna's, as she sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Shown {
-    id: String,
-    start: String,
-    text: String,
+pub struct Shown {
+    pub id: String,
+    pub title: String,
+    pub start: String,
+    pub text: String,
 }
 
 /// Where she sees them.
-trait Place {
+pub trait Place {
     /// All of them, in the order of time.
     fn shifts(&self) -> Vec<Shown>;
     fn moves(&self, id: &str, by: SignedDuration);
+    fn renames(&self, id: &str, title: &str);
     fn deletes(&self, id: &str);
+    fn strips(&self, id: &str);
+    fn copies(&self, id: &str);
+    /// To another calendar of hers.
+    fn relocates(&self, id: &str);
+    /// A mirror of a roster with these keys, which shows them there.
+    fn mirrored(&self, keys: &str) -> World;
 }
 
-struct InOutlook {
+pub struct InOutlook {
     server: GraphServer,
     user: String,
 }
 
 impl InOutlook {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let roles = OUTLOOK_ROLES.map(String::from).to_vec();
         let apps = vec![App { roles, ..App::default() }];
         let options = simulators::graph::Options { apps, ..simulators::graph::Options::default() };
@@ -57,6 +65,7 @@ impl Place for InOutlook {
         let calendar = mailbox.calendar_named("Shifts").unwrap().id.clone();
         let shown = mailbox.events_in(&calendar).map(|it| Shown {
             id: it.id.clone(),
+            title: it.subject().to_owned(),
             start: it.span.bounds().0.to_string(),
             text: it.body_text(),
         });
@@ -72,15 +81,43 @@ impl Place for InOutlook {
         assert!(hers.moves(id, Span::Timed(start + by, end + by)));
     }
 
+    fn renames(&self, id: &str, title: &str) {
+        assert!(self.server.at_calendar(&self.user).renames(id, title));
+    }
+
     fn deletes(&self, id: &str) {
         assert!(self.server.at_calendar(&self.user).deletes(id));
     }
+
+    fn strips(&self, id: &str) {
+        assert!(self.server.at_calendar(&self.user).strips_tags(id));
+    }
+
+    fn copies(&self, id: &str) {
+        self.server.at_calendar(&self.user).copies(id).unwrap();
+    }
+
+    fn relocates(&self, id: &str) {
+        assert!(self.server.at_calendar(&self.user).moves_to_calendar(id, "Private"));
+    }
+
+    fn mirrored(&self, keys: &str) -> World {
+        let url = self.server.url();
+        let connection = format!(
+            "kind = \"microsoft_graph\"\ntenant_id = \"{TENANT}\"\nclient_id = \"{APP}\"\n\
+             client_secret_file = \"secret\"\ngraph_url = \"{url}\"\nlogin_url = \"{url}\"\n"
+        );
+        let people = format!("employee,m365_id\nanna,{}\n", self.user);
+        let world = world(&connection, &format!("kind = \"outlook\"\n{keys}\n"), &people);
+        world.write("secret", SECRET);
+        world
+    }
 }
 
-struct InGoogle(GoogleServer);
+pub struct InGoogle(GoogleServer);
 
 impl InGoogle {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let server = GoogleServer::start(simulators::google::Options::default()).unwrap();
         server.add_user(ANNA, "Europe/Berlin");
         Self(server)
@@ -96,6 +133,7 @@ impl Place for InGoogle {
         let events = self.0.live_events(&self.calendar()).into_iter();
         let shown = events.map(|it| Shown {
             id: it.id.clone(),
+            title: it.text("summary").unwrap_or_default().to_owned(),
             start: it.start.instant("UTC").to_string(),
             text: it.text("description").unwrap_or_default().to_owned(),
         });
@@ -108,18 +146,46 @@ impl Place for InGoogle {
         self.0.person(ANNA).moves(&self.calendar(), id, by).unwrap();
     }
 
+    fn renames(&self, id: &str, title: &str) {
+        self.0.person(ANNA).renames(&self.calendar(), id, title).unwrap();
+    }
+
     fn deletes(&self, id: &str) {
         self.0.person(ANNA).deletes(&self.calendar(), id).unwrap();
     }
+
+    fn strips(&self, id: &str) {
+        self.0.person(ANNA).strips(&self.calendar(), id).unwrap();
+    }
+
+    fn copies(&self, id: &str) {
+        let calendar = self.calendar();
+        self.0.person(ANNA).copies(&calendar, id, &calendar).unwrap();
+    }
+
+    fn relocates(&self, id: &str) {
+        self.0.person(ANNA).relocates(&self.calendar(), id, ANNA).unwrap();
+    }
+
+    fn mirrored(&self, keys: &str) -> World {
+        let connection = format!(
+            "kind = \"google_workspace\"\nservice_account_file = \"google.json\"\n\
+             api_url = \"{}\"\n",
+            self.0.url()
+        );
+        let people = format!("employee,email\nanna,{ANNA}\n");
+        let world = world(&connection, &format!("kind = \"google\"\n{keys}\n"), &people);
+        world.write("google.json", &self.0.service_account());
+        world
+    }
 }
 
-/// A roster that is its own record, mirrored both ways.
-fn world(connection: &str, kind: &str, people: &str) -> World {
+/// A roster that is its own record, and its mirror.
+fn world(connection: &str, mirror: &str, people: &str) -> World {
     let world = World::at("http://127.0.0.1:9/", "");
     world.roster(ROSTER);
     world.edit("kind = \"caldav\"\nurl = \"http://127.0.0.1:9/\"\n", connection);
-    let mirror = format!("kind = \"{kind}\"\ndirection = \"two_way\"\n");
-    world.edit("kind = \"caldav\"\ncollection = \"{employee}/\"\n", &mirror);
+    world.edit("kind = \"caldav\"\ncollection = \"{employee}/\"\n", mirror);
     let record = "starts_from = \"exports\"\nemployees_file = \"people.csv\"\n\
                   time_zone = \"Europe/Berlin\"";
     world.edit("source = \"exports\"", record);
@@ -127,12 +193,12 @@ fn world(connection: &str, kind: &str, people: &str) -> World {
     world
 }
 
-fn sync(world: &World, flags: &[&str]) -> Value {
+pub fn sync(world: &World, flags: &[&str]) -> Value {
     let run = world.run(&[&["sync", "--json"], flags].concat()).exits(0).json();
     run["mirrors"][0].clone()
 }
 
-fn writes(line: &Value) -> [u64; 3] {
+pub fn writes(line: &Value) -> [u64; 3] {
     ["created", "updated", "deleted"].map(|it| line[it].as_u64().unwrap())
 }
 
@@ -172,25 +238,11 @@ fn what_she_asks_for_is_decided(world: &World, place: &dyn Place) {
 #[test]
 fn what_is_moved_and_deleted_in_outlook_is_asked_for() {
     let place = InOutlook::new();
-    let url = place.server.url();
-    let connection = format!(
-        "kind = \"microsoft_graph\"\ntenant_id = \"{TENANT}\"\nclient_id = \"{APP}\"\n\
-         client_secret_file = \"secret\"\ngraph_url = \"{url}\"\nlogin_url = \"{url}\"\n"
-    );
-    let people = format!("employee,m365_id\nanna,{}\n", place.user);
-    let world = world(&connection, "outlook", &people);
-    world.write("secret", SECRET);
-    what_she_asks_for_is_decided(&world, &place);
+    what_she_asks_for_is_decided(&place.mirrored("direction = \"two_way\""), &place);
 }
 
 #[test]
 fn what_is_moved_and_deleted_in_google_calendar_is_asked_for() {
     let place = InGoogle::new();
-    let connection = format!(
-        "kind = \"google_workspace\"\nservice_account_file = \"google.json\"\napi_url = \"{}\"\n",
-        place.0.url()
-    );
-    let world = world(&connection, "google", &format!("employee,email\nanna,{ANNA}\n"));
-    world.write("google.json", &place.0.service_account());
-    what_she_asks_for_is_decided(&world, &place);
+    what_she_asks_for_is_decided(&place.mirrored("direction = \"two_way\""), &place);
 }

@@ -17,6 +17,7 @@ mod clock_changes;
 mod conflicts;
 mod database;
 mod dav;
+mod drifts;
 mod faults;
 mod fights;
 mod google;
