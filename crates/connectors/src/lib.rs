@@ -12,8 +12,10 @@ pub mod descriptor;
 pub mod employees_file;
 pub mod registry;
 pub mod secret;
+mod seldom;
 mod table;
 pub mod transport;
+mod words;
 
 macro_rules! modules {
     ($($folder:ident),* $(,)?) => {

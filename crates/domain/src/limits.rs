@@ -29,6 +29,8 @@ pub const ROSTER_FILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
 pub const ROSTER_FILES_MAX: usize = 1000;
 /// Bytes of an Excel file, unpacked: XML takes about ten times what the same CSV would.
 pub const SHEET_UNPACKED_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Bytes of the texts that its cells share: each becomes some 60 bytes in memory.
+pub const SHEET_STRINGS_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Rows of a sheet: what Excel itself has.
 pub const SHEET_ROWS_MAX: u32 = 1_048_576;
 /// Columns of a sheet: exports have some tens, and each empty one costs a byte in every row.
@@ -46,6 +48,13 @@ pub const ICALENDAR_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub const ICALENDAR_LINES_MAX: usize = 500_000;
 /// Pages followed in one listing before it is called endless.
 pub const LIST_PAGES_MAX: usize = 10_000;
+/// Entities of one listing: half a year of 20,000 employees. Some 5 GB, so more than this comes
+/// from a system that is broken, or worse.
+pub const LIST_ENTITIES_MAX: usize = 5_000_000;
+/// How long one listing may take. A source that is slower than this is read at no useful pace.
+pub const LISTING_TIME_MAX: Duration = Duration::from_secs(2 * 3600);
+/// Characters of somebody else's text that are shown in a message.
+pub const FOREIGN_CHARS_MAX: usize = 200;
 /// Items asked for in one multiget: servers tested answer 100 well, some refuse more.
 pub const MULTIGET_ITEMS_MAX: usize = 100;
 

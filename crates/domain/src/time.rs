@@ -147,6 +147,19 @@ impl SyncWindow {
         Self { interval: UtcInterval { start, end } }
     }
 
+    /// The shortest window of whole UTC days around this one: the same for most of a day, for
+    /// sources that tell what changed inside one window only.
+    #[must_use]
+    pub fn to_whole_days(&self) -> Self {
+        let day = 24 * 3600;
+        let at = |second: i64, otherwise| Timestamp::from_second(second).unwrap_or(otherwise);
+        let (start, end) = (self.interval.start, self.interval.end);
+        let first = at(start.as_second().div_euclid(day) * day, start);
+        let past = end.as_second() + i64::from(end.subsec_nanosecond() > 0);
+        let last = at((past + day - 1).div_euclid(day) * day, end);
+        Self { interval: UtcInterval { start: first.min(start), end: last.max(end) } }
+    }
+
     /// Whether an entity over `interval` is inside: it shares an instant with the window.
     #[must_use]
     pub fn admits(&self, interval: &UtcInterval) -> bool {

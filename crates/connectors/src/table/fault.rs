@@ -4,6 +4,7 @@ use domain::limits::ROSTER_FILE_BYTES_MAX;
 use engine::port::FieldFault;
 
 use super::Record;
+use crate::words::blanked;
 
 /// Characters of a line that are shown.
 const SHOWN_CHARS_MAX: usize = 400;
@@ -62,10 +63,10 @@ impl RowFault {
         FieldFault {
             place: place.to_owned(),
             line,
-            text: shown.to_owned(),
+            text: blanked(shown),
             field,
             column,
-            message: self.message,
+            message: blanked(&self.message),
             hint: self.hint,
             stands_for: 1,
         }

@@ -164,6 +164,12 @@ impl HttpClient {
         Self { dial, ..self }
     }
 
+    /// The host that it asks.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     /// Requests that were given to a connection since the client was made.
     #[must_use]
     pub fn requests_sent(&self) -> u64 {

@@ -9,9 +9,11 @@
 //! Not here: repeating, waiting, deciding. One call is at most one request.
 
 mod http;
+mod public;
 mod retry_after;
 mod tls;
 
 pub use self::http::{Answer, Dial, HttpClient, HttpOptions, SendError, Stream};
+pub use self::public::PublicOnly;
 pub use self::retry_after::{http_date, retry_after};
 pub use self::tls::{TlsError, tls_config};
