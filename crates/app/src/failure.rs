@@ -190,10 +190,9 @@ impl From<StoreError> for Failure {
 impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
         match &error {
-            SourceError::BadRows { faults, more } => {
+            SourceError::BadRows { faults, more, hint } => {
                 let places = faults.iter().map(Place::from).collect();
-                let hint = "mend the rows, or set `on_bad_row = \"skip\"` to go on without them \
-                            (then nothing is deleted either)";
+                let hint = *hint;
                 let places_more = *more;
                 Self { places, places_more, ..Self::because(error).hint(hint) }
             }

@@ -30,6 +30,9 @@ const COLUMNS: [&str; 9] = [
     "availability",
 ];
 
+/// What to do about a bad row.
+const HINT: &str = "mend the row; nothing is taken from an employees file with a bad one";
+
 /// Reads the employees in `bytes`, in the order of their rows; `place` is the file's path as the
 /// operator wrote it.
 ///
@@ -37,7 +40,8 @@ const COLUMNS: [&str; 9] = [
 /// When it is not UTF-8, a column is unknown, or a row is bad: without an employee, an employee a
 /// second time, an unknown time zone, an address without `@`. Then nothing is taken.
 pub fn read(place: &str, bytes: impl AsRef<[u8]>) -> Result<Vec<Employee>, SourceError> {
-    let refuse = |fault: Box<FieldFault>| SourceError::BadRows { faults: vec![*fault], more: 0 };
+    let refuse =
+        |fault: Box<FieldFault>| SourceError::BadRows { faults: vec![*fault], more: 0, hint: HINT };
     let text = decode(place, bytes.as_ref()).map_err(refuse)?;
     let Some(table) = Table::open(place, text, None, &COLUMNS).map_err(refuse)? else {
         return Ok(Vec::new());
@@ -60,7 +64,11 @@ pub fn read(place: &str, bytes: impl AsRef<[u8]>) -> Result<Vec<Employee>, Sourc
             Err(_) => more += 1,
         }
     }
-    if faults.is_empty() { Ok(employees) } else { Err(SourceError::BadRows { faults, more }) }
+    if faults.is_empty() {
+        Ok(employees)
+    } else {
+        Err(SourceError::BadRows { faults, more, hint: HINT })
+    }
 }
 
 /// Which field says what, in the order of [`COLUMNS`].
@@ -91,7 +99,7 @@ impl Layout {
         if faults.is_empty() {
             Ok(Self(cells))
         } else {
-            Err(SourceError::BadRows { faults, more: 0 })
+            Err(SourceError::BadRows { faults, more: 0, hint: HINT })
         }
     }
 

@@ -111,7 +111,7 @@ fn a_bad_row_is_pointed_at_and_nothing_is_taken() {
 
     world.roster(&ROSTER.replace(",06:00", ",26:00").replace("2030-", "20X0-"));
     let run = world.run(&["sync"]).exits(1);
-    run.says("error: 5 bad rows in `roster.csv`");
+    run.says("error: 5 bad rows, the first in `roster.csv`");
 
     world.edit("path = \"roster.csv\"", "path = \"roster.csv\"\non_bad_row = \"skip\"");
     world.roster(&ROSTER.replace("2030-03-06,06:00", "2030-03-06,26:00"));

@@ -44,8 +44,8 @@ pub trait Source: Send + Sync {
         resume: Option<&Resume>,
         _marks: &dyn Marks,
     ) -> Result<Reading, SourceError> {
-        let same_window = |it: &&Resume| it.window.as_ref() == Some(window);
-        self.read(window, resume.filter(same_window).map(|it| &it.token)).await
+        let same = |it: &&Resume| !it.void && it.window.as_ref() == Some(window);
+        self.read(window, resume.filter(same).map(|it| &it.token)).await
     }
 }
 
@@ -56,6 +56,9 @@ pub struct Resume {
     pub token: DeltaToken,
     /// The window that it had.
     pub window: Option<SyncWindow>,
+    /// Whether everything is to be told again, because what completes it says something else now;
+    /// the token only shows what was taken into the roster then.
+    pub void: bool,
 }
 
 /// What a source had remembered by [`ReadingPart::marks`].
@@ -115,6 +118,9 @@ pub struct ReadingPart {
     /// Whose schedule is told in full, and for which stretch: what starts there, is theirs and is
     /// not among `entities` was deleted.
     pub complete: Vec<(EmployeeId, UtcInterval)>,
+    /// The same, but that time off with an id of the source's own could not be read: what is
+    /// known of it stays.
+    pub keeping_time_off: Vec<(EmployeeId, UtcInterval)>,
     /// Whether every employee is among `entities`: whoever is not has left. What they were still
     /// going to do is removed with them; what has begun stays, as it was.
     pub everybody: bool,
@@ -206,12 +212,16 @@ pub enum SourceError {
         faults: Vec<FieldFault>,
         /// How many more there are.
         more: usize,
+        /// What its operator can do about it.
+        hint: &'static str,
     },
 }
 
 fn bad_rows(faults: &[FieldFault], more: usize) -> String {
     let count = faults.len() + more;
-    let rows = if count == 1 { "row" } else { "rows" };
     let place = faults.first().map_or("", |fault| fault.place.as_str());
-    format!("{count} bad {rows} in `{place}`; nothing was taken from it")
+    match count {
+        1 => format!("1 bad row in `{place}`; nothing was taken from it"),
+        _ => format!("{count} bad rows, the first in `{place}`; nothing was taken"),
+    }
 }

@@ -23,6 +23,11 @@ impl Ingest<'_> {
     ) -> Result<(Vec<RosterIndexRow>, BTreeSet<EntityKey>), StoreError> {
         let named: Vec<EntityKey> = part.entities.iter().map(|it| it.entity.key()).collect();
         let mut compared = self.store.index_starting(self.roster, &part.complete).await?;
+        if !part.keeping_time_off.is_empty() {
+            let mut rest = self.store.index_starting(self.roster, &part.keeping_time_off).await?;
+            rest.retain(|row| row.key.kind != EntityKind::TimeOff || row.twin.is_some());
+            compared.extend(rest);
+        }
         if part.everybody {
             compared.extend(self.leaving(&named, now).await?);
         }
@@ -77,20 +82,18 @@ impl Seal {
     }
 
     /// Where the source resumes, and what was deleted so far; `None` when there is nothing to
-    /// resume from, or people are described otherwise now.
+    /// resume from. It is void when people are described otherwise now.
     pub fn open(state: &SourceState, print: &str) -> Option<(Resume, u64)> {
         let (seal, token) = state.token.as_ref()?.0.split_once('\n')?;
         let mut words = seal.split(' ');
-        if words.next() != Some(print) {
-            return None;
-        }
-        let lost = words.next().and_then(|it| it.parse().ok()).unwrap_or(0);
+        let void = words.next() != Some(print);
+        let lost = words.next().and_then(|it| it.parse().ok()).filter(|_| !void).unwrap_or(0);
         let window = match (state.window_start, state.window_end) {
             (Some(start), Some(end)) => UtcInterval::new(start, end).ok(),
             (Some(_) | None, None) | (None, Some(_)) => None,
         };
         let window = window.map(|interval| SyncWindow { interval });
-        Some((Resume { token: DeltaToken(token.to_owned()), window }, lost))
+        Some((Resume { token: DeltaToken(token.to_owned()), window, void }, lost))
     }
 }
 
