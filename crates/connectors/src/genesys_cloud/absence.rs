@@ -13,28 +13,52 @@ use super::map::{Around, Day, timed_off, whole_days};
 use super::provider::Genesys;
 use super::wire::{DateRange, TimeOffQuery, TimeOffRequest, short};
 
-/// Days of one question; the vendor takes at most 33 (`genesys.md` §1.2).
+/// Days of one question, without the one before and the one after them: days of a management unit
+/// need not be those of its business unit. The vendor takes at most 33 (`genesys.md` §1.2).
 const DAYS_AT_ONCE: i64 = 28;
 
+/// What is known of approved requests.
+#[derive(Debug)]
+pub(super) enum Approved {
+    /// Nobody wants to know.
+    NotAsked,
+    /// We may not read them: `doctor` says so.
+    Forbidden,
+    /// These, by agent.
+    Read(BTreeMap<String, Vec<TimeOffRequest>>),
+}
+
+impl Approved {
+    /// Those of one agent.
+    pub fn of(&self, agent: &str) -> &[TimeOffRequest] {
+        match self {
+            Self::NotAsked | Self::Forbidden => &[],
+            Self::Read(found) => found.get(agent).map(Vec::as_slice).unwrap_or_default(),
+        }
+    }
+}
+
 impl Genesys {
-    /// The approved requests of these agents of a management unit on days of a schedule, by agent.
-    /// Nothing where we may not read them: that is told by `doctor`.
+    /// The approved requests in a management unit on some days: of these agents, or of all.
     pub(super) async fn approved(
         &self,
         team: &str,
-        agents: &[String],
+        agents: Option<&[String]>,
         days: &[(Date, Date)],
-    ) -> Result<BTreeMap<String, Vec<TimeOffRequest>>, Failure> {
+    ) -> Result<Approved, Failure> {
         let mut found: BTreeMap<String, Vec<TimeOffRequest>> = BTreeMap::new();
-        if !self.reads_requests() || agents.is_empty() {
-            return Ok(found);
+        if !self.wants_requests() || agents.is_some_and(<[String]>::is_empty) {
+            return Ok(Approved::NotAsked);
+        }
+        if !self.may_read_requests() {
+            return Ok(Approved::Forbidden);
         }
         let path =
             format!("workforcemanagement/managementunits/{}/timeoffrequests/query", segment(team));
         let what = format!("read the time off of management unit `{}`", short(team));
         for (first, last) in ranges(days) {
             let body = TimeOffQuery {
-                user_ids: Some(agents),
+                user_ids: agents,
                 statuses: &["APPROVED"],
                 date_range: DateRange { start_date: first.to_string(), end_date: last.to_string() },
             };
@@ -42,8 +66,8 @@ impl Genesys {
             let requests = match self.listed::<TimeOffRequest>(&ask).await {
                 Ok(requests) => requests,
                 Err(failure) if failure.class == FailureClass::Forbidden => {
-                    self.may_not_read_requests();
-                    return Ok(BTreeMap::new());
+                    self.may_read_requests_is(false);
+                    return Ok(Approved::Forbidden);
                 }
                 Err(failure) => return Err(failure),
             };
@@ -54,18 +78,18 @@ impl Genesys {
                 }
             }
         }
-        Ok(found)
+        Ok(Approved::Read(found))
     }
 }
 
-/// First and last days of questions that cover these days.
+/// First and last days of questions that cover these days, and one more at each end.
 fn ranges(days: &[(Date, Date)]) -> Vec<(Date, Date)> {
     let mut ranges = Vec::new();
     for (first, end) in days {
         let mut from = *first;
         while from < *end {
             let next = from.saturating_add(jiff::Span::new().days(DAYS_AT_ONCE)).min(*end);
-            ranges.push((from, next.yesterday().unwrap_or(from)));
+            ranges.push((from.yesterday().unwrap_or(from), next));
             from = next;
         }
     }
@@ -91,9 +115,11 @@ pub(super) fn beside(
         }
     }
     let (mut days, mut added) = (Vec::new(), Vec::new());
+    let (zone, tz) = around.team_zone();
     for request in requests {
         for date in &request.full_day_management_unit_dates {
-            if around.covers(*date) && taken.insert(*date) {
+            // A day of a management unit is read with the week in which it starts.
+            if around.covers(around.day_of(*date, &tz)) && taken.insert(*date) {
                 let (code, request) = (request.activity_code_id.clone(), request.id.clone());
                 days.push(Day { date: *date, code, request: Some(request) });
             }
@@ -113,6 +139,6 @@ pub(super) fn beside(
             }
         }
     }
-    added.extend(whole_days(days, who, &around.unit.zone, around)?);
+    added.extend(whole_days(days, who, (&zone, &tz), around)?);
     Ok(added)
 }

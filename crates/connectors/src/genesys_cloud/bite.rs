@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{EmployeeId, UtcInterval};
-use engine::port::{
-    FailureClass, FieldFault, Marks, Reading, ReadingKind, ReadingPart, SourceError, SourceMark,
-};
+use engine::port::{FieldFault, Marks, Reading, ReadingKind, ReadingPart, SourceError, SourceMark};
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
+use jiff::civil::Date;
 
-use super::absence;
+use super::absence::{self, Approved};
 use super::classify::nonsense;
 use super::directory::{Unit, employee};
 use super::map::{self, Around};
@@ -17,9 +16,9 @@ use super::progress::{
     ALL_PEOPLE, Progress, Work, WorkKind, of_week, people_of, read_versions, write_versions,
 };
 use super::provider::Genesys;
-use super::query::Slice;
+use super::query::{Asked, Slice};
 use super::weeks::Head;
-use super::wire::AgentSchedule;
+use super::wire::{AgentSchedule, AgentSchedules, short};
 
 /// Agents whose schedules are read in one part: some 20,000 shifts, about 60 MB with all that
 /// becomes of them until they are in the store.
@@ -48,6 +47,23 @@ fn slices(unit: &Unit) -> Vec<Slice> {
     slices
 }
 
+/// The slices in which these agents are, by management unit.
+fn slices_of(only: &BTreeMap<String, Vec<String>>) -> Vec<Slice> {
+    let chunks = |(team, agents): (&String, &Vec<String>)| {
+        let slice = |(number, users): (usize, &[String])| Slice {
+            name: format!("{team}/{number:03}"),
+            team: team.clone(),
+            users: Some(users.to_vec()),
+            size: users.len(),
+        };
+        agents.chunks(SLICE).enumerate().map(slice).collect::<Vec<_>>()
+    };
+    only.iter().flat_map(chunks).collect()
+}
+
+/// A first day, and the one after the last.
+type Days = (Date, Date);
+
 /// What one part comes to.
 struct Bite<'a> {
     unit: &'a Unit,
@@ -60,6 +76,9 @@ struct Bite<'a> {
     part: ReadingPart,
     notes: Vec<FieldFault>,
     missing: BTreeSet<String>,
+    /// Whether approved requests could be read at some time, and whether they cannot be any more.
+    requests_seen: bool,
+    requests_hidden: bool,
     now: Timestamp,
 }
 
@@ -71,15 +90,19 @@ impl Genesys {
         marks: &dyn Marks,
     ) -> Result<Reading, SourceError> {
         let now = self.client().clock().now();
-        let mut work = progress.work.remove(0);
+        let work = progress.work.remove(0);
         let prefix = of_week(&work.unit, work.week);
         let kept = marks.beginning_with(&prefix).await.map_err(SourceError::Marks)?;
         let unit = self.known_unit(&work.unit).await?;
         let head = progress.units.get(&work.unit).and_then(|it| it.get(&work.week)).cloned();
+        // One that was overtaken is looked for first.
+        let head = head.filter(|it| !it.id.is_empty());
         let (part, notes) = match (work.kind, head) {
             (WorkKind::Gone, _) => (gone(&work, &kept, &unit)?, vec![]),
-            (WorkKind::Changed | WorkKind::Whole, None) => (ReadingPart::default(), vec![]),
-            (WorkKind::Changed | WorkKind::Whole, Some(head)) => {
+            (WorkKind::Changed | WorkKind::Whole | WorkKind::Some, None) => {
+                (ReadingPart::default(), vec![])
+            }
+            (kind @ (WorkKind::Changed | WorkKind::Whole | WorkKind::Some), Some(head)) => {
                 let people = self.known_people(marks).await?;
                 let before = kept
                     .iter()
@@ -91,39 +114,80 @@ impl Genesys {
                 let mut bite = Bite {
                     unit: &unit,
                     head: &head,
-                    kind: work.kind,
+                    kind,
                     prefix,
                     before,
                     people,
                     part: ReadingPart::default(),
                     notes: Vec::new(),
                     missing: work.missing.iter().cloned().collect(),
+                    requests_seen: progress.requests_seen,
+                    requests_hidden: false,
                     now,
                 };
-                let all = slices(&unit);
-                let (first, rest) = next_slices(&all, work.after.as_deref());
-                for slice in first {
-                    work.after = Some(slice.name.clone());
-                }
-                match self.take_slices(&mut bite, &work.unit, first).await {
-                    Err(SourceError::Failed(failure)) if failure.class == FailureClass::Missing => {
-                        // Deleted meanwhile: the next look finds what stands in its place.
-                        return Ok(overtaken(progress, &work));
-                    }
-                    taken => taken?,
-                }
-                if rest {
-                    work.missing = bite.missing.iter().cloned().collect();
-                    progress.work.insert(0, work);
-                } else {
-                    bite.end(&all)?;
-                }
+                self.take(&mut bite, work, &mut progress).await?;
                 (bite.part, bite.notes)
             }
         };
         let more = !progress.work.is_empty();
         let kind = ReadingKind::Part(ReadingPart { more, ..part });
         Ok(Reading { kind, next: progress.token(), notes, skipped: vec![] })
+    }
+
+    /// Reads what comes next of `work`, and puts back what is left of it.
+    async fn take(
+        &self,
+        bite: &mut Bite<'_>,
+        mut work: Work,
+        progress: &mut Progress,
+    ) -> Result<(), SourceError> {
+        let all = match work.kind {
+            WorkKind::Some => slices_of(&work.only),
+            WorkKind::Changed | WorkKind::Whole | WorkKind::Gone => slices(bite.unit),
+        };
+        let (first, rest) = next_slices(&all, work.after.as_deref());
+        if !self.take_slices(bite, &work.unit, first).await? {
+            overtaken(bite, progress, &work);
+            return Ok(());
+        }
+        progress.requests_seen = bite.requests_seen;
+        if rest {
+            work.after = first.last().map(|it| it.name.clone());
+            work.missing = bite.missing.iter().cloned().collect();
+            progress.work.insert(0, work);
+            return Ok(());
+        }
+        progress.overtaken.remove(&bite.head.id);
+        if work.kind != WorkKind::Some {
+            let absent = bite.absent(&all);
+            let homes = self.homes(bite, &absent, &work.unit, progress).await?;
+            bite.end(&absent, &homes)?;
+        }
+        Ok(())
+    }
+
+    /// Of those who were in this business unit and work in another one now: on which days they are
+    /// told of there.
+    async fn homes(
+        &self,
+        bite: &Bite<'_>,
+        absent: &BTreeSet<String>,
+        unit: &str,
+        progress: &Progress,
+    ) -> Result<BTreeMap<String, Vec<Days>>, SourceError> {
+        let mut homes: BTreeMap<String, Vec<Days>> = BTreeMap::new();
+        let moved: BTreeSet<&String> = absent.iter().filter(|it| bite.is_elsewhere(it)).collect();
+        if moved.is_empty() {
+            return Ok(homes);
+        }
+        for (id, heads) in progress.units.iter().filter(|(id, _)| *id != unit) {
+            let other = self.known_unit(id).await?;
+            for agent in other.agents().filter(|it| moved.contains(it)) {
+                let days = heads.values().flat_map(|it| it.days.iter().copied());
+                homes.entry(agent.clone()).or_default().extend(days);
+            }
+        }
+        Ok(homes)
     }
 
     async fn known_people(
@@ -139,12 +203,13 @@ impl Genesys {
         Ok(people)
     }
 
+    /// `false` when the schedule is not there any more; then nothing is taken.
     async fn take_slices(
         &self,
         bite: &mut Bite<'_>,
         unit: &str,
         slices: &[Slice],
-    ) -> Result<(), SourceError> {
+    ) -> Result<bool, SourceError> {
         let mut questions = Vec::with_capacity(slices.len());
         for slice in slices {
             questions.push(self.schedules(unit, bite.head, slice));
@@ -152,7 +217,9 @@ impl Genesys {
         let mut asked = stream::iter(questions).buffered(self.concurrency());
         let mut answers = Vec::with_capacity(slices.len());
         while let Some(answer) = asked.next().await {
-            let answer = answer.map_err(SourceError::Failed)?;
+            let Asked::Told(answer) = answer.map_err(SourceError::Failed)? else {
+                return Ok(false);
+            };
             let slice = &slices[answers.len()];
             answers.push(changed_of(bite.kind, &bite.before, slice, answer));
         }
@@ -160,7 +227,7 @@ impl Genesys {
         for (slice, taken) in slices.iter().zip(answers) {
             self.take_slice(bite, slice, taken).await?;
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn take_slice(
@@ -169,46 +236,70 @@ impl Genesys {
         slice: &Slice,
         taken: Taken,
     ) -> Result<(), SourceError> {
-        let Taken { changed, mut versions } = taken;
+        let Taken { changed, mut versions, unreadable } = taken;
+        for (id, why) in unreadable {
+            let place = bite.place();
+            bite.notes.push(fault(place, format!("employee `{}`: {why}", short(&id))));
+        }
+        let again = self.tell(bite, &slice.team, &changed).await?;
+        if bite.kind == WorkKind::Some {
+            return Ok(());
+        }
+        versions.extend(again.into_iter().map(|id| (id, None)));
         let old = bite.before.get(&slice.name);
         let missing = old.into_iter().flat_map(|it| it.keys());
         let missing: Vec<String> =
             missing.filter(|it| !versions.contains_key(*it)).cloned().collect();
         bite.missing.extend(missing);
-        let left = self.introduce(bite, &slice.team, &changed).await?;
+        let name = format!("{}{}", bite.prefix, slice.name);
+        bite.part.marks.push((name, Some(write_versions(&versions))));
+        bite.before.insert(slice.name.clone(), versions);
+        Ok(())
+    }
+
+    /// Takes over what these agents of a management unit do. Those whose version must not be
+    /// remembered, because nothing was taken of it, are told back.
+    async fn tell(
+        &self,
+        bite: &mut Bite<'_>,
+        team: &str,
+        changed: &[AgentSchedule],
+    ) -> Result<Vec<String>, SourceError> {
+        let mut again = Vec::new();
+        let left = self.introduce(bite, team, changed).await?;
         let agents: Vec<String> = changed.iter().map(|it| it.user.id.clone()).collect();
-        let requests = self.approved(&slice.team, &agents, &bite.head.days);
-        let requests = requests.await.map_err(SourceError::Failed)?;
-        let around = Around { unit: bite.unit, head: bite.head, team: &slice.team };
-        for schedule in &changed {
+        let approved = self.approved(team, Some(&agents), &bite.head.days).await;
+        let approved = approved.map_err(SourceError::Failed)?;
+        bite.heed(&approved);
+        let around = Around { unit: bite.unit, head: bite.head, team };
+        for schedule in changed {
             let id = &schedule.user.id;
             if left.contains(id) {
-                bite.part.complete.extend(bite.stretches(id, true)?);
+                let ahead = bite.stretches(id, &bite.head.days, bite.now)?;
+                bite.complete(ahead);
+                again.push(id.clone());
                 continue;
             }
             let mapped = map::agent(schedule, &around).and_then(|mut entities| {
                 let who = EmployeeId::new(id.as_str()).map_err(|it| it.to_string())?;
-                let requests = requests.get(id).map(Vec::as_slice).unwrap_or_default();
-                let beside = absence::beside(&who, &entities, requests, &around)?;
+                let beside = absence::beside(&who, &entities, approved.of(id), &around)?;
                 entities.extend(beside);
                 Ok(entities)
             });
             match mapped {
                 Ok(entities) => {
-                    bite.part.complete.extend(bite.stretches(id, false)?);
+                    let whole = bite.stretches(id, &bite.head.days, Timestamp::MIN)?;
+                    bite.complete(whole);
                     bite.part.entities.extend(entities);
                 }
                 Err(why) => {
                     // Nothing of theirs is taken, nothing follows, and it is read again.
-                    versions.insert(id.clone(), None);
+                    again.push(id.clone());
                     bite.notes.push(fault(around.place(), why));
                 }
             }
         }
-        let name = format!("{}{}", bite.prefix, slice.name);
-        bite.part.marks.push((name, Some(write_versions(&versions))));
-        bite.before.insert(slice.name.clone(), versions);
-        Ok(())
+        Ok(again)
     }
 
     /// Gives those a place among the employees who have none in this management unit yet; whoever
@@ -249,14 +340,17 @@ impl Genesys {
 }
 
 /// Forgets which schedule it was, so that whatever is there is another one.
-fn overtaken(mut progress: Progress, work: &Work) -> Reading {
+fn overtaken(bite: &mut Bite<'_>, progress: &mut Progress, work: &Work) {
     let heads = progress.units.get_mut(&work.unit);
     if let Some(head) = heads.and_then(|it| it.get_mut(&work.week)) {
         head.id.clear();
     }
-    let more = !progress.work.is_empty();
-    let kind = ReadingKind::Part(ReadingPart { more, ..ReadingPart::default() });
-    Reading { kind, next: progress.token(), notes: vec![], skipped: vec![] }
+    // Once is chance: the next look finds what stands in its place.
+    if !progress.overtaken.insert(bite.head.id.clone()) {
+        let message = "it is listed, and was not there whenever it was asked for";
+        let note = fault(bite.place(), message.to_owned());
+        bite.notes.push(note);
+    }
 }
 
 /// The slices of the next part, and whether there are more.
@@ -274,6 +368,7 @@ fn next_slices<'s>(all: &'s [Slice], after: Option<&str>) -> (&'s [Slice], bool)
 struct Taken {
     changed: Vec<AgentSchedule>,
     versions: BTreeMap<String, Option<u64>>,
+    unreadable: Vec<(String, &'static str)>,
 }
 
 /// Drops at once what is as it was.
@@ -281,37 +376,75 @@ fn changed_of(
     kind: WorkKind,
     before: &BTreeMap<String, BTreeMap<String, Option<u64>>>,
     slice: &Slice,
-    answer: Vec<AgentSchedule>,
+    answer: AgentSchedules,
 ) -> Taken {
+    let AgentSchedules { agent_schedules, unreadable } = answer;
     let old = before.get(&slice.name);
     let (mut changed, mut versions) = (Vec::new(), BTreeMap::new());
-    for schedule in answer {
+    for schedule in agent_schedules {
         let version = schedule.metadata.as_ref().map(|it| it.version);
         let id = schedule.user.id.clone();
         let same =
             old.and_then(|it| it.get(&id)).is_some_and(|it| version.is_some() && *it == version);
         // Somebody told twice counts once.
-        if versions.insert(id, version).is_none() && (kind == WorkKind::Whole || !same) {
+        if versions.insert(id, version).is_none() && (kind != WorkKind::Changed || !same) {
             changed.push(schedule);
         }
     }
-    Taken { changed, versions }
+    for (id, _) in &unreadable {
+        versions.entry(id.clone()).or_insert(None);
+    }
+    Taken { changed, versions, unreadable }
 }
 
 impl Bite<'_> {
-    /// The stretches in which a schedule is in force, for one employee. Of somebody who left, only
-    /// what is ahead: what has been stays.
+    fn place(&self) -> String {
+        format!("weeks/{}/schedules/{}", self.head.week, self.head.id)
+    }
+
+    /// The stretches of these days from an instant on, for one employee.
     fn stretches(
         &self,
         agent: &str,
-        has_left: bool,
+        days: &[Days],
+        from: Timestamp,
     ) -> Result<Vec<(EmployeeId, UtcInterval)>, SourceError> {
-        let from = if has_left { self.now } else { Timestamp::MIN };
-        stretches(agent, self.unit, self.head, from)
+        stretches(agent, self.unit, days, from)
     }
 
-    /// All slices are read: who was in the schedule and is in none of them has nothing there.
-    fn end(&mut self, slices: &[Slice]) -> Result<(), SourceError> {
+    /// Has what starts there and is not told deleted.
+    fn complete(&mut self, stretches: Vec<(EmployeeId, UtcInterval)>) {
+        match self.requests_hidden {
+            true => self.part.keeping_time_off.extend(stretches),
+            false => self.part.complete.extend(stretches),
+        }
+    }
+
+    /// Takes note of whether approved requests are told.
+    fn heed(&mut self, approved: &Approved) {
+        match approved {
+            Approved::NotAsked => {}
+            Approved::Read(_) => self.requests_seen = true,
+            Approved::Forbidden if self.requests_seen && !self.requests_hidden => {
+                self.requests_hidden = true;
+                let message = "the client may not read time-off requests any more";
+                let hint = "give it `wfm:timeOffRequest:view` again, or set `time_off_requests = \
+                            false`; until then approved absences stay as they were";
+                let note = fault(self.place(), message.to_owned());
+                self.notes.push(FieldFault { hint: Some(hint.to_owned()), ..note });
+            }
+            Approved::Forbidden => {}
+        }
+    }
+
+    /// Whether somebody who is not in this business unit may be in another one.
+    fn is_elsewhere(&self, agent: &str) -> bool {
+        let here = self.unit.agents().any(|it| it == agent);
+        !here && self.people.contains_key(agent)
+    }
+
+    /// All slices are read: who was in the schedule and is in none of them.
+    fn absent(&mut self, slices: &[Slice]) -> BTreeSet<String> {
         let names: BTreeSet<&str> = slices.iter().map(|it| it.name.as_str()).collect();
         let mut seen: BTreeSet<&String> = BTreeSet::new();
         for (name, versions) in &self.before {
@@ -322,35 +455,59 @@ impl Bite<'_> {
                 self.part.marks.push((format!("{}{name}", self.prefix), None));
             }
         }
+        let here = self.unit.agents().filter(|_| self.kind == WorkKind::Whole);
+        let absent = self.missing.iter().chain(here).filter(|it| !seen.contains(it));
+        absent.cloned().collect()
+    }
+
+    /// Whoever is absent has nothing in the schedule, and nothing that another one tells of.
+    fn end(
+        &mut self,
+        absent: &BTreeSet<String>,
+        homes: &BTreeMap<String, Vec<Days>>,
+    ) -> Result<(), SourceError> {
         let here: BTreeSet<&String> = self.unit.agents().collect();
-        let mut absent: BTreeSet<&String> =
-            self.missing.iter().filter(|it| !seen.contains(it)).collect();
-        if self.kind == WorkKind::Whole {
-            absent.extend(here.iter().filter(|it| !seen.contains(*it)));
-        }
-        let mut complete = Vec::new();
+        let mut nothing = Vec::new();
         for agent in absent {
-            // Whoever works in another business unit now is told of there.
-            let elsewhere = !here.contains(agent) && self.people.contains_key(agent.as_str());
-            if !elsewhere {
-                complete.extend(self.stretches(agent, !here.contains(agent))?);
-            }
+            let is_here = here.contains(agent);
+            // Of somebody who left, only what is ahead: what has been stays.
+            let from = if is_here { Timestamp::MIN } else { self.now };
+            let days = match homes.get(agent) {
+                _ if is_here => self.head.days.clone(),
+                Some(told_there) => without(&self.head.days, told_there),
+                None if self.people.contains_key(agent) => continue,
+                None => self.head.days.clone(),
+            };
+            nothing.extend(self.stretches(agent, &days, from)?);
         }
-        self.part.complete.extend(complete);
+        self.complete(nothing);
         Ok(())
     }
+}
+
+/// What of `days` is in none of `others`.
+pub(super) fn without(days: &[Days], others: &[Days]) -> Vec<Days> {
+    let mut left = days.to_vec();
+    for (first, end) in others {
+        let cut = |(from, to): Days| {
+            let parts = [(from, to.min(*first)), (from.max(*end), to)];
+            parts.into_iter().filter(|(from, to)| from < to)
+        };
+        left = left.into_iter().flat_map(cut).collect();
+    }
+    left
 }
 
 fn stretches(
     agent: &str,
     unit: &Unit,
-    head: &Head,
+    days: &[Days],
     from: Timestamp,
 ) -> Result<Vec<(EmployeeId, UtcInterval)>, SourceError> {
     let bad = |why: String| SourceError::Failed(nonsense("tell when a schedule is", why));
     let who = EmployeeId::new(agent).map_err(|it| bad(it.to_string()))?;
     let mut found = Vec::new();
-    for (first, end) in &head.days {
+    for (first, end) in days {
         let whole = domain::time::days_to_interval(*first, *end, &unit.tz);
         let whole = whole.map_err(|it| bad(it.to_string()))?;
         if let Ok(ahead) = UtcInterval::new(whole.start().max(from), whole.end()) {
@@ -362,12 +519,10 @@ fn stretches(
 
 /// A schedule that is not there any more: nobody has anything in it.
 fn gone(work: &Work, kept: &[SourceMark], unit: &Unit) -> Result<ReadingPart, SourceError> {
-    let days = work.days.clone();
-    let head = Head { id: String::new(), week: work.week, version: None, days };
     let mut part = ReadingPart::default();
     for mark in kept {
         for agent in read_versions(&mark.value).keys() {
-            part.complete.extend(stretches(agent, unit, &head, Timestamp::MIN)?);
+            part.complete.extend(stretches(agent, unit, &work.days, Timestamp::MIN)?);
         }
         part.marks.push((mark.name.clone(), None));
     }

@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use domain::limits::RETRY_AFTER_MAX;
 
+const MINUTE: SignedDuration = SignedDuration::from_secs(60);
 /// Under this share of what is left of the budget requests are spread.
 const SLOW_BELOW: f64 = 0.2;
 
@@ -91,6 +92,8 @@ impl Budget {
         if self.resets_at.is_some_and(|it| now >= it) {
             (self.resets_at, self.spent, self.last_at) = (None, self.under_way, None);
         }
+        // Until an answer tells when the vendor's minute ends, it is counted from here.
+        self.resets_at = self.resets_at.or_else(|| now.checked_add(MINUTE).ok());
         if let Some(resets_at) = self.resets_at {
             let left = self.allowed.saturating_sub(self.spent);
             if left == 0 {

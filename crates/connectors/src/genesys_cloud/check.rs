@@ -26,12 +26,33 @@ impl Report {
                 "give the OAuth client a role with {permission}, in the division of the business \
                  unit; it takes up to five minutes to count"
             ),
-            FailureClass::Unauthorised => {
-                "the OAuth client needs the grant type \"client credentials\"".to_owned()
-            }
-            _ => "see the vendor's status page, or try again".to_owned(),
+            _ => advice(failure).to_owned(),
         };
         self.add(level, failure.to_string(), Some(&hint));
+    }
+}
+
+/// What to do about a failure that no permission mends.
+fn advice(failure: &Failure) -> &'static str {
+    match failure.class {
+        FailureClass::Unauthorised => {
+            "the OAuth client needs the grant type \"client credentials\"; look at `client_id` and \
+             `client_secret_file`"
+        }
+        FailureClass::Unavailable | FailureClass::Unknown => {
+            "can this machine reach the addresses of `region`, or `api_url` and `login_url`? See \
+             also the vendor's status page"
+        }
+        FailureClass::Throttled { .. } => "`requests_per_minute` can be set lower",
+        FailureClass::Precondition
+        | FailureClass::Duplicate { .. }
+        | FailureClass::Missing
+        | FailureClass::CalendarMissing
+        | FailureClass::DeltaExpired
+        | FailureClass::Forbidden
+        | FailureClass::Refused
+        | FailureClass::Unsupported
+        | FailureClass::Bug => "see the vendor's status page, or try again",
     }
 }
 
@@ -40,8 +61,9 @@ pub(super) async fn findings(genesys: &Genesys) -> Vec<Finding> {
     let subject = format!("connection {}", genesys.name());
     let mut report = Report { subject, findings: Vec::new() };
     if let Err(failure) = genesys.client().sign_in().token().await {
-        let hint = "the OAuth client needs the grant type \"client credentials\"";
-        report.add(FindingLevel::Error, failure.to_string(), Some(hint));
+        let host = genesys.client().sign_in().host();
+        let message = format!("{failure}, asked of `{host}`");
+        report.add(FindingLevel::Error, message, Some(advice(&failure)));
         return report.findings;
     }
     report.add(FindingLevel::Good, "signed in", None);

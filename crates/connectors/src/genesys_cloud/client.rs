@@ -19,7 +19,7 @@ use url::Url;
 use super::budget::{Budget, Told};
 use super::classify::{nonsense, refused, unsent};
 use super::token::SignIn;
-use crate::transport::{Answer, Dial, HttpClient, HttpOptions};
+use crate::transport::{Answer, Dial, HttpClient, HttpOptions, PublicOnly};
 
 /// How often something is asked that only reads, when there is hope.
 const TRIES_MAX: u32 = 4;
@@ -79,8 +79,8 @@ pub(super) struct Client {
     http: HttpClient,
     /// The path of the API's address.
     base: String,
-    /// Whether the API is reached in plain text, on this machine.
-    plain: bool,
+    /// The API's address.
+    api: Url,
     sign_in: SignIn,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -103,7 +103,7 @@ impl std::fmt::Debug for Client {
 pub(super) struct ClientParts {
     pub http: HttpClient,
     pub base: String,
-    pub plain: bool,
+    pub api: Url,
     pub sign_in: SignIn,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
@@ -116,7 +116,7 @@ pub(super) struct ClientParts {
 
 impl Client {
     pub fn new(parts: ClientParts) -> Self {
-        let ClientParts { http, base, plain, sign_in, clock, entropy, tls, options, dial, .. } =
+        let ClientParts { http, base, api, sign_in, clock, entropy, tls, options, dial, .. } =
             parts;
         Self {
             budget: Mutex::new(Budget::new(parts.requests_per_minute)),
@@ -124,7 +124,7 @@ impl Client {
             downloads: Mutex::new(None),
             http,
             base,
-            plain,
+            api,
             sign_in,
             clock,
             entropy,
@@ -280,7 +280,11 @@ impl Client {
                     let read = serde_json::from_slice(&answer.body);
                     return read.map_err(|error| nonsense(operation, error));
                 }
-                Ok(answer) => refused(&answer, operation, self.clock.now()),
+                // Whoever answers there is not the API: their words are not repeated.
+                Ok(answer) => Failure {
+                    detail: "from the address of a result".into(),
+                    ..refused(&answer, operation, self.clock.now())
+                },
                 Err(error) => unsent(&error, operation),
             };
             let hopeful =
@@ -294,9 +298,10 @@ impl Client {
     }
 
     fn client_of(&self, url: &Url, operation: &str) -> Result<Arc<HttpClient>, Failure> {
-        // The same protection as the API's address has: no plain text but on this machine.
-        if url.scheme() != "https" && !self.plain {
-            return Err(nonsense(operation, "the result's address is not `https`"));
+        let own = url.origin() == self.api.origin();
+        if !own && (url.scheme() != "https" || url.port_or_known_default() != Some(443)) {
+            let detail = "the result's address is neither at the API nor `https` on port 443";
+            return Err(nonsense(operation, detail));
         }
         let origin = url.origin().ascii_serialization();
         let mut kept = self.downloads.lock().unwrap_or_else(PoisonError::into_inner);
@@ -307,7 +312,9 @@ impl Client {
         }
         let client = HttpClient::new(url, Arc::clone(&self.tls), self.options.clone())
             .ok_or_else(|| nonsense(operation, "the result's address has no host"))?;
-        let client = Arc::new(client.dialled_by(self.dial.clone()));
+        let outside = || PublicOnly::unless_at(&self.api) as Arc<dyn Dial>;
+        let dial = self.dial.clone().or_else(|| (!own).then(outside));
+        let client = Arc::new(client.dialled_by(dial));
         *kept = Some((origin, Arc::clone(&client)));
         Ok(client)
     }

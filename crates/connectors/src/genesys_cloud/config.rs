@@ -226,7 +226,7 @@ impl GenesysCloudConfig {
         let client = Client::new(ClientParts {
             http: http("api_url", &api_url)?,
             base: api_url.path().trim_end_matches('/').to_owned(),
-            plain: api_url.scheme() == "http",
+            api: api_url.clone(),
             sign_in,
             clock: Arc::clone(&context.clock),
             entropy: Arc::clone(&context.entropy),

@@ -360,13 +360,14 @@ fn entities(home: &Home, who: &EmployeeId, request: &TimeOffRequest) -> Vec<Enti
         Head { id: String::new(), week: jiff::civil::Date::MIN, version: None, days: vec![] };
     let around = Around { unit: &home.unit, head: &head, team: &home.team };
     let code = request.activity_code_id.as_str();
+    let (zone, tz) = around.team_zone();
     let days = request.full_day_management_unit_dates.iter().map(|date| Day {
         date: *date,
         code: code.to_owned(),
         request: Some(request.id.clone()),
     });
     let mut found: Vec<SourceEntity> =
-        whole_days(days.collect(), who, &home.unit.zone, &around).unwrap_or_default();
+        whole_days(days.collect(), who, (&zone, &tz), &around).unwrap_or_default();
     let hours = request.partial_day_start_date_times.iter().zip(&request.duration_minutes);
     for (start, minutes) in hours {
         let end = start.checked_add(jiff::SignedDuration::from_mins(*minutes));

@@ -21,6 +21,8 @@ use super::wire::{
 
 /// The largest page of users; where the vendor takes less, the one after it.
 const PAGE_SIZES: [usize; 2] = [500, 100];
+/// Pages of users after which a list that names no number of them is given up: a million people.
+const PAGES_MAX: u32 = 10_000;
 /// People asked for by their ids at once: an address of some 4,000 characters.
 const IDS_AT_ONCE: usize = 100;
 
@@ -168,19 +170,37 @@ impl Genesys {
 
     async fn people_by(&self, size: usize) -> Result<People, Failure> {
         let first = self.page_of_people(size, 1).await?;
-        let (pages, total) = (first.page_count.unwrap_or(1), first.total);
+        let (pages, total) = (first.page_count, first.total);
+        let mut next = first.next_uri.is_some();
         let mut users: BTreeMap<String, User> = BTreeMap::new();
         let mut take = |it: UserPage| {
             users.extend(it.entities.into_iter().map(|it| (it.id.clone(), it)));
         };
         take(first);
-        let mut questions = Vec::new();
-        for number in 2..=pages {
-            questions.push(self.page_of_people(size, number));
+        match pages {
+            Some(pages) => {
+                let mut questions = Vec::new();
+                for number in 2..=pages {
+                    questions.push(self.page_of_people(size, number));
+                }
+                let rest = stream::iter(questions).buffer_unordered(self.concurrency());
+                let rest: Vec<UserPage> = rest.try_collect().await?;
+                rest.into_iter().for_each(take);
+            }
+            // How many there are is not told: one after the other, while another is named.
+            None => {
+                let mut number = 1;
+                while next && number < PAGES_MAX {
+                    number += 1;
+                    let page = self.page_of_people(size, number).await?;
+                    next = page.next_uri.is_some() && !page.entities.is_empty();
+                    take(page);
+                }
+                if next {
+                    return Err(nonsense("list users", "the pages come to no end"));
+                }
+            }
         }
-        let rest = stream::iter(questions).buffer_unordered(self.concurrency());
-        let rest: Vec<UserPage> = rest.try_collect().await?;
-        rest.into_iter().for_each(take);
         // Somebody who comes or goes moves everybody after them to another page.
         let whole = total.is_none_or(|total| users.len() as u64 == total);
         Ok(People { users, whole })
@@ -216,6 +236,8 @@ struct UserPage {
     entities: Vec<User>,
     #[serde(default)]
     page_count: Option<u32>,
+    #[serde(default)]
+    next_uri: Option<String>,
     #[serde(default)]
     total: Option<u64>,
 }

@@ -3,8 +3,8 @@
 //! - A shift has no name; it is called after the kind of work that most of its time goes to.
 //! - Time off inside a shift is an absence of its own. At the shift's edges it is cut off; in its
 //!   middle it stays as an unpaid activity too. A shift of nothing else is no shift.
-//! - Whole days off are local days of the business unit; days in a row, of one kind and one
-//!   request, are one absence.
+//! - Whole days off on a schedule are local days of the business unit, those of a request days of
+//!   the management unit; days in a row, of one kind and one request, are one absence.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +17,7 @@ use domain::{
 use engine::port::{Identity, SourceEntity, SourceRef};
 use jiff::SignedDuration;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::directory::Unit;
 use super::weeks::Head;
@@ -66,7 +67,7 @@ pub(super) fn agent(
         request: it.time_off_request_id.clone(),
     });
     let days = days.filter(|it| around.covers(it.date)).collect();
-    entities.extend(whole_days(days, &who, &around.unit.zone, around)?);
+    entities.extend(whole_days(days, &who, (&around.unit.zone, &around.unit.tz), around)?);
     Ok(entities)
 }
 
@@ -74,6 +75,21 @@ impl Around<'_> {
     /// Whether the schedule is in force on a day.
     pub fn covers(&self, day: Date) -> bool {
         self.head.days.iter().any(|(first, end)| *first <= day && day < *end)
+    }
+
+    /// The zone of the management unit: days of requests are its days.
+    pub fn team_zone(&self) -> (String, TimeZone) {
+        let zone = self.unit.teams.get(self.team).map(|it| it.zone.as_str());
+        match zone.and_then(|zone| Some((zone, TimeZone::get(zone).ok()?))) {
+            Some((zone, tz)) => (zone.to_owned(), tz),
+            None => (self.unit.zone.clone(), self.unit.tz.clone()),
+        }
+    }
+
+    /// The day of the business unit on which a day of this zone starts.
+    pub fn day_of(&self, date: Date, tz: &TimeZone) -> Date {
+        let start = date.to_zoned(tz.clone()).map(|it| it.timestamp());
+        start.map_or(date, |start| local_day(start, &self.unit.tz))
     }
 
     pub fn place(&self) -> String {
@@ -285,7 +301,7 @@ pub(super) struct Day {
 pub(super) fn whole_days(
     mut days: Vec<Day>,
     who: &EmployeeId,
-    zone: &str,
+    (zone, tz): (&str, &TimeZone),
     around: &Around<'_>,
 ) -> Result<Vec<SourceEntity>, String> {
     days.sort_unstable();
@@ -298,7 +314,7 @@ pub(super) fn whole_days(
         match runs.last_mut() {
             Some((_, end, of))
                 if *end == day.date
-                    && day.date.weekday() != begins
+                    && around.day_of(day.date, tz).weekday() != begins
                     && of.code == day.code
                     && of.request == day.request =>
             {

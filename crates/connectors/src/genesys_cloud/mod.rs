@@ -14,7 +14,8 @@
 //!   and shift ids is the same shifts. Absences with a request are named by it;
 //! - nothing is concluded from what is absent when a page, a unit or a permission is missing: then
 //!   there is no reading;
-//! - whole-day absences are local days of the business unit and stay such;
+//! - whole-day absences are local days of the business unit, or of the management unit where a
+//!   request names them, and stay such;
 //! - once a day everything is read whatever its version.
 //!
 //! Quirks: a result may come inline, under an address, or never (`Processing`, whose end only a
@@ -23,13 +24,15 @@
 //!
 //! Beside the usual files: `token.rs` signs in, `budget.rs` spends requests, `progress.rs` is
 //! what is remembered between readings, `directory.rs` and `query.rs` ask, `weeks.rs` says which
-//! schedule is in force when, `bite.rs` reads one part, `absence.rs` maps requests, `decider.rs`
+//! schedule is in force when, `bite.rs` reads one part, `absence.rs` maps requests,
+//! `approved.rs` looks for new ones, `decider.rs`
 //! decides, `check.rs` is what `doctor` says.
 //!
 //! No `inbound.rs`: nobody calls us; hints would need a WebSocket that is not worth its upkeep
 //! where a poll costs one request (`docs/adr/`).
 
 mod absence;
+mod approved;
 mod bite;
 pub mod budget;
 mod check;

@@ -1,7 +1,7 @@
 //! What is remembered between readings: in the token where the last one ended, in marks which
 //! version of each employee's week was taken over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use engine::port::DeltaToken;
 use jiff::Timestamp;
@@ -14,6 +14,8 @@ use super::weeks::Head;
 const FORM: u8 = 1;
 /// Before the names of marks that say who is known in a management unit.
 const PEOPLE: &str = "people/";
+/// Before the names of marks that say which requests are approved in a management unit.
+const APPROVED: &str = "approved/";
 
 /// Where the last reading ended.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -31,6 +33,15 @@ pub(super) struct Progress {
     pub units: BTreeMap<String, BTreeMap<Date, Head>>,
     /// What is still to be read; the first is under way.
     pub work: Vec<Work>,
+    /// When it was last looked which requests for time off are approved.
+    #[serde(default)]
+    pub requests_at: Option<Timestamp>,
+    /// Whether they could be read at some time: then what is known of them stays when they cannot.
+    #[serde(default)]
+    pub requests_seen: bool,
+    /// Ids of schedules that were listed, and not there when they were asked for.
+    #[serde(default)]
+    pub overtaken: BTreeSet<String>,
 }
 
 /// One schedule that is to be read.
@@ -49,6 +60,9 @@ pub(super) struct Work {
     /// The days of one that is gone.
     #[serde(default)]
     pub days: Vec<(Date, Date)>,
+    /// Of whom alone it is read anew, by management unit.
+    #[serde(default)]
+    pub only: BTreeMap<String, Vec<String>>,
 }
 
 /// Why a schedule is read.
@@ -61,15 +75,51 @@ pub(super) enum WorkKind {
     Whole,
     /// It is not there any more.
     Gone,
+    /// Some employees are to be taken over whatever their version: they came back, or what is
+    /// approved for them is another.
+    Some,
 }
 
 impl Work {
     pub fn new(unit: &str, week: Date, kind: WorkKind) -> Self {
-        Self { unit: unit.into(), week, kind, after: None, missing: vec![], days: vec![] }
+        Self {
+            unit: unit.into(),
+            week,
+            kind,
+            after: None,
+            missing: vec![],
+            days: vec![],
+            only: BTreeMap::new(),
+        }
     }
 }
 
 impl Progress {
+    /// Has these agents of a management unit read anew in one schedule.
+    pub fn again(&mut self, (unit, week): (&str, Date), team: &str, agents: &[String]) {
+        let same = |it: &&mut Work| it.kind == WorkKind::Some && it.unit == unit && it.week == week;
+        let place = match self.work.iter_mut().find(same) {
+            Some(work) => work,
+            None => {
+                self.work.push(Work::new(unit, week, WorkKind::Some));
+                let Some(work) = self.work.last_mut() else { return };
+                work
+            }
+        };
+        let known = place.only.entry(team.to_owned()).or_default();
+        known.extend(agents.iter().cloned());
+        known.sort_unstable();
+        known.dedup();
+    }
+
+    /// Has these agents of a management unit read anew in all schedules of a business unit.
+    pub fn again_everywhere(&mut self, unit: &str, team: &str, agents: &[String]) {
+        let weeks: Vec<Date> = self.units.get(unit).into_iter().flatten().map(|it| *it.0).collect();
+        for week in weeks {
+            self.again((unit, week), team, agents);
+        }
+    }
+
     pub fn new(scope: &str) -> Self {
         Self {
             form: FORM,
@@ -79,6 +129,9 @@ impl Progress {
             meaning: String::new(),
             units: BTreeMap::new(),
             work: Vec::new(),
+            requests_at: None,
+            requests_seen: false,
+            overtaken: BTreeSet::new(),
         }
     }
 
@@ -101,6 +154,11 @@ pub(super) fn of_week(unit: &str, week: Date) -> String {
 /// The name under which is kept who is known in a management unit.
 pub(super) fn people_of(management_unit: &str) -> String {
     format!("{PEOPLE}{management_unit}")
+}
+
+/// The name under which is kept what is approved in a management unit.
+pub(super) fn approved_in(management_unit: &str) -> String {
+    format!("{APPROVED}{management_unit}")
 }
 
 /// Under what they all begin.

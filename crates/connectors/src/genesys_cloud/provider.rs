@@ -1,6 +1,6 @@
 //! The source port over Genesys Cloud: what is to be read, and in which order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::client::Client;
 use super::directory::{Unit, employee, groups_and_reasons, meaning};
-use super::progress::{ALL_PEOPLE, Progress, Work, WorkKind, of_week, people_of};
+use super::progress::{ALL_PEOPLE, Progress, Work, WorkKind, approved_in, of_week, people_of};
 use super::weeks::in_force;
 
 /// How long agents and management units are believed without looking, within one reading.
@@ -88,9 +88,9 @@ impl Genesys {
         i64::from(self.day_minutes)
     }
 
-    /// Whether requests are wanted, and as far as is known may be read.
-    pub(super) fn reads_requests(&self) -> bool {
-        self.with_requests && self.may_read_requests.load(Ordering::Relaxed)
+    /// Whether requests may be read, as far as is known.
+    pub(super) fn may_read_requests(&self) -> bool {
+        self.may_read_requests.load(Ordering::Relaxed)
     }
 
     /// Whether the vendor is told that a request was shown.
@@ -102,8 +102,8 @@ impl Genesys {
         self.with_requests
     }
 
-    pub(super) fn may_not_read_requests(&self) {
-        self.may_read_requests.store(false, Ordering::Relaxed);
+    pub(super) fn may_read_requests_is(&self, known: bool) {
+        self.may_read_requests.store(known, Ordering::Relaxed);
     }
 
     /// One business unit, as it was a moment ago.
@@ -141,26 +141,23 @@ impl Genesys {
                     .into(),
             }));
         }
-        let lost: Vec<String> =
-            progress.units.keys().filter(|it| !ids.contains(it)).cloned().collect();
-        for known in &lost {
-            let path = format!("businessunits/{}", super::client::segment(known));
-            if !self.is_gone(&path).await.map_err(SourceError::Failed)? {
-                return Err(hidden("business unit", known));
-            }
-        }
+        self.check_lost(progress.units.keys().filter(|it| !ids.contains(it))).await?;
         self.kept_units().clear();
+        // A permission may have been given meanwhile.
+        self.may_read_requests_is(true);
         let mut units = BTreeMap::new();
         for id in &ids {
             units.insert(id.clone(), self.known_unit(id).await?);
         }
         let kept = marks.beginning_with(ALL_PEOPLE).await.map_err(SourceError::Marks)?;
         let mut changes = self.forget_teams(&kept, &units).await?;
+        let before: BTreeSet<&str> = kept.iter().flat_map(|it| it.value.lines()).collect();
         let people = self.people().await.map_err(SourceError::Failed)?;
         let all: BTreeMap<String, Unit> =
             units.iter().map(|(id, unit)| (id.clone(), Unit::clone(unit))).collect();
         let mut entities = groups_and_reasons(&all);
-        for (id, team) in units.values().flat_map(|it| &it.teams) {
+        let teams = units.iter().flat_map(|(unit, it)| it.teams.iter().map(move |of| (unit, of)));
+        for (unit, (id, team)) in teams {
             let mut here: Vec<&str> = Vec::new();
             for agent in &team.agents {
                 let user = people.users.get(agent);
@@ -168,6 +165,12 @@ impl Genesys {
                     entities.push(entity);
                     here.push(agent);
                 }
+            }
+            // Whoever came back was told of before: no version of theirs need have changed.
+            let back = here.iter().filter(|it| !before.is_empty() && !before.contains(**it));
+            let back: Vec<String> = back.map(|it| (*it).to_owned()).collect();
+            if !back.is_empty() {
+                progress.again_everywhere(unit, id, &back);
             }
             let (name, value) = (people_of(id), here.join("\n"));
             if !kept.iter().any(|it| it.name == name && it.value == value) {
@@ -187,13 +190,24 @@ impl Genesys {
         }
         let part = ReadingPart {
             entities,
-            complete: vec![],
             everybody: people.whole,
             marks: changes,
             more: true,
+            ..ReadingPart::default()
         };
         let (kind, next) = (ReadingKind::Part(part), progress.token());
         Ok(Reading { kind, next, notes: vec![], skipped: vec![] })
+    }
+
+    /// Whether business units that are listed no more are gone, and not only hidden.
+    async fn check_lost(&self, lost: impl Iterator<Item = &String>) -> Result<(), SourceError> {
+        for known in lost {
+            let path = format!("businessunits/{}", super::client::segment(known));
+            if !self.is_gone(&path).await.map_err(SourceError::Failed)? {
+                return Err(hidden("business unit", known));
+            }
+        }
+        Ok(())
     }
 
     /// Drops what is kept of management units that are gone.
@@ -213,6 +227,7 @@ impl Genesys {
                 return Err(hidden("management unit", team));
             }
             changes.push((mark.name.clone(), None));
+            changes.push((approved_in(team), None));
         }
         Ok(changes)
     }
@@ -269,6 +284,9 @@ impl Genesys {
             *known = found;
             progress.work.extend(work);
         }
+        let ids: BTreeSet<&String> =
+            progress.units.values().flat_map(|it| it.values().map(|head| &head.id)).collect();
+        progress.overtaken.retain(|id| ids.contains(id));
         if progress.work.is_empty() && !changed {
             let next = progress.token();
             return Ok(Reading {
@@ -335,7 +353,7 @@ impl Source for Genesys {
                 let kind = ReadingKind::Full { entities, absence: Absence::MeansNothing };
                 return Ok(Reading { kind, next: None, notes, skipped: vec![] });
             }
-            resume = reading.next.map(|token| Resume { token, window: Some(*window) });
+            resume = reading.next.map(|token| Resume { token, window: Some(*window), void: false });
         }
     }
 
@@ -345,6 +363,7 @@ impl Source for Genesys {
         resume: Option<&Resume>,
         marks: &dyn Marks,
     ) -> Result<Reading, SourceError> {
+        let resume = resume.filter(|it| !it.void);
         let progress = resume.and_then(|it| Progress::read(&it.token, &self.scope));
         let progress = progress.unwrap_or_else(|| Progress::new(&self.scope));
         let now = self.client.clock().now();
@@ -353,6 +372,10 @@ impl Source for Genesys {
         }
         if progress.directory_at.is_none_or(|at| is_past(at, DIRECTORY_REFRESH, now)) {
             return self.read_directory(progress, marks).await;
+        }
+        let due = progress.requests_at.is_none_or(|at| is_past(at, DIRECTORY_REFRESH, now));
+        if due && self.wants_requests() {
+            return self.look_at_approved(progress, window, marks).await;
         }
         self.look(progress, window, marks).await
     }

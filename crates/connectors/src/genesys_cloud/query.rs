@@ -11,12 +11,13 @@ use super::classify::nonsense;
 use super::client::{Ask, segment};
 use super::provider::Genesys;
 use super::weeks::Head;
-use super::wire::{AgentSchedule, AgentSchedules, QueryAnswer, ScheduleHead, ScheduleQuery, short};
+use super::wire::{AgentSchedules, QueryAnswer, ScheduleHead, ScheduleQuery, short};
 
 /// How often the same is asked again that is being worked on: the result is told to signed-in
 /// users only, but may be at hand the next time.
 const PROCESSING_TRIES: u32 = 2;
 const PROCESSING_WAIT: Duration = Duration::from_secs(2);
+const ENDLESS: &str = "the vendor comes to no end with this schedule";
 
 /// Whose schedules are asked for at once.
 #[derive(Debug, Clone)]
@@ -28,6 +29,15 @@ pub(super) struct Slice {
     pub users: Option<Vec<String>>,
     /// How many they are.
     pub size: usize,
+}
+
+/// What came of a question.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// What these agents do.
+    Told(AgentSchedules),
+    /// The schedule, or the management unit, is not there (any more).
+    Gone,
 }
 
 impl Genesys {
@@ -47,7 +57,7 @@ impl Genesys {
         unit: &'a str,
         head: &'a Head,
         slice: &'a Slice,
-    ) -> BoxFuture<'a, Result<Vec<AgentSchedule>, Failure>> {
+    ) -> BoxFuture<'a, Result<Asked, Failure>> {
         self.asked(unit, head, &slice.team, slice.users.clone())
     }
 
@@ -57,7 +67,7 @@ impl Genesys {
         head: &'a Head,
         team: &'a str,
         users: Option<Vec<String>>,
-    ) -> BoxFuture<'a, Result<Vec<AgentSchedule>, Failure>> {
+    ) -> BoxFuture<'a, Result<Asked, Failure>> {
         self.ask_once(unit, head, team, users).boxed()
     }
 
@@ -67,7 +77,7 @@ impl Genesys {
         head: &Head,
         team: &str,
         users: Option<Vec<String>>,
-    ) -> Result<Vec<AgentSchedule>, Failure> {
+    ) -> Result<Asked, Failure> {
         let path = format!(
             "workforcemanagement/businessunits/{}/weeks/{}/schedules/{}/agentschedules/query",
             segment(unit),
@@ -79,16 +89,22 @@ impl Genesys {
         let body = ScheduleQuery { management_unit_id: team, user_ids: users.as_deref() };
         let ask = Ask::question(path, &body, what.clone());
         for tries in 0..=PROCESSING_TRIES {
-            let answer: QueryAnswer = self.client().json(&ask).await?;
+            let answer: QueryAnswer = match self.client().json(&ask).await {
+                Ok(answer) => answer,
+                Err(failure) if failure.class == FailureClass::Missing => return Ok(Asked::Gone),
+                Err(failure) => return Err(failure),
+            };
             if let Some(result) = answer.result {
-                return Ok(result.agent_schedules);
+                return Ok(Asked::Told(result));
             }
             if let Some(address) = answer.download_url {
                 let result: AgentSchedules = self.client().download(&address, &what).await?;
-                return Ok(result.agent_schedules);
+                return Ok(Asked::Told(result));
             }
             match answer.status.as_deref() {
                 Some("Processing") => {}
+                // Asked again it would be so again; in halves, only for whoever is the reason.
+                Some("Error" | "Canceled") => break,
                 status => {
                     let status = status.unwrap_or("nothing");
                     return Err(nonsense(&what, format!("answered `{status}` without a result")));
@@ -111,22 +127,34 @@ impl Genesys {
         team: &str,
         users: Option<Vec<String>>,
         what: String,
-    ) -> Result<Vec<AgentSchedule>, Failure> {
+    ) -> Result<Asked, Failure> {
         let users = match users {
             Some(users) => users,
             None => self.agents(unit).await?.remove(team).unwrap_or_default(),
         };
-        if users.len() < 2 {
-            return Err(Failure {
+        match users.as_slice() {
+            [] => Err(Failure {
                 class: FailureClass::Unavailable,
                 operation: what,
                 status: None,
-                detail: "the answer is still being worked on, for one employee alone".into(),
-            });
+                detail: "the answer is still being worked on, for nobody".into(),
+            }),
+            // One must not stop all others.
+            [one] => {
+                let unreadable = vec![(one.clone(), ENDLESS)];
+                Ok(Asked::Told(AgentSchedules { unreadable, ..AgentSchedules::default() }))
+            }
+            users => {
+                let (one, two) = users.split_at(users.len() / 2);
+                let one = self.asked(unit, head, team, Some(one.to_vec())).await?;
+                let two = self.asked(unit, head, team, Some(two.to_vec())).await?;
+                let (Asked::Told(mut all), Asked::Told(two)) = (one, two) else {
+                    return Ok(Asked::Gone);
+                };
+                all.agent_schedules.extend(two.agent_schedules);
+                all.unreadable.extend(two.unreadable);
+                Ok(Asked::Told(all))
+            }
         }
-        let (one, two) = users.split_at(users.len() / 2);
-        let mut found = self.asked(unit, head, team, Some(one.to_vec())).await?;
-        found.extend(self.asked(unit, head, team, Some(two.to_vec())).await?);
-        Ok(found)
     }
 }

@@ -64,6 +64,11 @@ impl SignIn {
         Ok(Self { http, path, client_id, secret_file, base, clock, turn, held })
     }
 
+    /// Which host is asked.
+    pub fn host(&self) -> &str {
+        self.http.host()
+    }
+
     /// The token that is held, or a new one.
     ///
     /// # Errors

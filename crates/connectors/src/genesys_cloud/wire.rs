@@ -255,14 +255,53 @@ pub struct QueryAnswer {
 
 /// `BuAgentSchedulesQueryResponse`.
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(from = "EachAgentSchedule")]
 pub struct AgentSchedules {
     /// Agent by agent.
-    #[serde(default)]
     pub agent_schedules: Vec<AgentSchedule>,
-    /// IANA name.
+    /// Ids of agents whose schedule is none that we understand, with what is wrong.
+    pub unreadable: Vec<(String, &'static str)>,
+}
+
+/// The same as it is read: one that is wrong must not take the others along.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EachAgentSchedule {
     #[serde(default)]
-    pub business_unit_time_zone: Option<String>,
+    agent_schedules: Vec<OneAgentSchedule>,
+}
+
+const UNREADABLE: &str = "the schedule is not what the vendor describes";
+
+enum OneAgentSchedule {
+    Good(AgentSchedule),
+    Bad(String),
+}
+
+impl<'de> Deserialize<'de> for OneAgentSchedule {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        let id = value["user"]["id"].as_str().map(str::to_owned);
+        match (AgentSchedule::deserialize(value), id) {
+            (Ok(schedule), _) => Ok(Self::Good(schedule)),
+            (Err(_), Some(id)) => Ok(Self::Bad(id)),
+            (Err(error), None) => Err(serde::de::Error::custom(error)),
+        }
+    }
+}
+
+impl From<EachAgentSchedule> for AgentSchedules {
+    fn from(each: EachAgentSchedule) -> Self {
+        let mut all = Self::default();
+        for it in each.agent_schedules {
+            match it {
+                OneAgentSchedule::Good(schedule) => all.agent_schedules.push(schedule),
+                // The reader's own words may repeat what it read.
+                OneAgentSchedule::Bad(id) => all.unreadable.push((id, UNREADABLE)),
+            }
+        }
+        all
+    }
 }
 
 /// `BuAgentScheduleQueryResponse`.

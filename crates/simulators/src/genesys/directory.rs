@@ -56,6 +56,12 @@ pub(super) fn users(call: &Call<'_>) -> Result<Reply, Reply> {
         if number < pages {
             body["nextUri"] = uri(number + 1).into();
         }
+        if !call.genesys.options().page_counts
+            && let Some(body) = body.as_object_mut()
+        {
+            body.remove("pageCount");
+            body.remove("total");
+        }
         Ok(Reply::json(body))
     })
 }
@@ -129,7 +135,7 @@ pub(super) fn management_units(call: &Call<'_>, of: Option<&str>) -> Result<Repl
         });
         let entity = |it: &super::state::ManagementUnit| {
             let zone = state.business_units.get(&it.business_unit).map(|it| it.zone.as_str());
-            unit_body(it, zone.unwrap_or("UTC"))
+            unit_body(it, it.zone.as_deref().or(zone).unwrap_or("UTC"))
         };
         Ok(Reply::json(json!({ "entities": wanted.map(entity).collect::<Vec<_>>() })))
     })
@@ -144,7 +150,7 @@ pub(super) fn management_unit(call: &Call<'_>, id: &str) -> Result<Reply, Reply>
             return Err(error::other_division());
         }
         let zone = state.business_units.get(&unit.business_unit).map(|it| it.zone.as_str());
-        Ok(Reply::json(unit_body(unit, zone.unwrap_or("UTC"))))
+        Ok(Reply::json(unit_body(unit, unit.zone.as_deref().or(zone).unwrap_or("UTC"))))
     })
 }
 

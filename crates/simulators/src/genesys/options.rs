@@ -63,6 +63,8 @@ pub struct Options {
     pub processing_times: u32,
     /// The largest `pageSize` of the users.
     pub page_size_max: usize,
+    /// Whether pages of users say how many there are: `pageCount` and `total` are optional.
+    pub page_counts: bool,
     /// Whether requests are remembered one by one.
     pub log: bool,
 }
@@ -102,6 +104,7 @@ impl Default for Options {
             processing_status: 202,
             processing_times: u32::MAX,
             page_size_max: 500,
+            page_counts: true,
             log: true,
         }
     }

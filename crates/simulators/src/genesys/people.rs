@@ -74,10 +74,27 @@ impl Genesys {
                 id: id.clone(),
                 name: name.into(),
                 business_unit: business_unit.into(),
+                zone: None,
             };
             state.management_units.insert(id.clone(), unit);
             id
         })
+    }
+
+    /// Gives a management unit a zone of its own.
+    pub fn set_team_zone(&self, management_unit: &str, zone: &str) {
+        self.update(|state| {
+            let unit = state.management_units.get_mut(management_unit);
+            unit.expect("a management unit that is there").zone = Some(zone.into());
+        });
+    }
+
+    /// From now on no question that is about this agent's schedule comes to an end, or all do.
+    pub fn set_stuck(&self, agent: &str, is_stuck: bool) {
+        self.update(|state| match is_stuck {
+            true => state.stuck.insert(agent.into()),
+            false => state.stuck.remove(agent),
+        });
     }
 
     /// Hires somebody into a management unit; their id.

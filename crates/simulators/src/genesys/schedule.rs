@@ -122,7 +122,8 @@ pub(super) fn query(call: &Call<'_>, place: Place<'_>) -> Result<Reply, Reply> {
         let agents: Vec<_> =
             agents.iter().filter_map(|agent| Some((agent.as_str(), schedule.of(agent)?))).collect();
         let count = agents.len();
-        if is_processing(call, state, count) {
+        let is_stuck = agents.iter().any(|(agent, _)| state.stuck.contains(*agent));
+        if is_stuck || is_processing(call, state, count) {
             return Ok(processing(call));
         }
         let schedule = find(state, place)?;

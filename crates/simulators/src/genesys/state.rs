@@ -1,7 +1,7 @@
 //! What the organisation holds.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -29,6 +29,8 @@ pub struct State {
     pub(super) downloads: BTreeMap<String, (Timestamp, Bytes)>,
     /// How often a question was answered with `Processing`.
     pub(super) processing: BTreeMap<String, u32>,
+    /// Agents with whose schedules no question comes to an end.
+    pub(super) stuck: BTreeSet<String>,
     pub(super) channels: Vec<(String, Timestamp, Vec<String>)>,
 }
 
@@ -107,6 +109,8 @@ pub struct ManagementUnit {
     pub name: String,
     /// Where it belongs.
     pub business_unit: String,
+    /// Its zone, where that is not the business unit's.
+    pub zone: Option<String>,
 }
 
 /// What is planned for some weeks of a business unit.

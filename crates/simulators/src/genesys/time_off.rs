@@ -211,8 +211,11 @@ fn query(call: &Call<'_>, unit: &str) -> Result<Reply, Reply> {
         return Err(error::invalid("dateRange", "expected at most 33 days, or only PENDING"));
     }
     call.genesys.read(|state| {
-        let zone = state.management_units.get(unit).map(|it| it.business_unit.as_str());
-        let tz = zone.and_then(|it| state.business_units.get(it)).map(|it| it.tz());
+        let here = state.management_units.get(unit);
+        let own = here.and_then(|it| it.zone.as_deref());
+        let own = own.and_then(|zone| jiff::tz::TimeZone::get(zone).ok());
+        let home = here.and_then(|it| state.business_units.get(&it.business_unit));
+        let tz = own.or_else(|| home.map(|it| it.tz()));
         let tz = tz.unwrap_or(jiff::tz::TimeZone::UTC);
         let wanted = |it: &&TimeOff| {
             let lies_in = |day: Date| range.is_none_or(|(first, last)| day >= first && day <= last);

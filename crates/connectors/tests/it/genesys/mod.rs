@@ -2,6 +2,7 @@
 
 mod deciding;
 mod faults;
+mod losses;
 mod reading;
 mod spec;
 mod time;
