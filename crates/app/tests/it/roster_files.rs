@@ -56,13 +56,13 @@ fn init_proposes_how_to_read_a_file_and_shows_three_rows() {
     std::fs::write(folder.path().join("broken.xlsx"), "no archive").unwrap();
     let init = [&["init", "--force", "--from", "broken.xlsx"], &zone[..]].concat();
     assert_ne!(run(&init).code, 0);
-    run(&init).says("it is no Excel file");
+    run(&init).says("it is cut off, or no .xlsx file");
 }
 
 #[test]
 fn a_file_is_taken_when_its_marker_is_there() {
     let world = dropping("marker = \".done\"");
-    world.run(&["sync"]).exits(1).says("none has a `.done` beside it");
+    world.run(&["sync"]).exits(1).says("`drop/a.csv` waits for `drop/a.csv.done`");
     world.write("drop/a.csv.done", "");
     assert_eq!(counts(&world.sync(0))[0], 5);
     // One that is still being written does not count.

@@ -1,7 +1,7 @@
 //! The keys of a `roster_file` connection.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use domain::time::{FoldPolicy, GapPolicy, LocalTimePolicy};
@@ -351,6 +351,65 @@ impl RosterFileConfig {
     }
 }
 
+impl RosterFileConfig {
+    /// What is archived must not be found again as something new.
+    fn check_archive(&self) -> Result<(), ConnectionError> {
+        let Some(archive) = &self.archive else { return Ok(()) };
+        if archive.as_os_str().is_empty() {
+            return Err(wrong("archive", "is empty; expected a folder".to_owned()));
+        }
+        let Ok(pattern) = glob::Pattern::new(self.path.trim_start_matches("./")) else {
+            return Ok(());
+        };
+        let file = Path::new(&self.path).file_name().unwrap_or_default().to_string_lossy();
+        // A name that the last part of the pattern matches, whatever that is.
+        let name = file.replace("**", "x").replace(['*', '?'], "x");
+        let inside = archive.strip_prefix("./").unwrap_or(archive).join(&name);
+        let options = glob::MatchOptions {
+            case_sensitive: true,
+            require_literal_separator: true,
+            require_literal_leading_dot: true,
+        };
+        match pattern.matches_path_with(&inside, options) {
+            false => Ok(()),
+            true => Err(wrong(
+                "archive",
+                format!(
+                    "`{}` lies where `{}` looks: archived files would be read again as new ones; \
+                     expected a folder that the pattern does not reach, such as `archive`",
+                    archive.display(),
+                    self.path
+                ),
+            )),
+        }
+    }
+
+    /// Keys that would do nothing, or contradict each other.
+    fn check_codes(&self) -> Result<(), ConnectionError> {
+        if self.columns.activity.is_none() {
+            let lists = [
+                ("day_off_codes", self.day_off_codes.is_empty()),
+                ("time_off_codes", self.time_off_codes.is_empty()),
+                ("activity_times", self.activity_times.is_empty()),
+            ];
+            if let Some((key, _)) = lists.into_iter().find(|(_, is_empty)| !is_empty) {
+                let message = "is about values of `columns.activity`, which names no column";
+                return Err(wrong(key, message.to_owned()));
+            }
+        }
+        if let Some(both) = self.day_off_codes.iter().find(|it| self.time_off_codes.contains(it)) {
+            let message = format!("`{both}` stands in `time_off_codes` too; expected one of them");
+            return Err(wrong("day_off_codes", message));
+        }
+        let path = self.path.to_ascii_lowercase();
+        if self.sheet.is_some() && [".csv", ".ics", ".txt"].iter().any(|it| path.ends_with(it)) {
+            let message = format!("`{}` matches no Excel file; expected `.xlsx`", self.path);
+            return Err(wrong("sheet", message));
+        }
+        Ok(())
+    }
+}
+
 impl ConnectionConfig for RosterFileConfig {
     fn validate(&self) -> Result<(), ConnectionError> {
         let bad = |key, message: String| Err(ConnectionError::Key { key, message });
@@ -364,14 +423,13 @@ impl ConnectionConfig for RosterFileConfig {
         self.dates()?;
         self.times()?;
         let has_times = !self.activity_times()?.is_empty();
-        if self.marker.as_deref().is_some_and(|it| it.trim().is_empty() || it.contains('/')) {
-            return bad("marker", "is no suffix; expected one like `.done`".to_owned());
+        let is_suffix = |it: &str| it.starts_with(['.', '-', '_']) && !it.contains('/');
+        if let Some(marker) = self.marker.as_deref().filter(|it| !is_suffix(it)) {
+            let message = format!("`{marker}` is no suffix; expected one like `.done`");
+            return bad("marker", message);
         }
-        if let Some(archive) = &self.archive
-            && archive.as_os_str().is_empty()
-        {
-            return bad("archive", "is empty; expected a folder".to_owned());
-        }
+        self.check_archive()?;
+        self.check_codes()?;
         let columns = &self.columns;
         let missing = match (&columns.start, &columns.end, &columns.length) {
             _ if has_times && columns.activity.is_some() => None,

@@ -8,9 +8,12 @@
 
 use std::path::Path;
 
-use domain::CalendarEvent;
-use domain::EventSpan;
+use domain::limits::ROSTER_FILE_BYTES_MAX;
+use domain::{CalendarEvent, EventSpan};
 use engine::port::{FieldFault, SourceError};
+
+use super::BAD_ROWS;
+use crate::words::plain;
 
 /// The columns.
 pub(super) const COLUMNS: [&str; 10] = [
@@ -26,12 +29,19 @@ pub(super) const COLUMNS: [&str; 10] = [
     "category",
 ];
 
+const REPEATS: &str = "repeats by a rule; expected single events";
+
 /// The events of a file, fields separated by `delimiter`.
 ///
 /// # Errors
 /// When it is no iCalendar, or an event cannot be read, or repeats by a rule: this reader does not
 /// work out its occurrences.
-pub(super) fn text_of(place: &str, bytes: &[u8], delimiter: u8) -> Result<String, SourceError> {
+pub(super) fn text_of(
+    place: &str,
+    bytes: &[u8],
+    delimiter: u8,
+    bytes_max: u64,
+) -> Result<String, SourceError> {
     let unreadable = |detail: String| SourceError::Unreadable { place: place.to_owned(), detail };
     let events = ical::read_object(bytes).map_err(|error| unreadable(error.to_string()))?;
     let file = Path::new(place).file_stem().unwrap_or_default().to_string_lossy();
@@ -47,12 +57,21 @@ pub(super) fn text_of(place: &str, bytes: &[u8], delimiter: u8) -> Result<String
             continue;
         }
         let event = match found.event {
-            Ok(_) if found.recurring => Err("repeats by a rule; expected single events".to_owned()),
+            Ok(_) if found.recurring => Err(REPEATS.to_owned()),
             Ok(event) => Ok(event),
             Err(error) => Err(error.to_string()),
         };
         match event {
-            Ok(event) => row(&mut text, delimiter, &file, &uid, &event),
+            Ok(event) => {
+                row(&mut text, delimiter, &file, &uid, &event);
+                if text.len() as u64 > bytes_max {
+                    let detail = format!(
+                        "as text it and the files before it have more than \
+                         {ROSTER_FILE_BYTES_MAX} bytes; expected at most that many"
+                    );
+                    return Err(SourceError::Unreadable { place: place.to_owned(), detail });
+                }
+            }
             Err(message) => {
                 text.push('\n');
                 faults.push(fault(place, number - 1, message));
@@ -64,7 +83,7 @@ pub(super) fn text_of(place: &str, bytes: &[u8], delimiter: u8) -> Result<String
         false => {
             let more = faults.len().saturating_sub(domain::limits::BAD_ROWS_REPORTED_MAX);
             faults.truncate(domain::limits::BAD_ROWS_REPORTED_MAX);
-            Err(SourceError::BadRows { faults, more })
+            Err(SourceError::BadRows { faults, more, hint: BAD_ROWS })
         }
     }
 }
@@ -76,8 +95,8 @@ fn fault(place: &str, event: u64, message: String) -> FieldFault {
         text: String::new(),
         field: None,
         column: None,
-        message,
-        hint: None,
+        hint: (message == REPEATS).then(|| "export the events one by one, without RRULE".into()),
+        message: plain(&message),
         stands_for: 1,
     }
 }

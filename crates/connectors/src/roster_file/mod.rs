@@ -47,6 +47,10 @@ pub use config::{
 };
 pub use propose::{Proposal, propose};
 
+/// What to do about rows that are bad.
+const BAD_ROWS: &str = "mend the rows, or set `on_bad_row = \"skip\"` to go on without them (then \
+                        nothing is deleted either)";
+
 /// What the registry knows of it.
 pub const DESCRIPTOR: Descriptor = Descriptor {
     kind: "roster_file",

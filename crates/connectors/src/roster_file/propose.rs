@@ -70,7 +70,7 @@ pub fn propose(place: &str, bytes: &[u8], zone: &str) -> Result<Proposal, Source
     let unreadable = |detail: String| SourceError::Unreadable { place: place.to_owned(), detail };
     let config: RosterFileConfig =
         toml::from_str(&blank).map_err(|error| unreadable(error.to_string()))?;
-    let text = text_of(place, bytes, &config)?;
+    let text = text_of(place, bytes, &config, domain::limits::ROSTER_FILE_BYTES_MAX)?;
     let mut proposal = Proposal::default();
     let Some(sample) = sample(&text) else {
         proposal.remarks.push("the file holds no table".to_owned());
@@ -197,7 +197,7 @@ fn read(place: &str, text: &str, zone: &str, proposal: &mut Proposal) -> Result<
             proposal.rows = timed.take(ROWS_SHOWN).map(|it| shown(it, zone)).collect();
             proposal.counts = counts(&gathered.entities);
         }
-        Err(SourceError::BadRows { faults, more }) => {
+        Err(SourceError::BadRows { faults, more, hint: _ }) => {
             let count = faults.len() + more;
             proposal.remarks.push(format!("{count} rows cannot be read like this"));
             proposal.faults = faults.into_iter().take(ROWS_SHOWN).collect();

@@ -14,11 +14,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use domain::limits::ROSTER_FILE_BYTES_MAX;
 use domain::{ConnectionName, SyncWindow};
-use engine::port::{Clock, DeltaToken, Finding, Reading, ReadingKind, Source, SourceError};
-use jiff::Timestamp;
+use engine::port::{
+    Clock, DeltaToken, FieldFault, Finding, Marks, Reading, ReadingKind, Resume, Source,
+    SourceError,
+};
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
+use super::BAD_ROWS;
 use super::config::{Delimiter, RosterFileConfig};
 use super::map::Rules;
 use super::{events, sheet};
@@ -29,6 +34,9 @@ use archive::Archive;
 use files::Taken;
 pub(super) use gather::{Gathered, gather};
 use look::Remark;
+
+/// How long the files of one export are written.
+const EXPORT_TAKES_MAX: SignedDuration = SignedDuration::from_hours(1);
 
 /// One connection's files.
 #[derive(Debug)]
@@ -105,8 +113,20 @@ impl Source for RosterFiles {
         window: &SyncWindow,
         since: Option<&DeltaToken>,
     ) -> Result<Reading, SourceError> {
-        let (window, since, now) = (*window, since.cloned(), self.clock.now());
-        self.in_thread(move |reader| reader.read(&window, since.as_ref(), now)).await?
+        let (window, since, now) = (*window, since.and_then(Token::read), self.clock.now());
+        self.in_thread(move |reader| reader.read(&window, since, now)).await?
+    }
+
+    /// Our own token knows its window; and which files are in the roster, it knows for any.
+    async fn read_on(
+        &self,
+        window: &SyncWindow,
+        resume: Option<&Resume>,
+        _: &dyn Marks,
+    ) -> Result<Reading, SourceError> {
+        let read = |it: &Resume| Some(Token { void: it.void, ..Token::read(&it.token)? });
+        let (window, since, now) = (*window, resume.and_then(read), self.clock.now());
+        self.in_thread(move |reader| reader.read(&window, since, now)).await?
     }
 
     async fn glance(&self) -> Option<String> {
@@ -114,34 +134,40 @@ impl Source for RosterFiles {
     }
 }
 
+/// The files that are the schedule now.
+struct Current {
+    taken: Vec<Taken>,
+    /// Whether they lie where they were dropped.
+    are_new: bool,
+    notes: Vec<FieldFault>,
+}
+
 impl Reader {
     fn read(
         &self,
         window: &SyncWindow,
-        since: Option<&DeltaToken>,
+        since: Option<Token>,
         now: Timestamp,
     ) -> Result<Reading, SourceError> {
-        if let Some(archive) = &self.archive {
-            archive.finish(&self.base)?;
-        }
-        let (taken, are_new) = self.take()?;
-        let print = self.print(&taken, window);
-        let unchanged = since.is_some_and(|since| print_of(since) == Some(print.as_str()));
+        let Current { taken, are_new, notes: told } = self.take(since.as_ref(), now)?;
+        let token = self.token(&taken, window);
+        let mut told = told;
         // The engine gives a token back when what it stands for is in the roster.
-        if let (Some(archive), true, true) = (&self.archive, unchanged, are_new) {
-            archive.keep(&self.base, &taken, self.config.marker.as_deref(), now)?;
+        if let (Some(archive), true, Some(since)) = (&self.archive, are_new, &since)
+            && since.content == token.content
+        {
+            let stuck = archive.keep(&self.base, &taken, self.config.marker.as_deref(), now)?;
+            told.extend(stuck.iter().map(|it| whole(&it.place, archive.refuse(it).to_string())));
         }
-        if unchanged && !since.is_some_and(is_remarkable) {
-            return Ok(Reading {
-                kind: ReadingKind::Unchanged,
-                next: since.cloned(),
-                notes: Vec::new(),
-                skipped: Vec::new(),
-            });
+        let unchanged = since.as_ref().is_some_and(|it| !it.void && it.print == token.print);
+        let remarkable = since.as_ref().is_some_and(|it| it.remarkable);
+        if unchanged && !remarkable {
+            let (kind, next) = (ReadingKind::Unchanged, Some(token.write()));
+            return Ok(Reading { kind, next, notes: told, skipped: Vec::new() });
         }
         let Gathered { entities, absence, mut notes, missed, skipped, unmapped: _ } =
             self.gather(&taken, window)?;
-        let next = Some(token(&print, missed.is_some() || !skipped.is_empty()));
+        let next = Token { remarkable: missed.is_some() || !skipped.is_empty(), ..token };
         let kind = if unchanged {
             // What is decided in single rows was told once; what is left out is told each time.
             notes.clear();
@@ -149,23 +175,49 @@ impl Reader {
         } else {
             ReadingKind::Full { entities, absence }
         };
-        notes.splice(0..0, missed);
-        Ok(Reading { kind, next, notes, skipped })
+        notes.splice(0..0, told.into_iter().chain(missed));
+        Ok(Reading { kind, next: Some(next.write()), notes, skipped })
     }
 
-    /// The files that are the schedule now, and whether they lie where they were dropped.
-    fn take(&self) -> Result<(Vec<Taken>, bool), SourceError> {
-        let found = files::find(&self.base, &self.config.path, self.config.marker.as_deref());
-        match (found, &self.archive) {
-            (Err(files::NotFound::None(_)), Some(archive)) => {
-                let taken = archive.take(&self.base)?;
-                match taken.is_empty() {
-                    true => Err(files::nothing(&self.config.path)),
-                    false => Ok((taken, false)),
-                }
-            }
-            (found, _) => Ok((files::take_all(&found.map_err(SourceError::from)?)?, true)),
+    /// The files that are the schedule now. What `known` shows to be in the roster already is not
+    /// read together with what came after it: it moves out of the way first.
+    fn take(&self, known: Option<&Token>, now: Timestamp) -> Result<Current, SourceError> {
+        let marker = self.config.marker.as_deref();
+        if let Some(archive) = &self.archive {
+            // What does not move is found below, and told of there.
+            archive.finish(&self.base, marker)?;
         }
+        let found = files::find(&self.base, &self.config.path, marker);
+        let Some(archive) = &self.archive else {
+            let taken = files::take_all(&found.map_err(SourceError::from)?, now)?;
+            return Ok(Current { taken, are_new: true, notes: vec![] });
+        };
+        let found = match found {
+            Err(files::NotFound::None(_)) => {
+                let taken = archive.take(&self.base)?;
+                return match taken.is_empty() {
+                    true => Err(files::nothing(&self.config.path)),
+                    false => Ok(Current { taken, are_new: false, notes: vec![] }),
+                };
+            }
+            found => found.map_err(SourceError::from)?,
+        };
+        let taken = files::take_all(&found, now)?;
+        let is_old = |it: &Taken| {
+            let is_known = known.is_some_and(|known| known.files.contains(&file_id(it)));
+            is_known && !archive.holds(it)
+        };
+        let (old, new): (Vec<Taken>, Vec<Taken>) = taken.into_iter().partition(is_old);
+        if new.is_empty() {
+            return Ok(Current { taken: old, are_new: true, notes: vec![] });
+        }
+        if !old.is_empty()
+            && let Some(stuck) = archive.keep(&self.base, &old, marker, now)?.first()
+        {
+            return Err(archive.refuse(stuck));
+        }
+        let notes = apart(&new).into_iter().collect();
+        Ok(Current { taken: new, are_new: true, notes })
     }
 
     /// Names, sizes and times of the files that are there.
@@ -177,31 +229,80 @@ impl Reader {
 
     fn gather(&self, taken: &[Taken], window: &SyncWindow) -> Result<Gathered, SourceError> {
         let mut texts = Vec::with_capacity(taken.len());
+        let mut left = ROSTER_FILE_BYTES_MAX;
         for file in taken {
-            texts.push(text_of(&file.place, &file.bytes, &self.config)?);
+            let text = text_of(&file.place, &file.bytes, &self.config, left)?;
+            left = left.saturating_sub(text.len() as u64);
+            texts.push(text);
         }
         let files: Vec<(&str, &str)> =
             taken.iter().zip(&texts).map(|(file, text)| (file.place.as_str(), &**text)).collect();
         gather(&files, &self.config, &self.rules, window)
     }
 
-    /// The hash of everything that decides what a reading says; with the version of this program,
-    /// because another one may read the same files otherwise.
-    fn print(&self, taken: &[Taken], window: &SyncWindow) -> String {
-        let mut hash = Sha256::new();
-        let mut add = |bytes: &[u8]| {
-            hash.update((bytes.len() as u64).to_be_bytes());
-            hash.update(bytes);
+    /// What is remembered of a reading of these files. The print is of everything that decides what
+    /// it says; with the version of this program, because another one may read the same files
+    /// otherwise.
+    fn token(&self, taken: &[Taken], window: &SyncWindow) -> Token {
+        let content = hash(taken.iter().flat_map(|it| [it.place.as_bytes(), it.bytes.as_slice()]));
+        let config = format!("{:?}", self.config);
+        let window = window.interval.to_string();
+        let version = env!("CARGO_PKG_VERSION");
+        let print = hash([version, &config, &window, &content].map(str::as_bytes));
+        let files = match &self.archive {
+            Some(_) => taken.iter().map(file_id).collect(),
+            None => vec![],
         };
-        add(env!("CARGO_PKG_VERSION").as_bytes());
-        add(format!("{:?}", self.config).as_bytes());
-        add(window.interval.to_string().as_bytes());
-        for Taken { place, bytes, modified: _ } in taken {
-            add(place.as_bytes());
-            add(bytes);
-        }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        Token { print, content, files, remarkable: false, void: false }
     }
+}
+
+/// That files were written long after one another, and count as one export.
+fn apart(taken: &[Taken]) -> Option<FieldFault> {
+    let first = taken.iter().min_by_key(|it| it.modified)?;
+    let last = taken.iter().max_by_key(|it| it.modified)?;
+    let apart = last.modified?.duration_since(first.modified?);
+    (apart > EXPORT_TAKES_MAX).then(|| {
+        let message = format!(
+            "`{}` was written {} hours before `{}`, and both are read together",
+            first.place,
+            apart.as_hours(),
+            last.place
+        );
+        let hint = "with `archive`, what lies there together is the whole schedule: if these are \
+                    two exports, remove the older one, and read more often than they are dropped";
+        FieldFault { hint: Some(hint.to_owned()), ..whole(&first.place, message) }
+    })
+}
+
+fn whole(place: &str, message: String) -> FieldFault {
+    FieldFault {
+        place: place.to_owned(),
+        line: 0,
+        text: String::new(),
+        field: None,
+        column: None,
+        message,
+        hint: None,
+        stands_for: 1,
+    }
+}
+
+fn hash<'b>(parts: impl IntoIterator<Item = &'b [u8]>) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// One file as it was dropped: what is in it, and when it was written.
+fn file_id(taken: &Taken) -> String {
+    let at = taken.modified.map_or(0, Timestamp::as_nanosecond).to_be_bytes();
+    let mut id = hash([taken.place.as_bytes(), taken.bytes.as_slice(), &at]);
+    id.truncate(24);
+    id
 }
 
 /// What a file says, as delimited text; which kind of file it is, its name says.
@@ -209,38 +310,58 @@ pub(super) fn text_of<'b>(
     place: &str,
     bytes: &'b [u8],
     config: &RosterFileConfig,
+    bytes_max: u64,
 ) -> Result<Cow<'b, str>, SourceError> {
     let delimiter = config.delimiter.map_or(b',', Delimiter::byte);
     let ends = |suffix: &str| place.to_ascii_lowercase().ends_with(suffix);
     if ends(".xlsx") || ends(".xlsm") {
-        return sheet::text_of(place, bytes, config.sheet.as_deref(), delimiter).map(Cow::Owned);
+        let wanted = (config.sheet.as_deref(), delimiter);
+        return sheet::text_of(place, bytes, wanted, bytes_max).map(Cow::Owned);
     }
     if ends(".ics") {
-        return events::text_of(place, bytes, delimiter).map(Cow::Owned);
+        return events::text_of(place, bytes, delimiter, bytes_max).map(Cow::Owned);
     }
     let text = decode(place, bytes);
-    let refused = |fault: Box<_>| SourceError::BadRows { faults: vec![*fault], more: 0 };
+    let refused =
+        |fault: Box<_>| SourceError::BadRows { faults: vec![*fault], more: 0, hint: BAD_ROWS };
     text.map(Cow::Borrowed).map_err(refused)
 }
 
-const TOKEN: &str = "roster_file/2";
+const TOKEN: &str = "roster_file/3";
 /// Ends the token of a reading of which something is to be told for as long as it is so: the
 /// same files are gathered again then, only to tell it.
 const REMARKABLE: &str = "remarkable";
 
-fn token(print: &str, remarkable: bool) -> DeltaToken {
-    DeltaToken(if remarkable {
-        format!("{TOKEN} {print} {REMARKABLE}")
-    } else {
-        format!("{TOKEN} {print}")
-    })
+/// What is remembered of a reading.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Token {
+    /// The hash of everything that decides what it says.
+    print: String,
+    /// The hash of the files alone.
+    content: String,
+    /// Which files they were, where there is an archive for them.
+    files: Vec<String>,
+    remarkable: bool,
+    /// Whether it must not be taken for the same reading, whatever it says.
+    void: bool,
 }
 
-fn print_of(token: &DeltaToken) -> Option<&str> {
-    let mut words = token.0.split(' ');
-    (words.next() == Some(TOKEN)).then(|| words.next())?
-}
+impl Token {
+    fn write(&self) -> DeltaToken {
+        let Self { print, content, files, remarkable, void: _ } = self;
+        let end = if *remarkable { REMARKABLE } else { "-" };
+        DeltaToken(format!("{TOKEN} {print} {content} {end} {}", files.join(",")))
+    }
 
-fn is_remarkable(token: &DeltaToken) -> bool {
-    token.0.split(' ').nth(2) == Some(REMARKABLE)
+    fn read(token: &DeltaToken) -> Option<Self> {
+        let mut words = token.0.split(' ');
+        let mut next = || words.next();
+        if next()? != TOKEN {
+            return None;
+        }
+        let (print, content) = (next()?.to_owned(), next()?.to_owned());
+        let remarkable = next()? == REMARKABLE;
+        let files = next()?.split(',').filter(|it| !it.is_empty()).map(str::to_owned).collect();
+        Some(Self { print, content, files, remarkable, void: false })
+    }
 }

@@ -9,19 +9,23 @@ use std::fmt::Write as _;
 use std::io::{Cursor, Read as _};
 
 use calamine::{DataRef, ExcelDateTime, Reader as _, Xlsx};
-use domain::limits::{SHEET_COLUMNS_MAX, SHEET_ROWS_MAX, SHEET_UNPACKED_BYTES_MAX};
+use domain::limits::{
+    ROSTER_FILE_BYTES_MAX, SHEET_COLUMNS_MAX, SHEET_ROWS_MAX, SHEET_STRINGS_BYTES_MAX,
+    SHEET_UNPACKED_BYTES_MAX,
+};
 use engine::port::SourceError;
 use jiff::civil::{Date, Time};
 
-/// The rows of a sheet, the first one when none is named; fields separated by `delimiter`.
+/// The rows of a sheet, the first one when none is named; fields separated by `delimiter`. At most
+/// `bytes_max` bytes: a text that is kept once can stand in a million cells.
 ///
 /// # Errors
 /// When it is no Excel file, has no such sheet, or is larger than the limits.
 pub(super) fn text_of(
     place: &str,
     bytes: &[u8],
-    sheet: Option<&str>,
-    delimiter: u8,
+    (sheet, delimiter): (Option<&str>, u8),
+    bytes_max: u64,
 ) -> Result<String, SourceError> {
     let fail = |detail: String| SourceError::Unreadable { place: place.to_owned(), detail };
     bounded(bytes, SHEET_UNPACKED_BYTES_MAX).map_err(fail)?;
@@ -36,7 +40,7 @@ pub(super) fn text_of(
         })?,
     };
     let mut cells = book.worksheet_cells_reader(&name).map_err(broken)?;
-    let mut lines = Lines::new(delimiter);
+    let mut lines = Lines::new(delimiter, bytes_max);
     while let Some(cell) = cells.next_cell().map_err(broken)? {
         let (row, column) = cell.get_position();
         if matches!(cell.get_value(), DataRef::Empty) {
@@ -44,24 +48,78 @@ pub(super) fn text_of(
         }
         lines.put(row, column, &shown(cell.get_value())).map_err(fail)?;
     }
-    Ok(lines.finish())
+    lines.finish().map_err(fail)
 }
 
 /// Unpacks every part once, without keeping it, to see that all of it is not too large: what the
 /// archive says of itself need not be true.
 pub(super) fn bounded(bytes: &[u8], bytes_max: u64) -> Result<(), String> {
-    let no_archive = |error: zip::result::ZipError| format!("it is no Excel file: {error}");
+    let no_archive =
+        |error: zip::result::ZipError| format!("it is cut off, or no .xlsx file: {error}");
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(no_archive)?;
     let mut left = bytes_max;
     for index in 0..archive.len() {
         let part = archive.by_index(index).map_err(no_archive)?;
-        let unpacked = std::io::copy(&mut part.take(left + 1), &mut std::io::sink());
-        let unpacked = unpacked.map_err(|error| format!("it is no Excel file: {error}"))?;
+        let has_strings = part.name().map_err(no_archive)?.to_ascii_lowercase().ends_with("sharedstrings.xml");
+        let mut part = part.take(left + 1);
+        let broken = |error: std::io::Error| format!("it is no Excel file: {error}");
+        let unpacked = match has_strings {
+            true => check_strings(&mut part).map_err(broken)??,
+            false => std::io::copy(&mut part, &mut std::io::sink()).map_err(broken)?,
+        };
         left = left.checked_sub(unpacked).ok_or_else(|| {
             format!("unpacked it has more than {bytes_max} bytes; expected at most that many")
         })?;
     }
     Ok(())
+}
+
+/// Bytes of a short shared string: `<si><t/></si>`.
+const STRING_BYTES_MIN: u64 = 13;
+/// The attribute that says how many there are, and bytes within which its number ends.
+const COUNT: &[u8] = b"uniqueCount";
+const COUNT_BYTES_MAX: usize = 64;
+
+/// Looks whether there can be as many shared strings as are announced: room for all of them is made
+/// on that word alone. The bytes that they have, or what is wrong.
+fn check_strings(part: &mut impl std::io::Read) -> std::io::Result<Result<u64, String>> {
+    let (mut kept, mut chunk) = (Vec::new(), vec![0; 64 * 1024]);
+    let (mut unpacked, mut announced) = (0, 0);
+    loop {
+        let count = part.read(&mut chunk)?;
+        unpacked += count as u64;
+        if unpacked > SHEET_STRINGS_BYTES_MAX {
+            return Ok(Err(format!(
+                "its shared texts have more than {SHEET_STRINGS_BYTES_MAX} bytes; expected at most \
+                 that many"
+            )));
+        }
+        kept.extend_from_slice(&chunk[..count]);
+        // Wherever it stands: what is before the element may be of any length.
+        for (at, _) in kept.windows(COUNT.len()).enumerate().filter(|(_, it)| *it == COUNT) {
+            announced = announced.max(number_after(&kept[at + COUNT.len()..]));
+        }
+        if count == 0 {
+            break;
+        }
+        kept.drain(..kept.len().saturating_sub(COUNT_BYTES_MAX + COUNT.len()));
+    }
+    let most = unpacked / STRING_BYTES_MIN + 1;
+    Ok(match announced > most {
+        true => Err(format!(
+            "it announces {announced} shared texts and has room for {most}; expected a file as \
+             Excel writes it"
+        )),
+        false => Ok(unpacked),
+    })
+}
+
+/// The number that an attribute has; 0 when it is none.
+fn number_after(text: &[u8]) -> u64 {
+    let blank = |it: &&u8| it.is_ascii_whitespace() || matches!(it, b'=' | b'"' | b'\'' | b'+');
+    let rest = text.iter().take(COUNT_BYTES_MAX).skip_while(blank);
+    let digits = rest.take_while(|it| it.is_ascii_digit());
+    digits.fold(0, |sum: u64, it| sum.saturating_mul(10).saturating_add(u64::from(it - b'0')))
 }
 
 /// Rows on their way to text. Cells come in the order of rows and columns.
@@ -70,11 +128,23 @@ struct Lines {
     delimiter: u8,
     row: u32,
     column: u32,
+    bytes_max: u64,
 }
 
 impl Lines {
-    fn new(delimiter: u8) -> Self {
-        Self { text: String::new(), delimiter, row: 0, column: 0 }
+    fn new(delimiter: u8, bytes_max: u64) -> Self {
+        Self { text: String::new(), delimiter, row: 0, column: 0, bytes_max }
+    }
+
+    fn is_room_for(&self, more: usize) -> Result<(), String> {
+        let bytes = self.text.len() as u64 + more as u64;
+        match bytes <= self.bytes_max {
+            true => Ok(()),
+            false => Err(format!(
+                "as text it and the files before it have more than {ROSTER_FILE_BYTES_MAX} bytes; \
+                 expected at most that many"
+            )),
+        }
     }
 
     fn put(&mut self, row: u32, column: u32, value: &str) -> Result<(), String> {
@@ -91,6 +161,8 @@ impl Lines {
         if (row, column) < (self.row, self.column) {
             return Err(format!("row {} stands after row {}", row + 1, self.row + 1));
         }
+        // Quotes double, at most.
+        self.is_room_for(value.len().saturating_mul(2) + (row - self.row) as usize)?;
         while self.row < row {
             self.text.push('\n');
             self.row += 1;
@@ -119,29 +191,37 @@ impl Lines {
     }
 
     /// Every line gets as many fields as the longest: sheets leave out empty cells.
-    fn finish(self) -> String {
-        let Self { text, delimiter, .. } = self;
+    fn finish(self) -> Result<String, String> {
+        let lines = self.text.split('\n').filter(|it| !it.is_empty());
+        let (delimiter, mut longest, mut present, mut rows) = (self.delimiter, 0, 0, 0);
+        for line in lines {
+            let fields = fields(line, char::from(delimiter));
+            (longest, present, rows) = (longest.max(fields), present + fields, rows + 1);
+        }
+        self.is_room_for(longest * rows - present + 1)?;
+        let Self { text, .. } = self;
         let delimiter = char::from(delimiter);
-        let fields = |line: &str| {
-            let mut inside = false;
-            line.chars()
-                .filter(|it| {
-                    inside ^= *it == '"';
-                    *it == delimiter && !inside
-                })
-                .count()
-        };
-        let longest = text.lines().map(fields).max().unwrap_or(0);
         let mut whole = String::with_capacity(text.len() + text.len() / 8);
         for line in text.split('\n') {
             whole.push_str(line);
             if !line.is_empty() {
-                whole.extend(std::iter::repeat_n(delimiter, longest - fields(line)));
+                whole.extend(std::iter::repeat_n(delimiter, longest - fields(line, delimiter)));
             }
             whole.push('\n');
         }
-        whole
+        Ok(whole)
     }
+}
+
+/// How many delimiters stand between the fields of a line.
+fn fields(line: &str, delimiter: char) -> usize {
+    let mut inside = false;
+    line.chars()
+        .filter(|it| {
+            inside ^= *it == '"';
+            *it == delimiter && !inside
+        })
+        .count()
 }
 
 /// A cell as text.

@@ -179,7 +179,7 @@ fn several_files_are_one_reading_and_one_bad_row_refuses_all() {
     std::fs::write(folder.path().join("b.csv"), bad).unwrap();
     let error = run(source.read(&october, None)).unwrap_err();
     assert_eq!(error.to_string(), "1 bad row in `b.csv`; nothing was taken from it");
-    let SourceError::BadRows { faults, more: 0 } = error else { panic!("{error:?}") };
+    let SourceError::BadRows { faults, more: 0, .. } = error else { panic!("{error:?}") };
     assert_eq!((faults[0].line, faults[0].column.as_deref()), (3, Some("date")));
 }
 

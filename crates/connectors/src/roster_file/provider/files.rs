@@ -3,12 +3,14 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use domain::limits::{ROSTER_FILE_BYTES_MAX, ROSTER_FILES_MAX};
 use engine::port::SourceError;
 use glob::{MatchOptions, Pattern};
 use jiff::Timestamp;
+
+use crate::words::blanked;
 
 /// `*` stays inside one folder and does not match hidden files, as in a shell.
 const MATCHING: MatchOptions = MatchOptions {
@@ -16,6 +18,11 @@ const MATCHING: MatchOptions = MatchOptions {
     require_literal_separator: true,
     require_literal_leading_dot: true,
 };
+
+/// How long after it was last written to a file may still be growing, and how long is waited to see
+/// whether it is.
+const YOUNG: Duration = Duration::from_secs(2);
+const SETTLES_IN: Duration = Duration::from_secs(1);
 
 /// One file that the pattern matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +40,9 @@ impl Found {
         format!("{} {stamp:?}\n", self.place)
     }
 }
+
+/// What is said when no file matches.
+pub(super) const NOTHING: &str = "no file matches";
 
 /// Why there are no files.
 #[derive(Debug)]
@@ -53,7 +63,7 @@ impl From<NotFound> for SourceError {
 
 /// That no file matches.
 pub(super) fn nothing(pattern: &str) -> SourceError {
-    unreadable(pattern, "no file matches".to_owned())
+    unreadable(pattern, NOTHING.to_owned())
 }
 
 /// One file's content.
@@ -83,15 +93,22 @@ pub(super) fn find(
     let matches = glob::glob_with(&escaped.to_string_lossy(), MATCHING)
         .map_err(|error| fail(error.to_string()))?;
     let mut found = Vec::new();
-    let mut incomplete = false;
+    let mut incomplete = None;
+    // Who names one file means it, wherever it leads.
+    let inside = fixed_part(base, pattern).map(|folder| folder.canonicalize().unwrap_or(folder));
     for entry in matches {
         let path = entry.map_err(|error| {
             let place = shown(base, error.path());
             NotFound::Failed(unreadable(&place, error.error().to_string()))
         })?;
         if path.is_dir() || !is_complete(&path, marker) {
-            incomplete |= !path.is_dir() && !is_marker(&path, marker);
+            if !path.is_dir() && !is_marker(&path, marker) {
+                incomplete = incomplete.or_else(|| Some(shown(base, &path)));
+            }
             continue;
+        }
+        if let Err(detail) = may_be_read(&path, inside.as_deref()) {
+            return Err(NotFound::Failed(unreadable(&shown(base, &path), detail)));
         }
         if found.len() == ROSTER_FILES_MAX {
             return Err(fail(format!(
@@ -101,8 +118,10 @@ pub(super) fn find(
         let place = shown(base, &path);
         found.push(Found { path, place });
     }
-    if let (true, true, Some(marker)) = (found.is_empty(), incomplete, marker) {
-        let detail = format!("no file that matches is complete: none has a `{marker}` beside it");
+    if let (true, Some(first), Some(marker)) = (found.is_empty(), incomplete, marker) {
+        let detail = format!(
+            "no file that matches is complete: `{first}` waits for `{first}{marker}` (`marker`)"
+        );
         return Err(NotFound::None(unreadable(pattern, detail)));
     }
     if found.is_empty() {
@@ -110,6 +129,46 @@ pub(super) fn find(
     }
     found.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
+}
+
+/// The folder that a pattern searches: its parts before the first that is a pattern. `None` when
+/// none is.
+fn fixed_part(base: &Path, pattern: &str) -> Option<PathBuf> {
+    let is_pattern = |part: &str| part.contains(['*', '?', '[']);
+    if !is_pattern(pattern) {
+        return None;
+    }
+    let parts: Vec<&str> = pattern.split('/').take_while(|it| !is_pattern(it)).collect();
+    let folder = parts.join("/");
+    let folder =
+        if folder.is_empty() && pattern.starts_with('/') { "/".to_owned() } else { folder };
+    let folder = base.join(folder);
+    Some(if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder })
+}
+
+/// Whether this is a file, and one of the folder that is searched.
+fn may_be_read(path: &Path, inside: Option<&Path>) -> Result<(), String> {
+    let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    if !metadata.is_file() {
+        return Err("it is no regular file; expected one".to_owned());
+    }
+    let Some(inside) = inside else { return Ok(()) };
+    let real = path.canonicalize().map_err(|error| error.to_string())?;
+    match real.starts_with(inside) {
+        true => Ok(()),
+        false => Err(format!(
+            "it is a link to a file outside of `{}`; expected a file there, or a `path` without `*` \
+             that names the link",
+            inside.display()
+        )),
+    }
+}
+
+/// The hash of a file, when it is one that can be read and is not too large.
+pub(super) fn hash_of(path: &Path) -> Option<String> {
+    let found = Found { path: path.to_owned(), place: String::new() };
+    let taken = take(&found, ROSTER_FILE_BYTES_MAX, || {}).ok()?;
+    Some(super::archive::hash(&taken.bytes))
 }
 
 fn is_marker(path: &Path, marker: Option<&str>) -> bool {
@@ -123,17 +182,35 @@ fn is_complete(path: &Path, marker: Option<&str>) -> bool {
     !is_marker(path, marker) && Path::new(&beside).exists()
 }
 
-/// Takes the content of all files.
+/// Takes the content of all files. One that was written to a moment before `now` may not be
+/// finished: it is looked at once more after a while, and refused when it has grown.
 ///
 /// # Errors
 /// When one cannot be read, changes while it is read, or all together are too large.
-pub(super) fn take_all(found: &[Found]) -> Result<Vec<Taken>, SourceError> {
+pub(super) fn take_all(found: &[Found], now: Timestamp) -> Result<Vec<Taken>, SourceError> {
     let mut total = 0;
     let mut taken = Vec::with_capacity(found.len());
     for file in found {
         let one = take(file, ROSTER_FILE_BYTES_MAX - total, || {})?;
         total += one.bytes.len() as u64;
         taken.push(one);
+    }
+    let is_young = |it: &Taken| {
+        let age = it.modified.map(|at| now.duration_since(at).unsigned_abs());
+        age.is_some_and(|age| age < YOUNG)
+    };
+    if taken.iter().any(is_young) {
+        std::thread::sleep(SETTLES_IN);
+        for (file, one) in found.iter().zip(&taken) {
+            let after = std::fs::metadata(&file.path).ok().map(|it| stamp(&it));
+            if after.is_none_or(|it| it.bytes != one.bytes.len() as u64 || it.at() != one.modified)
+            {
+                let detail = "it is still being written; it is read when it stays as it is. Write \
+                              elsewhere and rename, or set `marker`"
+                    .to_owned();
+                return Err(unreadable(&file.place, detail));
+            }
+        }
     }
     Ok(taken)
 }
@@ -145,8 +222,13 @@ pub(super) fn take(
     meanwhile: impl FnOnce(),
 ) -> Result<Taken, SourceError> {
     let fail = |error: io::Error| unreadable(&file.place, error.to_string());
-    let mut open = File::open(&file.path).map_err(fail)?;
-    let before = stamp(&open.metadata().map_err(fail)?);
+    let mut open = open_without_waiting(&file.path).map_err(fail)?;
+    let metadata = open.metadata().map_err(fail)?;
+    if !metadata.is_file() {
+        let detail = "it is no regular file; expected one".to_owned();
+        return Err(unreadable(&file.place, detail));
+    }
+    let before = stamp(&metadata);
     if before.bytes > bytes_max {
         let detail = format!(
             "all files together have more than {ROSTER_FILE_BYTES_MAX} bytes; \
@@ -162,11 +244,7 @@ pub(super) fn take(
         let detail = "it was changed while it was read; try again".to_owned();
         return Err(unreadable(&file.place, detail));
     }
-    Ok(Taken {
-        place: file.place.clone(),
-        bytes,
-        modified: before.modified.and_then(|at| Timestamp::try_from(at).ok()),
-    })
+    Ok(Taken { place: file.place.clone(), bytes, modified: before.at() })
 }
 
 /// What changes when somebody writes to a file.
@@ -176,13 +254,33 @@ struct Stamp {
     modified: Option<SystemTime>,
 }
 
+impl Stamp {
+    fn at(&self) -> Option<Timestamp> {
+        self.modified.and_then(|at| Timestamp::try_from(at).ok())
+    }
+}
+
+/// Opens a file. Opening a pipe would wait for whoever writes into it.
+fn open_without_waiting(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        /// `O_NONBLOCK`, from `asm-generic/fcntl.h`.
+        const NONBLOCKING: i32 = 0o4000;
+        options.custom_flags(NONBLOCKING);
+    }
+    options.open(path)
+}
+
 fn stamp(metadata: &std::fs::Metadata) -> Stamp {
     Stamp { bytes: metadata.len(), modified: metadata.modified().ok() }
 }
 
 fn shown(base: &Path, path: &Path) -> String {
     let short = path.strip_prefix(base).unwrap_or(path);
-    short.display().to_string()
+    blanked(&short.display().to_string())
 }
 
 fn unreadable(place: &str, detail: String) -> SourceError {
@@ -209,6 +307,52 @@ mod tests {
         let error = take(found, 100, grow).unwrap_err().to_string();
         assert_eq!(error, "cannot read `a.csv`: it was changed while it was read; try again");
         assert_eq!(take(found, 100, || {}).unwrap().bytes, b"a,b\n1,2\n3,4\n");
+    }
+
+    #[test]
+    fn a_file_that_is_still_growing_is_not_taken_for_a_finished_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        std::fs::write(&path, "a,b\n1,2\n").unwrap();
+        let found = find(folder.path(), "*.csv", None).unwrap();
+        let at = std::fs::metadata(&path).unwrap().modified().unwrap();
+        let now = Timestamp::try_from(at).unwrap();
+        let writer = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(200));
+            File::options().append(true).open(&path).unwrap().write_all(b"3,4\n").unwrap();
+        });
+        let error = take_all(&found, now).unwrap_err().to_string();
+        assert!(error.contains("it is still being written"), "{error}");
+        writer.join().unwrap();
+        // A finished one is taken, young or not.
+        assert_eq!(take_all(&found, now).unwrap()[0].bytes, b"a,b\n1,2\n3,4\n");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_or_lies_elsewhere_is_refused_at_once() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join("exports");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(outer.path().join("secret.csv"), "a\n").unwrap();
+        std::os::unix::fs::symlink("../secret.csv", folder.join("a.csv")).unwrap();
+        let refused = |pattern: &str| match find(outer.path(), pattern, None) {
+            Err(error) => SourceError::from(error).to_string(),
+            Ok(found) => panic!("{found:?}"),
+        };
+        assert!(refused("exports/*.csv").contains("a link to a file outside of"));
+        // Named outright it is meant, and inside the folder it is fine.
+        assert_eq!(find(outer.path(), "exports/a.csv", None).unwrap().len(), 1);
+        assert_eq!(find(outer.path(), "**/*.csv", None).unwrap().len(), 2);
+        std::fs::remove_file(folder.join("a.csv")).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(folder.join("b.csv")).status();
+        if !made.is_ok_and(|it| it.success()) {
+            println!("skipped: `mkfifo` is not there");
+            return;
+        }
+        assert!(refused("exports/*.csv").contains("no regular file"));
+        let pipe = Found { path: folder.join("b.csv"), place: "b.csv".to_owned() };
+        assert!(take(&pipe, 100, || {}).is_err());
     }
 
     #[test]

@@ -19,6 +19,7 @@ use super::parts::{Parent, PendingPart, attach};
 use super::people::{People, bad_id};
 use super::reach::Reach;
 use super::tables::{Spot, Tables};
+use crate::roster_file::BAD_ROWS;
 use crate::roster_file::config::{BadRowPolicy, RosterFileConfig};
 use crate::roster_file::map::{self, Meaning, Rules, Work};
 use crate::roster_file::wire::{Field, Layout};
@@ -437,7 +438,11 @@ impl<'a> Gather<'a> {
         } else if config.on_bad_row == BadRowPolicy::Skip {
             absence = Absence::MeansNothing;
         } else {
-            return Err(SourceError::BadRows { faults: self.bad.list, more: self.bad.more });
+            return Err(SourceError::BadRows {
+                faults: self.bad.list,
+                more: self.bad.more,
+                hint: BAD_ROWS,
+            });
         }
         let mut entities = self.entities;
         if self.keeps_outside {

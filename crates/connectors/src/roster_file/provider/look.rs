@@ -4,8 +4,9 @@ use domain::{Entity, SyncWindow, UtcInterval};
 use engine::port::{FieldFault, FindingLevel, SourceEntity, SourceError};
 use jiff::{SignedDuration, Timestamp};
 
-use super::files::Taken;
-use super::{Gathered, Reader};
+use super::archive::Archive;
+use super::files::{self, Taken};
+use super::{Current, Gathered, Reader};
 use crate::roster_file::config::BadRowPolicy;
 
 /// A file that was not written for so long makes `doctor` ask whether the export still runs.
@@ -17,22 +18,33 @@ const FINDINGS_ROWS_MAX: usize = 10;
 impl Reader {
     /// What `doctor` says: reads everything, whatever the window.
     pub(super) fn look(&self, now: Timestamp) -> Vec<Remark> {
-        let taken = match self.take() {
-            Ok((taken, _)) => taken,
+        let taken = match self.take(None, now) {
+            Ok(Current { taken, .. }) => taken,
             Err(error) => {
-                return vec![Remark::error(error.to_string()).hint(format!(
-                    "`path` is relative to the folder of the configuration, `{}`",
-                    self.base.display()
-                ))];
+                let remark = Remark::error(error.to_string());
+                // A file that is there is found; what is wrong with it has another reason.
+                let is_path = error.to_string().contains(files::NOTHING);
+                return vec![match is_path {
+                    true => remark.hint(format!(
+                        "`path` is relative to the folder of the configuration, `{}`",
+                        self.base.display()
+                    )),
+                    false => remark,
+                }];
             }
         };
         let mut remarks: Vec<Remark> = taken.iter().filter_map(|file| stale(file, now)).collect();
+        if let Some(Err(message)) = self.archive.as_ref().map(Archive::check) {
+            let hint = "files that were taken in are moved there; make the folder, or let this \
+                        user write to it";
+            remarks.push(Remark::error(message).hint(hint));
+        }
         let Ok(always) = UtcInterval::new(Timestamp::MIN, Timestamp::MAX) else {
             return remarks;
         };
         match self.gather(&taken, &SyncWindow { interval: always }) {
             Ok(gathered) => remarks.extend(self.describe(&taken, &gathered)),
-            Err(SourceError::BadRows { faults, more }) => {
+            Err(SourceError::BadRows { faults, more, hint: _ }) => {
                 remarks.extend(bad_rows(&faults, more, FindingLevel::Error));
             }
             Err(
@@ -143,7 +155,7 @@ fn one_line(fault: &FieldFault) -> String {
     // Without a field to point at, the message names the column itself.
     let column = fault.column.as_ref().filter(|_| fault.field.is_some());
     let column = column.map_or(String::new(), |column| format!("column `{column}` "));
-    format!("{}:{}: {column}{}", fault.place, fault.line, fault.message)
+    format!("{}: {column}{}", fault.spot(), fault.message)
 }
 
 fn summary(files: usize, entities: &[SourceEntity]) -> String {

@@ -4,6 +4,7 @@ use domain::Fingerprint;
 use domain::limits::BAD_ROWS_REPORTED_MAX;
 use engine::port::{FieldFault, SourceError, SourceRef};
 
+use crate::roster_file::BAD_ROWS;
 use crate::roster_file::config::{Delimiter, RosterFileConfig};
 use crate::roster_file::wire::Layout;
 use crate::table::{Record, RowFault, Table};
@@ -66,7 +67,7 @@ impl<'t> Tables<'t> {
         }
         let more = faults.len().saturating_sub(BAD_ROWS_REPORTED_MAX);
         faults.truncate(BAD_ROWS_REPORTED_MAX);
-        Err(SourceError::BadRows { faults, more })
+        Err(SourceError::BadRows { faults, more, hint: BAD_ROWS })
     }
 
     /// Names a record.

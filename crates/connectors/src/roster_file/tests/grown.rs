@@ -11,13 +11,21 @@ use zip::write::SimpleFileOptions;
 
 use super::super::map::{DateFormat, LengthUnit, Moment, TimeFormat, length, moment};
 use super::super::propose::propose;
-use super::super::provider::text_of;
+use super::super::provider::text_of as text_within;
 use super::super::sheet::bounded;
 use super::*;
 
 const ROW: &str = "who,what,day,from,to,long,until\n";
 const ROW_COLUMNS: &str = r#"columns = { employee = "who", activity = "what", date = "day",
     start = "from", end = "to", length = "long", end_date = "until" }"#;
+
+fn text_of<'b>(
+    place: &str,
+    bytes: &'b [u8],
+    config: &RosterFileConfig,
+) -> Result<std::borrow::Cow<'b, str>, SourceError> {
+    text_within(place, bytes, config, domain::limits::ROSTER_FILE_BYTES_MAX)
+}
 
 fn rows(more: &str, rows: &str) -> Result<Gathered, SourceError> {
     read_with(&format!("{ROW_COLUMNS}\n{more}"), &format!("{ROW}{rows}"))
@@ -241,8 +249,8 @@ fn a_hostile_sheet_is_refused_before_it_fills_the_memory() {
         |number: u8, cell: &str| format!("<row r=\"{number}\">{}</row>", text_cell(cell, "x"));
     let back = row(5, "A5") + &row(2, "A2");
     assert!(read(&workbook(&back)).contains("row 2 stands after row 5"));
-    assert!(read(b"PK\x03\x04 and nothing more").contains("it is no Excel file"));
-    assert!(read(b"who,from,to\n").contains("it is no Excel file"));
+    assert!(read(b"PK\x03\x04 and nothing more").contains("it is cut off, or no .xlsx"));
+    assert!(read(b"who,from,to\n").contains("it is cut off, or no .xlsx"));
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let packed = SimpleFileOptions::default();
     zip.start_file("xl/worksheets/sheet1.xml", packed).unwrap();
@@ -255,6 +263,80 @@ fn a_hostile_sheet_is_refused_before_it_fills_the_memory() {
     other.sheet = Some("Dienstplan".to_owned());
     let error = text_of("plan.xlsx", &sheet(), &other).unwrap_err().to_string();
     assert!(error.contains("it has no sheet `Dienstplan`; it has `Plan`"), "{error}");
+}
+
+#[test]
+fn a_sheet_that_announces_more_than_it_holds_is_refused() {
+    let strings = |before: &str, count: &str| {
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        zip.start_file("xl/SharedStrings.xml", SimpleFileOptions::default()).unwrap();
+        let texts = "<si><t>x</t></si>".repeat(3);
+        let text = format!("<?xml version=\"1.0\"?>{before}<sst {count}>{texts}</sst>");
+        zip.write_all(text.as_bytes()).unwrap();
+        bounded(&zip.finish().unwrap().into_inner(), 3_000_000)
+    };
+    assert_eq!(strings("", "count=\"900\" uniqueCount=\"3\""), Ok(()));
+    assert_eq!(strings("", ""), Ok(()));
+    let far = format!("<!--{}-->", " ".repeat(200_000));
+    for count in ["uniqueCount=\"99999999999\"", "uniqueCount = '+99999999999999999999999'"] {
+        for before in ["", &far] {
+            let refused = strings(before, count).unwrap_err();
+            assert!(refused.contains("shared texts and has room for"), "{refused}");
+        }
+    }
+}
+
+#[test]
+fn a_small_sheet_that_becomes_a_large_text_is_refused_at_the_limit() {
+    let columns = r#"columns = { employee = "who", start = "from", end = "to" }"#;
+    let text = |book: &[u8], most| {
+        text_within("plan.xlsx", book, &config(columns), most).map(|it| it.len() as u64)
+    };
+    let row = |number: u32| {
+        format!("<row r=\"{number}\">{}</row>", text_cell(&format!("A{number}"), &"x".repeat(500)))
+    };
+    let book = workbook(&(1..=50).map(row).collect::<String>());
+    let whole = text(&book, 1_000_000).unwrap();
+    assert!(text(&book, 10_000).unwrap_err().to_string().contains("as text it and the files"));
+    // Empty cells at the end of rows become text only when all rows are known.
+    let wide = format!("<row r=\"51\">{}</row>", text_cell("SA51", "x"));
+    let book = workbook(&((1..=50).map(row).collect::<String>() + &wide));
+    assert!(text(&book, 1_000_000).unwrap() > whole + 20_000);
+    assert!(text(&book, whole + 10_000).is_err());
+}
+
+#[test]
+fn keys_that_do_nothing_or_contradict_each_other_are_refused() {
+    let check = |path: &str, more: &str, expected: &str| {
+        let columns = r#"columns = { employee = "who", start = "from", end = "to" }"#;
+        let text = format!("path = \"{path}\"\n{columns}\n{more}");
+        let config: RosterFileConfig = toml::from_str(&text).unwrap();
+        match config.validate() {
+            Ok(()) => assert_eq!(expected, "", "{path} {more}"),
+            Err(error) => {
+                assert!(!expected.is_empty() && error.to_string().contains(expected), "{error}");
+            }
+        }
+    };
+    check("exports/*.csv", "archive = \"exports\"", "`exports` lies where `exports/*.csv` looks");
+    check("./exports/*.csv", "archive = \"exports\"", "read again as new ones");
+    check("**/*.csv", "archive = \"done\"", "read again as new ones");
+    check("*/*.csv", "archive = \"done\"", "read again as new ones");
+    check("exports/*.csv", "archive = \"exports/done\"", "");
+    check("exports/*.csv", "archive = \"done\"", "");
+    check("x.csv", "day_off_codes = [\"F\"]", "`day_off_codes`: is about values of `columns");
+    check("x.csv", "time_off_codes = [\"U\"]", "`time_off_codes`: is about values of `columns");
+    check("x.csv", "sheet = \"Plan\"", "`sheet`: `x.csv` matches no Excel file");
+    check("x.*", "sheet = \"Plan\"", "");
+    check("x.csv", "marker = \"done\"", "`marker`: `done` is no suffix");
+    let both = "columns.activity = \"what\"";
+    let text = format!(
+        "path = \"x.csv\"\nday_off_codes = [\"F\"]\ntime_off_codes = [\"U\", \"F\"]\n\
+         columns.employee = \"who\"\ncolumns.start = \"from\"\ncolumns.end = \"to\"\n{both}"
+    );
+    let config: RosterFileConfig = toml::from_str(&text).unwrap();
+    let error = config.validate().unwrap_err().to_string();
+    assert!(error.contains("`F` stands in `time_off_codes` too"), "{error}");
 }
 
 const CALENDAR: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\n\
