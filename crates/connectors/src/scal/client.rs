@@ -70,7 +70,7 @@ struct State {
 #[derive(Clone)]
 struct Held {
     token: SecretString,
-    scopes: String,
+    scopes: Option<String>,
     until: Timestamp,
 }
 
@@ -93,16 +93,22 @@ impl Client {
         Self { setup, state: Mutex::default() }
     }
 
+    /// Which host is asked.
+    pub fn host(&self) -> &str {
+        self.setup.http.host()
+    }
+
     /// The clock that waits are measured by.
     pub fn clock(&self) -> &dyn Clock {
         self.setup.clock.as_ref()
     }
 
-    /// What the token is for, separated by spaces.
+    /// What the token is for, separated by spaces; `None` where the server does not say, because it is
+    /// all that the client has.
     ///
     /// # Errors
     /// When there is no token to be had.
-    pub async fn scopes(&self) -> Result<String, Failure> {
+    pub async fn scopes(&self) -> Result<Option<String>, Failure> {
         Ok(self.token().await?.scopes)
     }
 

@@ -71,8 +71,16 @@ impl ScalConfig {
             }
             _ => return Err(wrong("url", expected)),
         }
-        if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
-            return Err(wrong("url", expected));
+        if !url.username().is_empty() || url.password().is_some() {
+            let instead = "expected `client_id` and `client_secret_file` instead";
+            return Err(wrong("url", format!("holds credentials; {instead}")));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(wrong("url", format!("holds `?` or `#`; {expected}")));
+        }
+        if url.path().contains("/api/v2") {
+            let message = format!("ends with `/api/v2…`, which is added to it; {expected}");
+            return Err(wrong("url", message));
         }
         Ok(url)
     }

@@ -1,15 +1,19 @@
 //! The source of a roster, in terms of the files beside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use domain::limits::{BAD_ROWS_REPORTED_MAX, CLOCK_SKEW_TOLERATED, LIST_PAGES_MAX};
+use domain::limits::{
+    BAD_ROWS_REPORTED_MAX, CLOCK_SKEW_TOLERATED, LIST_ENTITIES_MAX, LIST_PAGES_MAX,
+    LISTING_TIME_MAX,
+};
 use domain::{Employee, EmployeeId, Entity, EntityKey, SyncWindow};
 use engine::port::{
-    Absence, DeltaToken, Failure, FailureClass, FieldFault, Finding, FindingLevel, Identity,
+    Absence, DeltaToken, Failure, FailureClass, FieldFault, Finding, FindingLevel, Identity, Marks,
     Reading, ReadingKind, Source, SourceEntity, SourceError, SourceRef,
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
 
 use super::client::{Client, Got};
 use super::map::{self, Told};
@@ -35,8 +39,10 @@ pub(super) struct ScalSource {
 #[derive(Default)]
 struct Heard {
     entities: BTreeMap<EntityKey, Entity>,
-    gone: Vec<EntityKey>,
+    gone: BTreeSet<EntityKey>,
+    /// The first ones, and how many more there are.
     faults: Vec<FieldFault>,
+    more: usize,
 }
 
 impl Heard {
@@ -45,16 +51,23 @@ impl Heard {
             match map::read(schedule) {
                 Ok(Told::Is(entity)) => {
                     let key = entity.key();
-                    self.gone.retain(|it| *it != key);
+                    self.gone.remove(&key);
                     self.entities.insert(key, entity);
                 }
                 Ok(Told::Gone(key)) => {
                     self.entities.remove(&key);
-                    self.gone.push(key);
+                    self.gone.insert(key);
                 }
                 Ok(Told::Unknown) => {}
-                Err(fault) => self.faults.push(fault),
+                Err(fault) => self.wrong(fault),
             }
+        }
+    }
+
+    fn wrong(&mut self, fault: FieldFault) {
+        match self.faults.len() < BAD_ROWS_REPORTED_MAX {
+            true => self.faults.push(fault),
+            false => self.more += 1,
         }
     }
 
@@ -63,10 +76,8 @@ impl Heard {
         if self.faults.is_empty() {
             return Ok(());
         }
-        let mut faults = std::mem::take(&mut self.faults);
-        let more = faults.len().saturating_sub(BAD_ROWS_REPORTED_MAX);
-        faults.truncate(BAD_ROWS_REPORTED_MAX);
-        Err(SourceError::BadRows { faults, more })
+        let faults = std::mem::take(&mut self.faults);
+        Err(SourceError::BadRows { faults, more: self.more, hint: "its operator can mend it" })
     }
 
     /// The entities, with people who are only known by their work.
@@ -101,18 +112,18 @@ impl Source for ScalSource {
         let scopes = match self.client.scopes().await {
             Ok(scopes) => scopes,
             Err(failure) => {
-                let hint = "`rotabridge client list` on that server shows its clients";
-                return vec![finding(FindingLevel::Error, failure.to_string(), Some(hint))];
+                let message = format!("{failure}, asked of `{}`", self.client.host());
+                return vec![finding(FindingLevel::Error, message, Some(advice(&failure.class)))];
             }
         };
-        let has = |scope: &str| scopes.split_whitespace().any(|it| it == scope);
+        let has = |scope: &str| is_among(scopes.as_deref(), scope);
         let mut findings = Vec::new();
         if !has("wfm:schedule:read") {
             let message = "the client has not `wfm:schedule:read`: nothing can be read".to_owned();
             findings.push(finding(FindingLevel::Error, message, None));
             return findings;
         }
-        if has("wfm:schedule:write") {
+        if scopes.is_some() && has("wfm:schedule:write") {
             let message = "the client may write schedules, which is never needed here".to_owned();
             let hint = "give it `wfm:schedule:read` and `user:read` only";
             findings.push(finding(FindingLevel::Warning, message, Some(hint)));
@@ -124,7 +135,8 @@ impl Source for ScalSource {
         }
         let probe = format!("{PATH}?pageSize=1");
         if let Err(failure) = self.client.get::<Page>("read the schedule", &probe).await {
-            findings.push(finding(FindingLevel::Error, failure.to_string(), None));
+            let hint = Some(advice(&failure.class));
+            findings.push(finding(FindingLevel::Error, failure.to_string(), hint));
         }
         if let Ok(Some(there)) = self.client.server_time().await {
             let skew = there.duration_since(self.client.clock().now()).unsigned_abs();
@@ -145,37 +157,129 @@ impl Source for ScalSource {
         window: &SyncWindow,
         since: Option<&DeltaToken>,
     ) -> Result<Reading, SourceError> {
+        let since = since.and_then(Resume::read).map(|it| (it, false));
+        self.read_since(window, since).await
+    }
+
+    /// Our own token knows its window.
+    async fn read_on(
+        &self,
+        window: &SyncWindow,
+        resume: Option<&engine::port::Resume>,
+        _: &dyn Marks,
+    ) -> Result<Reading, SourceError> {
+        let since = resume.and_then(|it| Some((Resume::read(&it.token)?, it.void)));
+        self.read_since(window, since).await
+    }
+}
+
+impl ScalSource {
+    /// Reads from where an earlier reading ended, unless that is void.
+    async fn read_since(
+        &self,
+        window: &SyncWindow,
+        since: Option<(Resume, bool)>,
+    ) -> Result<Reading, SourceError> {
         let scopes = self.client.scopes().await.map_err(SourceError::Failed)?;
-        let names_people = scopes.split_whitespace().any(|it| it == "user:read");
-        if let Some(token) = since {
-            match self.changes(names_people, &token.0, "").await {
-                Ok(changes) => return changed(changes, token, names_people),
+        let names_people = is_among(scopes.as_deref(), "user:read");
+        // Windows move with the hour: whole days are asked for, so that a token is good for a day.
+        let window = window.to_whole_days();
+        if since.as_ref().is_some_and(|(it, _)| it.names_people) && !names_people {
+            return Err(SourceError::Failed(nameless()));
+        }
+        let mine = Resume { names_people, window, token: String::new() };
+        let same = since
+            .filter(|(it, void)| !void && it.window == window && it.names_people == names_people);
+        if let Some((resume, _)) = same {
+            match self.changes(names_people, &resume.token, "").await {
+                Ok(changes) => return changed(changes, resume),
                 // Another store answers there now: everything anew.
                 Err(failure) if failure.class == FailureClass::DeltaExpired => {}
                 Err(failure) => return Err(SourceError::Failed(failure)),
             }
         }
-        self.whole(window, names_people).await
+        self.whole(mine).await
+    }
+}
+
+/// Where to go on: what stands in the delta token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Resume {
+    /// Whether people came with their names and addresses.
+    names_people: bool,
+    /// What was asked for: the server tells what changed inside it only.
+    window: SyncWindow,
+    /// The server's own.
+    token: String,
+}
+
+impl Resume {
+    fn read(token: &DeltaToken) -> Option<Self> {
+        serde_json::from_str(&token.0).ok()
+    }
+
+    fn with(self, token: String) -> Option<DeltaToken> {
+        serde_json::to_string(&Self { token, ..self }).ok().map(DeltaToken)
+    }
+}
+
+/// Whether a token is for this; one of which the server does not say is for all that there is.
+fn is_among(scopes: Option<&str>, scope: &str) -> bool {
+    scopes.is_none_or(|all| all.split_whitespace().any(|it| it == scope))
+}
+
+/// People were told with names before: read without, they would lose them, and their calendars.
+fn nameless() -> Failure {
+    Failure {
+        class: FailureClass::Forbidden,
+        operation: "read people".to_owned(),
+        status: None,
+        detail: "the client had `user:read` and has it no more, and people would lose their \
+                 addresses: nothing was taken; give it that scope again"
+            .to_owned(),
+    }
+}
+
+/// What to do about a failure of this class.
+fn advice(class: &FailureClass) -> &'static str {
+    match class {
+        FailureClass::Unauthorised => {
+            "`rotabridge client list` on that server shows its clients; look at `client_id` and \
+             `client_secret_file`"
+        }
+        FailureClass::Forbidden => "the client there lacks a scope",
+        FailureClass::Unavailable | FailureClass::Unknown => {
+            "is that server running, and can this machine reach `url`?"
+        }
+        FailureClass::Throttled { .. } => "that server allows fewer requests; read less often",
+        FailureClass::Precondition
+        | FailureClass::Duplicate { .. }
+        | FailureClass::Missing
+        | FailureClass::CalendarMissing
+        | FailureClass::DeltaExpired
+        | FailureClass::Refused
+        | FailureClass::Unsupported
+        | FailureClass::Bug => {
+            "is `url` the address below which a Schedule API's `/oauth/token` lies?"
+        }
     }
 }
 
 /// Changes, if there were any, and the token after them.
 type Changes = Option<(Heard, String)>;
 
-fn changed(
-    changes: Changes,
-    token: &DeltaToken,
-    names_people: bool,
-) -> Result<Reading, SourceError> {
+fn changed(changes: Changes, resume: Resume) -> Result<Reading, SourceError> {
+    let names_people = resume.names_people;
     let Some((mut heard, next)) = changes else {
-        let next = Some(token.clone());
+        let token = resume.token.clone();
+        let next = resume.with(token);
         return Ok(Reading { kind: ReadingKind::Unchanged, next, notes: vec![], skipped: vec![] });
     };
     heard.checked()?;
-    let removed = std::mem::take(&mut heard.gone);
+    let removed = std::mem::take(&mut heard.gone).into_iter().collect();
     let upserts = heard.entities(names_people);
     let kind = ReadingKind::Changes { upserts, removed };
-    Ok(Reading { kind, next: Some(DeltaToken(next)), notes: vec![], skipped: vec![] })
+    Ok(Reading { kind, next: resume.with(next), notes: vec![], skipped: vec![] })
 }
 
 impl ScalSource {
@@ -185,7 +289,8 @@ impl ScalSource {
     }
 
     /// Everything inside the window, and what changed while it was read.
-    async fn whole(&self, window: &SyncWindow, names_people: bool) -> Result<Reading, SourceError> {
+    async fn whole(&self, mine: Resume) -> Result<Reading, SourceError> {
+        let Resume { names_people, window, token: _ } = mine;
         let instant = |name: &str, at: jiff::Timestamp| {
             format!("&{name}={}", utf8_percent_encode(&at.to_string(), NON_ALPHANUMERIC))
         };
@@ -209,13 +314,14 @@ impl ScalSource {
                 heard.entities.remove(&key);
             }
             heard.entities.extend(more.entities);
-            heard.faults.extend(more.faults);
+            heard.more += more.more;
+            more.faults.into_iter().for_each(|it| heard.wrong(it));
             next = token;
         }
         heard.checked()?;
         let entities = heard.entities(names_people);
         let kind = ReadingKind::Full { entities, absence: Absence::MeansDeleted };
-        Ok(Reading { kind, next: Some(DeltaToken(next)), notes: vec![], skipped: vec![] })
+        Ok(Reading { kind, next: mine.with(next), notes: vec![], skipped: vec![] })
     }
 
     async fn changes(
@@ -234,6 +340,7 @@ impl ScalSource {
     async fn walk(&self, first: &str) -> Result<Option<(Heard, usize, String)>, Failure> {
         let mut heard = Heard::default();
         let mut path = first.to_owned();
+        let begun = self.client.clock().now();
         for number in 1..=LIST_PAGES_MAX {
             let page = match self.client.get::<Page>("read the schedule", &path).await? {
                 Got::Body(page) => page,
@@ -242,6 +349,17 @@ impl ScalSource {
             };
             let (token, next) = (page.delta_token.clone(), page.next_uri.clone());
             heard.take(page);
+            let took = self.client.clock().now().duration_since(begun).unsigned_abs();
+            if heard.entities.len() + heard.gone.len() > LIST_ENTITIES_MAX
+                || took > LISTING_TIME_MAX
+            {
+                return Err(endless(&format!(
+                    "{} entities in {} s and no end; expected at most {LIST_ENTITIES_MAX} in {} s",
+                    heard.entities.len(),
+                    took.as_secs(),
+                    LISTING_TIME_MAX.as_secs()
+                )));
+            }
             match next {
                 None => return Ok(Some((heard, number, token))),
                 Some(next) if next.starts_with("/api/") => path = next,

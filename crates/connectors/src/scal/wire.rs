@@ -9,8 +9,9 @@ use serde::Deserialize;
 pub(super) struct Token {
     pub access_token: String,
     pub expires_in: u64,
+    /// Left out where it is what was asked for (RFC 6749 §5.1).
     #[serde(default)]
-    pub scope: String,
+    pub scope: Option<String>,
 }
 
 /// A page of the schedule, or of its changes. Whatever else it says is not looked at.

@@ -122,6 +122,11 @@ impl WfmHttpConfig {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(bad("holds `?` or `#`; expected scheme, host and path".into()));
         }
+        let path = url.path().trim_end_matches('/');
+        if let Some(end) = ["/capabilities", "/schedule"].into_iter().find(|it| path.ends_with(it))
+        {
+            return Err(bad(format!("ends with `{end}`, which is added to it")));
+        }
         if url.scheme() == "http" && !is_this_machine(&url) && !self.allow_http {
             let why = "the token and the schedule could be read on the way";
             let expected = "expected `https`, or `allow_http = true` if the network is trusted";

@@ -22,6 +22,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use sha2::Sha256;
 
+use crate::seldom::Seldom;
+
 /// Bytes that a secret must have: what Standard Webhooks recommends at least.
 const KEY_BYTES_MIN: usize = 24;
 
@@ -119,12 +121,13 @@ pub fn notice(body: &[u8]) -> Option<NoticeKind> {
 pub struct SignedHooks {
     key: Key,
     clock: Arc<dyn Clock>,
+    doubted: Seldom,
 }
 
 impl SignedHooks {
     /// Takes the key of the signatures.
     pub fn new(key: Key, clock: Arc<dyn Clock>) -> Self {
-        Self { key, clock }
+        Self { key, clock, doubted: Seldom::default() }
     }
 }
 
@@ -133,7 +136,14 @@ impl Hooks for SignedHooks {
     fn read(&self, call: &HookCall) -> HookMessage {
         let reply = |status| InboundReply { status, body: vec![] };
         if let Err(doubt) = verify(&self.key, call, self.clock.now()) {
-            tracing::warn!(?doubt, "a webhook is not believed");
+            if let Some(calls) = self.doubted.due(self.clock.now()) {
+                tracing::warn!(
+                    ?doubt,
+                    calls,
+                    "webhooks are not believed; if they are the system's, its secret is not the \
+                     one in `webhook_secret_file`, or the clocks differ"
+                );
+            }
             return HookMessage { reply: reply(401), notices: vec![] };
         }
         let notice = notice(&call.body).map(|what| Notice { proof: Proof::Signed, what });

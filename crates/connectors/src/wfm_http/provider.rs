@@ -9,11 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::limits::BAD_ROWS_REPORTED_MAX;
 use domain::{ConnectionName, SyncWindow};
 use engine::port::{
-    Absence, Clock, DeltaToken, FailureClass, FieldFault, Finding, Reading, ReadingKind, Source,
-    SourceError,
+    Absence, Clock, DeltaToken, FailureClass, FieldFault, Finding, Marks, Reading, ReadingKind,
+    Source, SourceError,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -32,6 +31,9 @@ const EDIT_OVERLAP: SignedDuration = SignedDuration::from_mins(2);
 /// Longest time without a reading in full where only such a one shows deletions.
 const DELETIONS_UNSEEN_MAX: Duration = Duration::from_secs(15 * 60);
 
+/// What to do about entities that are bad.
+const BAD_ENTITIES: &str = "mend them at the WFM, or set `on_bad_entity = \"skip\"`";
+
 /// The schedule of one system.
 #[derive(Debug)]
 pub struct WfmSource {
@@ -49,6 +51,9 @@ struct Resume {
     drafts: bool,
     /// When everything was last read.
     full_at: Timestamp,
+    /// Inside which window: only for that one it says what changed.
+    #[serde(default)]
+    window: Option<SyncWindow>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     since: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -75,7 +80,8 @@ impl WfmSource {
         capabilities: &Capabilities,
         tag: Option<String>,
     ) -> Result<Reading, SourceError> {
-        let lister = Lister::new(&self.name, &self.known, capabilities, &self.config);
+        let lister =
+            Lister::new(&self.name, &self.known, capabilities, (&self.config, &*self.clock));
         let Some(listing) = lister.whole(window, tag).await.map_err(SourceError::Failed)? else {
             return Ok(unchanged(None));
         };
@@ -89,7 +95,8 @@ impl WfmSource {
         if !skipped.is_empty() {
             absence = Absence::MeansNothing;
         }
-        let next = skipped.is_empty().then(|| self.next(capabilities, &listing, None)).flatten();
+        let next = skipped.is_empty().then(|| self.next(capabilities, &listing, (window, None)));
+        let next = next.flatten();
         let kind = ReadingKind::Full { entities: listing.into_entities(), absence };
         Ok(Reading { kind, next, notes, skipped })
     }
@@ -101,7 +108,8 @@ impl WfmSource {
         resume: &Resume,
         changed: ChangedSince,
     ) -> Result<Reading, SourceError> {
-        let lister = Lister::new(&self.name, &self.known, capabilities, &self.config);
+        let lister =
+            Lister::new(&self.name, &self.known, capabilities, (&self.config, &*self.clock));
         let listing = match lister.changes(window, changed).await {
             Ok(listing) => listing,
             Err(failure) if failure.class == FailureClass::DeltaExpired => {
@@ -112,7 +120,8 @@ impl WfmSource {
         };
         let skipped = self.skipped(&listing)?;
         // What is left out must be told for as long as it is so: then everything is read again.
-        let next = skipped.is_empty().then(|| self.next(capabilities, &listing, Some(resume)));
+        let next =
+            skipped.is_empty().then(|| self.next(capabilities, &listing, (window, Some(resume))));
         let next = next.flatten();
         if listing.is_empty() {
             return Ok(unchanged(next));
@@ -127,11 +136,12 @@ impl WfmSource {
         &self,
         capabilities: &Capabilities,
         listing: &Listing,
-        before: Option<&Resume>,
+        (window, before): (&SyncWindow, Option<&Resume>),
     ) -> Option<DeltaToken> {
         let mut resume = Resume {
             drafts: self.config.include_drafts,
             full_at: before.map_or_else(|| self.clock.now(), |it| it.full_at),
+            window: Some(*window),
             since: None,
             edited_since: None,
             tag: None,
@@ -154,10 +164,11 @@ impl WfmSource {
             return Ok(vec![]);
         }
         let mut faults = listing.faults.clone();
-        let more = faults.len().saturating_sub(BAD_ROWS_REPORTED_MAX);
-        faults.truncate(BAD_ROWS_REPORTED_MAX);
+        let more = listing.more_faults;
         match self.config.on_bad_entity {
-            BadEntityPolicy::Refuse => Err(SourceError::BadRows { faults, more }),
+            BadEntityPolicy::Refuse => {
+                Err(SourceError::BadRows { faults, more, hint: BAD_ENTITIES })
+            }
             BadEntityPolicy::Skip => {
                 if let (Some(last), true) = (faults.last_mut(), more > 0) {
                     last.stands_for += more;
@@ -203,9 +214,12 @@ impl Source for WfmSource {
         window: &SyncWindow,
         since: Option<&DeltaToken>,
     ) -> Result<Reading, SourceError> {
+        // Windows move with the hour: whole days are asked for, so that a token is good for a day.
+        let window = &window.to_whole_days();
         let capabilities = self.known.capabilities().await.map_err(SourceError::Failed)?;
         let capabilities = capabilities.as_ref();
-        let Some(resume) = self.resume(since) else {
+        let resume = self.resume(since).filter(|it| it.window.as_ref() == Some(window));
+        let Some(resume) = resume else {
             return self.whole(window, capabilities, None).await;
         };
         let changed = match capabilities.changes {
@@ -228,5 +242,15 @@ impl Source for WfmSource {
                 Ok(reading)
             }
         }
+    }
+
+    /// Our own token knows its window.
+    async fn read_on(
+        &self,
+        window: &SyncWindow,
+        resume: Option<&engine::port::Resume>,
+        _: &dyn Marks,
+    ) -> Result<Reading, SourceError> {
+        self.read(window, resume.filter(|it| !it.void).map(|it| &it.token)).await
     }
 }

@@ -2,6 +2,7 @@
 //! broken, read, checked and asked to decide by the real binary.
 
 mod check;
+mod hooks;
 mod server;
 mod styles;
 

@@ -7,7 +7,7 @@ use crate::events;
 use crate::world::World;
 
 /// A folder whose roster is read from `server`, and mirrored into calendars.
-fn world(server: &ExampleServer, more: &str) -> World {
+pub fn world(server: &ExampleServer, more: &str) -> World {
     let world = World::new();
     world.write("wfm-token", TOKEN);
     let text = world.read("rotabridge.toml");
@@ -44,18 +44,20 @@ fn plan() -> Vec<Value> {
     plan
 }
 
-fn events_of(world: &World) -> Vec<(String, String, String, String)> {
+pub fn events_of(world: &World) -> Vec<(String, String, String, String)> {
     events::events(world.server(), &["anna", "bert", "cleo"])
 }
 
 #[test]
 fn every_style_comes_to_the_same_calendars_before_and_after_changes() {
-    let styles: [&[&str]; 5] = [
+    let styles: [&[&str]; 7] = [
         &[],
         &["--changes", "window", "--deletions", "absence", "--times", "length"],
         &["--changes", "edited_since", "--times", "seconds", "--page-size", "2"],
         &["--changes", "since", "--times", "offset", "--page-size", "3"],
         &["--window-days", "200", "--changes", "window", "--page-size", "2"],
+        &["--window-days", "200", "--changes", "since"],
+        &["--window-days", "200", "--changes", "edited_since"],
     ];
     let mut first: Option<[Vec<_>; 2]> = None;
     for style in styles {

@@ -206,7 +206,14 @@ impl Decider for WfmDecider {
         }
         let decided = self.asked(command, facts, key, &capabilities).await;
         if let Err(failure) = &decided {
-            tracing::warn!(%kind, %failure, "the system of record gave no usable answer");
+            // Not the system's own words, which may name people.
+            let (class, status) = (failure.class.as_str(), failure.status);
+            tracing::warn!(
+                %kind,
+                failure.class = class,
+                failure.status = status,
+                "the system of record gave no usable answer"
+            );
         }
         decided
     }

@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use domain::limits::{LIST_PAGES_MAX, LISTING_ATTEMPTS_MAX};
+use domain::limits::{
+    BAD_ROWS_REPORTED_MAX, LIST_ENTITIES_MAX, LIST_PAGES_MAX, LISTING_ATTEMPTS_MAX,
+    LISTING_TIME_MAX,
+};
 use domain::{ConnectionName, EntityKey, EntityKind, Fingerprinter, SyncWindow};
-use engine::port::{Failure, FailureClass, FieldFault, Identity, SourceEntity, SourceRef};
+use engine::port::{Clock, Failure, FailureClass, FieldFault, Identity, SourceEntity, SourceRef};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -13,6 +16,7 @@ use crate::wfm_http::client::{ChangedSince, PageAnswer, Query};
 use crate::wfm_http::config::WfmHttpConfig;
 use crate::wfm_http::map::{Capabilities, Reading, Said, Wrong, entity, moment};
 use crate::wfm_http::wire::{WireMoment, WirePage};
+use crate::words::{blanked, plain};
 
 /// Characters of an entity that are shown when it is bad.
 const SHOWN_MAX: usize = 400;
@@ -22,8 +26,9 @@ const SHOWN_MAX: usize = 400;
 pub struct Listing {
     /// What is not there.
     pub gone: BTreeSet<EntityKey>,
-    /// What cannot be read.
+    /// What cannot be read: the first ones, and how many more there are.
     pub faults: Vec<FieldFault>,
+    pub more_faults: usize,
     /// Why nothing may be concluded from what is absent, if so.
     pub incomplete: Option<String>,
     /// Where to go on.
@@ -53,6 +58,7 @@ pub struct Lister<'a> {
     name: &'a ConnectionName,
     known: &'a Known,
     capabilities: &'a Capabilities,
+    clock: &'a dyn Clock,
     reading: Reading,
 }
 
@@ -62,11 +68,11 @@ impl<'a> Lister<'a> {
         name: &'a ConnectionName,
         known: &'a Known,
         capabilities: &'a Capabilities,
-        config: &WfmHttpConfig,
+        (config, clock): (&WfmHttpConfig, &'a dyn Clock),
     ) -> Self {
         let zone = capabilities.zone.clone();
         let reading = Reading { zone, drafts: config.include_drafts };
-        Self { name, known, capabilities, reading }
+        Self { name, known, capabilities, clock, reading }
     }
 
     /// Everything inside `window`; nothing when it is as at `tag`.
@@ -122,9 +128,16 @@ impl<'a> Lister<'a> {
         window: &SyncWindow,
         changed: ChangedSince,
     ) -> Result<Listing, Failure> {
-        let (from, until) = (window.interval.start(), window.interval.end());
-        let listing = self.part(from, until, Some(changed), None).await?;
-        Ok(listing.unwrap_or_default())
+        let mut whole: Option<Listing> = None;
+        for (from, until) in self.parts(window) {
+            let part = self.part(from, until, Some(changed.clone()), None).await?;
+            let part = part.unwrap_or_default();
+            match &mut whole {
+                None => whole = Some(part),
+                Some(whole) => whole.add(part),
+            }
+        }
+        Ok(whole.unwrap_or_default())
     }
 
     /// The windows that one `window` has to be cut into.
@@ -172,6 +185,7 @@ impl<'a> Lister<'a> {
     async fn attempt(&self, mut query: Query) -> Result<Tried, Failure> {
         let mut listing = Listing::default();
         let mut total = None;
+        let begun = self.clock.now();
         loop {
             let answer = match self.known.wfm.page(&query).await {
                 Ok(answer) => answer,
@@ -195,8 +209,12 @@ impl<'a> Lister<'a> {
             let next = page.next_page.clone();
             self.take(page, query.changed.is_some(), &mut listing);
             let Some(next) = next else { break };
-            if listing.pages >= LIST_PAGES_MAX || query.page.as_ref() == Some(&next) {
-                return Err(self.endless(listing.pages));
+            let took = self.clock.now().duration_since(begun).unsigned_abs();
+            let too_much = listing.pages >= LIST_PAGES_MAX
+                || listing.entities.len() > LIST_ENTITIES_MAX
+                || took > LISTING_TIME_MAX;
+            if too_much || query.page.as_ref() == Some(&next) {
+                return Err(endless(&listing, took));
             }
             query.page = Some(next);
             query.known = None;
@@ -212,15 +230,6 @@ impl<'a> Lister<'a> {
             ));
         }
         Ok(Tried::Whole(Box::new(listing)))
-    }
-
-    fn endless(&self, pages: usize) -> Failure {
-        Failure {
-            class: FailureClass::Bug,
-            operation: "list the schedule as a whole".to_owned(),
-            status: None,
-            detail: format!("page {pages} leads on without an end"),
-        }
     }
 
     fn take(&self, page: WirePage, changes: bool, listing: &mut Listing) {
@@ -239,10 +248,14 @@ impl<'a> Lister<'a> {
                     if !is_new && !changes {
                         let message = "stands twice in one listing, and differs";
                         let wrong = Wrong { field: "id".to_owned(), message: message.to_owned() };
-                        listing.faults.push(self.fault(wrong, value, listing.pages, index));
+                        let page = listing.pages;
+                        listing.wrong(|| self.fault(wrong, value, page, index));
                     }
                 }
-                Err(wrong) => listing.faults.push(self.fault(wrong, value, listing.pages, index)),
+                Err(wrong) => {
+                    let page = listing.pages;
+                    listing.wrong(|| self.fault(wrong, value, page, index));
+                }
             }
         }
         listing.since = since.or(listing.since.take());
@@ -265,13 +278,13 @@ impl<'a> Lister<'a> {
     /// Points at a field of an entity.
     fn fault(&self, wrong: Wrong, value: &Value, page: usize, index: usize) -> FieldFault {
         let Wrong { field, message } = wrong;
-        let text: String = value.to_string().chars().take(SHOWN_MAX).collect();
+        let text: String = blanked(&value.to_string()).chars().take(SHOWN_MAX).collect();
         let top = field.split(['.', '[']).next().unwrap_or_default();
         let span = span_of(&text, top, value);
-        let said = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or("?").to_owned();
+        let said = |name: &str| plain(value.get(name).and_then(Value::as_str).unwrap_or("?"));
         let message = match field.is_empty() {
-            true => message,
-            false => format!("`{field}` {message}"),
+            true => plain(&message),
+            false => plain(&format!("`{field}` {message}")),
         };
         FieldFault {
             place: format!(
@@ -289,6 +302,21 @@ impl<'a> Lister<'a> {
             hint: None,
             stands_for: 1,
         }
+    }
+}
+
+fn endless(listing: &Listing, took: std::time::Duration) -> Failure {
+    let (pages, entities) = (listing.pages, listing.entities.len());
+    Failure {
+        class: FailureClass::Bug,
+        operation: "list the schedule as a whole".to_owned(),
+        status: None,
+        detail: format!(
+            "page {pages} leads on without an end: {entities} entities in {} s; expected at most \
+             {LIST_PAGES_MAX} pages, {LIST_ENTITIES_MAX} entities and {} s",
+            took.as_secs(),
+            LISTING_TIME_MAX.as_secs()
+        ),
     }
 }
 
@@ -311,6 +339,13 @@ impl Listing {
         self.entities.is_empty() && self.gone.is_empty() && self.faults.is_empty()
     }
 
+    fn wrong(&mut self, fault: impl FnOnce() -> FieldFault) {
+        match self.faults.len() < BAD_ROWS_REPORTED_MAX {
+            true => self.faults.push(fault()),
+            false => self.more_faults += 1,
+        }
+    }
+
     /// Takes an entity, in place of what was said of it before. False when that was something else.
     fn put(&mut self, key: EntityKey, entity: SourceEntity) -> bool {
         self.gone.remove(&key);
@@ -330,11 +365,14 @@ impl Listing {
         self.gone.insert(key);
     }
 
-    /// Adds the listing of a later window; what lies in both is as the later one says.
+    /// Adds the listing of a later window; what lies in both is as the later one says. Where to go
+    /// on is what the first one said: what changed since then may be in none of them.
     fn add(&mut self, later: Self) {
-        self.faults.extend(later.faults.iter().cloned());
+        self.more_faults += later.more_faults;
+        for fault in &later.faults {
+            self.wrong(|| fault.clone());
+        }
         self.incomplete = self.incomplete.take().or(later.incomplete.clone());
-        self.since = later.since.clone().or(self.since.take());
         for key in &later.gone {
             self.remove(key.clone());
         }
