@@ -22,18 +22,18 @@ use crate::world::{Run, World, counts};
 const ZONE: &str = "Europe/Berlin";
 
 /// Who, from when, until when.
-type Look = (String, Timestamp, Timestamp);
+pub type Look = (String, Timestamp, Timestamp);
 
-struct Site {
-    genesys: GenesysServer,
-    unit: String,
-    world: World,
+pub struct Site {
+    pub genesys: GenesysServer,
+    pub unit: String,
+    pub world: World,
     /// Agents by the names that a roster file has for them.
-    agents: BTreeMap<String, String>,
+    pub agents: BTreeMap<String, String>,
 }
 
 impl Site {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let options = Options { rate: None, ..Options::default() };
         let genesys = GenesysServer::start(options).unwrap();
         let unit = genesys.add_business_unit("Ward", ZONE);
@@ -55,7 +55,7 @@ impl Site {
     }
 
     /// Plans what is in a roster file: the rows of a few weeks, moved to begin `back` weeks ago.
-    fn load(&mut self, file: &str, weeks: i64, back: i64) -> Option<usize> {
+    pub fn load(&mut self, file: &str, weeks: i64, back: i64) -> Option<usize> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/rosters").join(file);
         let Ok(text) = std::fs::read_to_string(&path) else {
             println!("skipped: {} is not there", path.display());
@@ -109,15 +109,32 @@ impl Site {
         counts(&line)
     }
 
-    /// What everybody's calendar shows is what the vendor shows.
-    #[track_caller]
-    fn assert_exact(&self) {
+    /// What the vendor shows.
+    pub fn wanted(&self) -> BTreeSet<Look> {
         let mut wanted: BTreeSet<Look> = BTreeSet::new();
-        let mut found: BTreeSet<Look> = BTreeSet::new();
-        let mut items = 0;
         for agent in self.agents.values() {
             let shifts = self.genesys.shifts_of(agent);
             wanted.extend(shifts.iter().map(|it| (agent.clone(), it.start, it.end())));
+        }
+        wanted
+    }
+
+    /// Publishes all weeks again, under new ids.
+    pub fn republish(&self) {
+        let all: Vec<Date> =
+            self.genesys.read(|state| state.published(&self.unit).map(|it| it.week_date).collect());
+        for week in all {
+            self.genesys.republish(&self.unit, week);
+        }
+    }
+
+    /// What everybody's calendar shows is what the vendor shows.
+    #[track_caller]
+    fn assert_exact(&self) {
+        let wanted = self.wanted();
+        let mut found: BTreeSet<Look> = BTreeSet::new();
+        let mut items = 0;
+        for agent in self.agents.values() {
             let shown = shown(self.world.server(), agent);
             items += shown.len();
             found.extend(shown);
@@ -128,7 +145,7 @@ impl Site {
 }
 
 /// The events of one calendar.
-fn shown(server: &CaldavServer, agent: &str) -> Vec<Look> {
+pub fn shown(server: &CaldavServer, agent: &str) -> Vec<Look> {
     let objects = server.objects(&format!("{agent}/"));
     let instant = |text: &str, name: &str| -> Timestamp {
         let line = text.lines().find(|it| it.starts_with(name)).unwrap();
@@ -159,12 +176,7 @@ fn check(file: &str, weeks: i64) {
     assert_eq!(site.sync()[..3], [0, 0, 0]);
     assert_eq!(site.genesys.counts().requests - before, 1, "one business unit, one request");
 
-    let unit = site.unit.clone();
-    let all: Vec<Date> =
-        site.genesys.read(|state| state.published(&unit).map(|it| it.week_date).collect());
-    for week in all {
-        site.genesys.republish(&unit, week);
-    }
+    site.republish();
     site.world.server().clear_log();
     assert_eq!(site.sync()[..3], [0, 0, 0], "published again is not changed");
     assert_eq!(site.world.server().count("PUT") + site.world.server().count("DELETE"), 0);

@@ -10,6 +10,7 @@ mod feeds;
 mod full_disk;
 mod generated;
 mod genesys;
+mod genesys_everywhere;
 mod guard;
 mod left_out;
 mod mapping;
