@@ -15,6 +15,7 @@ mod callbacks;
 mod child;
 mod envelope;
 mod feed;
+mod genesys;
 mod google;
 mod http;
 mod ical_write;
@@ -55,7 +56,7 @@ struct Bench {
     run: fn(&Setting) -> Result<Report, Trouble>,
 }
 
-const BENCHES: [Bench; 15] = [
+const BENCHES: [Bench; 16] = [
     Bench {
         name: "ical_write",
         about: "iCalendar written, beside calcard writing the same calendar.",
@@ -115,6 +116,12 @@ const BENCHES: [Bench; 15] = [
         about: "5,000 people's first sync with Outlook, in virtual time.",
         by_hand: false,
         run: outlook::run,
+    },
+    Bench {
+        name: "genesys",
+        about: "50,000 agents' first reading from Genesys Cloud, in virtual time.",
+        by_hand: true,
+        run: genesys::run,
     },
     Bench {
         name: "shifts",
@@ -177,6 +184,7 @@ fn be_child(arguments: &[String]) -> Result<(), Trouble> {
     match arguments[..] {
         ["plan"] => plan::be_the_child(),
         ["callbacks", place] => callbacks::be_the_child(place),
+        ["genesys"] => genesys::be_the_child(),
         ["google"] => google::be_the_child(),
         ["outlook"] => outlook::be_the_child(),
         ["shifts"] => shifts::be_the_child(),
