@@ -50,6 +50,7 @@ fn advice(failure: &Failure) -> &'static str {
         | FailureClass::CalendarMissing
         | FailureClass::DeltaExpired
         | FailureClass::Forbidden
+        | FailureClass::OwnerMissing
         | FailureClass::Refused
         | FailureClass::Unsupported
         | FailureClass::Bug => "see the vendor's status page, or try again",

@@ -247,7 +247,7 @@ fn advice(class: &FailureClass) -> &'static str {
             "`rotabridge client list` on that server shows its clients; look at `client_id` and \
              `client_secret_file`"
         }
-        FailureClass::Forbidden => "the client there lacks a scope",
+        FailureClass::Forbidden | FailureClass::OwnerMissing => "the client there lacks a scope",
         FailureClass::Unavailable | FailureClass::Unknown => {
             "is that server running, and can this machine reach `url`?"
         }
