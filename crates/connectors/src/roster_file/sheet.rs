@@ -60,7 +60,8 @@ pub(super) fn bounded(bytes: &[u8], bytes_max: u64) -> Result<(), String> {
     let mut left = bytes_max;
     for index in 0..archive.len() {
         let part = archive.by_index(index).map_err(no_archive)?;
-        let has_strings = part.name().map_err(no_archive)?.to_ascii_lowercase().ends_with("sharedstrings.xml");
+        let has_strings =
+            part.name().map_err(no_archive)?.to_ascii_lowercase().ends_with("sharedstrings.xml");
         let mut part = part.take(left + 1);
         let broken = |error: std::io::Error| format!("it is no Excel file: {error}");
         let unpacked = match has_strings {

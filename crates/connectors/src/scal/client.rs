@@ -103,8 +103,8 @@ impl Client {
         self.setup.clock.as_ref()
     }
 
-    /// What the token is for, separated by spaces; `None` where the server does not say, because it is
-    /// all that the client has.
+    /// What the token is for, separated by spaces; `None` where the server does not say, because
+    /// it is all that the client has.
     ///
     /// # Errors
     /// When there is no token to be had.

@@ -157,8 +157,8 @@ fn may_be_read(path: &Path, inside: Option<&Path>) -> Result<(), String> {
     match real.starts_with(inside) {
         true => Ok(()),
         false => Err(format!(
-            "it is a link to a file outside of `{}`; expected a file there, or a `path` without `*` \
-             that names the link",
+            "it is a link to a file outside of `{}`; expected a file there, or a `path` without \
+             `*` that names the link",
             inside.display()
         )),
     }
