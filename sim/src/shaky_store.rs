@@ -473,7 +473,7 @@ impl ApiStore for ShakyStore {
         self.inner.add_sync_job(job, limit, kept_from).await
     }
 
-    async fn put_sync_job(&self, job: &SyncJob) -> Result<(), StoreError> {
+    async fn put_sync_job(&self, job: &SyncJob) -> Result<bool, StoreError> {
         self.inner.put_sync_job(job).await
     }
 

@@ -2,29 +2,30 @@
 //!
 //! A job is a reading of the source and a whole cycle of each of its mirrors: what `serve` does by
 //! itself, done now. It runs in the loop of its roster, so that nothing else writes the same
-//! mirrors from this process, and under a lease, so that no other process runs it too. How far it
-//! is is kept while it runs; one that was cut off is found open by whoever comes next, and begun
-//! again, which is harmless: what was written is not written twice.
+//! mirrors from this process, and under a lease ([`lease`]), so that no other process runs it too:
+//! who loses the lease stops. How far it is is kept while it runs; one that was cut off is found
+//! open by whoever comes next, and begun again, which is harmless: what was written is not written
+//! twice. One that ended stays as it ended.
+
+mod lease;
 
 use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use domain::limits::LEASE_DURATION;
-use domain::{EntityId, EntityKey, EntityKind, RosterName, SyncWindow};
-use engine::port::{
-    Epoch, JobError, JobStatus, LeaseDomain, LeaseGrant, MirrorTally, Scope, StoreError, Subject,
-    SyncJob,
-};
+use domain::{EntityId, EntityKey, EntityKind, SyncWindow};
+use engine::port::{JobError, JobStatus, MirrorTally, Scope, StoreError, Subject, SyncJob};
 use engine::run::cycle::CycleOptions;
 use jiff::Timestamp;
 
+use crate::impersonal;
 use crate::output::Output;
 use crate::runs::{self, MirrorRun, Outcome};
 use crate::wiring::{MirrorWorks, RosterWorks, Works};
+use lease::Lease;
 
-/// How often it is kept how far a job is, and the lease renewed.
+/// How often it is kept how far a job is.
 const PROGRESS: Duration = Duration::from_secs(2);
 /// How long to wait for another process that runs jobs of this roster.
 const OTHERS: Duration = Duration::from_secs(5);
@@ -47,7 +48,8 @@ pub async fn carry_out(works: &Works, roster: &RosterWorks, output: &Output) {
             },
             Err(error) => return tracing::warn!("sync jobs cannot be read: {error}"),
         };
-        let lease = match Lease::take(works, &roster.name).await {
+        let (store, outside) = (works.store.as_ref(), &works.outside);
+        let lease = match Lease::take(store, outside, &roster.name).await {
             Ok(Some(lease)) => lease,
             Ok(None) if waited < OTHERS_WAITED_MAX => {
                 waited += 1;
@@ -58,44 +60,21 @@ pub async fn carry_out(works: &Works, roster: &RosterWorks, output: &Output) {
             Ok(None) => return,
             Err(error) => return tracing::warn!("no lease for sync jobs: {error}"),
         };
-        let done = run(works, roster, job, output).await;
-        lease.give_back(works).await;
-        if let Err(error) = done {
-            return tracing::warn!("a sync job is not finished: {error}");
-        }
-    }
-}
-
-/// The right to run a roster's jobs.
-struct Lease {
-    domain: LeaseDomain,
-    epoch: Epoch,
-}
-
-impl Lease {
-    async fn take(works: &Works, roster: &RosterName) -> Result<Option<Self>, StoreError> {
-        let domain = LeaseDomain(format!("sync_jobs/{roster}"));
-        let ownership = works.outside.ownership.as_ref();
-        let now = works.outside.clock.now();
-        let until = now.saturating_add(LEASE_DURATION).unwrap_or(Timestamp::MAX);
-        let domains = [domain.clone()];
-        let grants = works.store.acquire_leases(&domains, ownership.name(), now, until).await?;
-        let grant = match grants.into_iter().next() {
-            Some(LeaseGrant::Held { by, epoch, .. }) if ownership.is_dead(&by) => {
-                let name = ownership.name();
-                Some(works.store.take_over_lease(&domain, &by, epoch, name, until).await?)
-            }
-            other => other,
+        let id = job.id.clone();
+        let done = tokio::select! {
+            done = run(works, roster, job, output) => Some(done),
+            // Whoever has it runs the job too: what we have begun is theirs to look at.
+            () = lease.kept_until_lost(store, outside) => None,
         };
-        match grant {
-            Some(LeaseGrant::Granted(epoch)) => Ok(Some(Self { domain, epoch })),
-            Some(LeaseGrant::Held { .. }) | None => Ok(None),
+        lease.give_back(store).await;
+        match done {
+            Some(Ok(())) => {}
+            Some(Err(error)) => return tracing::warn!("a sync job is not finished: {error}"),
+            None => {
+                tracing::warn!(job.id = %id, "a sync job is left to another process");
+                return;
+            }
         }
-    }
-
-    async fn give_back(self, works: &Works) {
-        // Else it runs out by itself.
-        let _ = works.store.release_leases(&[(self.domain, self.epoch)]).await;
     }
 }
 
@@ -107,7 +86,10 @@ async fn run(
 ) -> Result<(), StoreError> {
     job.status = JobStatus::Running;
     job.started_at = Some(works.outside.clock.now());
-    works.store.put_sync_job(&job).await?;
+    if !works.store.put_sync_job(&job).await? {
+        // Another process ended it since we looked.
+        return Ok(());
+    }
     let mut errors = Vec::new();
     let reading = runs::ingest(works, roster, None).await;
     if let Err(error) = &reading.result {
@@ -137,7 +119,9 @@ async fn run(
     job.records_failed = after.failed;
     job.mirrors = runs.iter().map(tally).collect();
     job.errors = errors;
-    works.store.put_sync_job(&job).await?;
+    if !works.store.put_sync_job(&job).await? {
+        return Ok(());
+    }
     tracing::info!(
         job.id = %job.id,
         job.status = job.status.as_str(),
@@ -184,7 +168,6 @@ async fn with_progress(
         job.records_processed = before.total.min(settled + of_each);
         // The job goes on, whether this can be kept or not.
         let _ = works.store.put_sync_job(job).await;
-        let _ = Lease::take(works, &roster.name).await;
     }
 }
 
@@ -270,12 +253,14 @@ fn errors_of(run: &MirrorRun) -> Vec<JobError> {
         errors.push(whole("guard_refused", "it would delete too much; nothing was sent".into()));
     }
     for (reason, count) in &report.unmapped {
+        let reason = impersonal::impersonal(reason);
         errors.push(whole("unmapped", format!("{count} belong to no calendar: {reason}")));
     }
     for problem in &report.problems {
         errors.push(JobError {
             code: if problem.key.is_some() { "item_failed" } else { "calendar_failed" }.into(),
-            message: problem.reason.clone(),
+            // Whoever may read schedules may not therefore read who people are.
+            message: impersonal::without(problem.calendar.as_str(), &problem.reason),
             mirror: mirror.clone(),
             entity: problem.key.as_ref().map(ToString::to_string),
         });
@@ -305,5 +290,38 @@ fn status(runs: &[MirrorRun], count: Count, faultless: bool) -> JobStatus {
         JobStatus::Failed
     } else {
         JobStatus::PartlyCompleted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{CalendarKey, MirrorName};
+    use engine::report::{CycleReport, Problem};
+
+    use super::*;
+
+    #[test]
+    fn what_a_target_says_of_people_is_not_told_to_clients() {
+        let reason = "cannot put an item into `anna.berg@example.com`: HTTP 404: the mailbox of \
+                      anna.berg@example.com (https://graph.example.com/users/anna.berg) is gone";
+        let problem = Problem {
+            calendar: CalendarKey::new("anna.berg@example.com").unwrap(),
+            key: None,
+            reason: reason.into(),
+        };
+        let unmapped = vec![("no user is `bo@example.com`".to_owned(), 2)];
+        let report = CycleReport { problems: vec![problem], unmapped, ..CycleReport::default() };
+        let run = MirrorRun {
+            name: MirrorName::new("outlook").unwrap(),
+            roster: domain::RosterName::new("emea").unwrap(),
+            result: Ok(report),
+            so_far: CycleReport::default(),
+        };
+        let told: Vec<String> = errors_of(&run).into_iter().map(|it| it.message).collect();
+        assert_eq!(told.len(), 2);
+        assert!(told[1].contains("HTTP 404"), "{told:?}");
+        for personal in ["anna", "berg", "bo@"] {
+            assert!(told.iter().all(|it| !it.contains(personal)), "{personal}: {told:?}");
+        }
     }
 }

@@ -151,7 +151,7 @@ impl ApiStore for SqlStore {
         doing!("queue a job", api::jobs::add(&self.backend, &job, limit, kept_from))
     }
 
-    async fn put_sync_job(&self, job: &SyncJob) -> Result<(), StoreError> {
+    async fn put_sync_job(&self, job: &SyncJob) -> Result<bool, StoreError> {
         doing!("keep a job", api::jobs::put(&self.backend, job))
     }
 

@@ -341,8 +341,9 @@ pub trait ApiStore: Send + Sync {
         kept_from: Timestamp,
     ) -> Result<JobAdded, StoreError>;
 
-    /// Puts a job as it stands now.
-    async fn put_sync_job(&self, job: &SyncJob) -> Result<(), StoreError>;
+    /// Puts a job as it stands now, unless it has ended: what ended stays as it is. Whether it was
+    /// put.
+    async fn put_sync_job(&self, job: &SyncJob) -> Result<bool, StoreError>;
 
     /// The job of this id.
     async fn sync_job(&self, id: &str) -> Result<Option<SyncJob>, StoreError>;

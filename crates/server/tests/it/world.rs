@@ -193,7 +193,7 @@ impl ApiStore for FakeStore {
     async fn add_sync_job(&self, _: SyncJob, _: usize, _: Timestamp) -> Answered<JobAdded> {
         unused()
     }
-    async fn put_sync_job(&self, _: &SyncJob) -> Answered<()> {
+    async fn put_sync_job(&self, _: &SyncJob) -> Answered<bool> {
         unused()
     }
     async fn sync_job(&self, _: &str) -> Answered<Option<SyncJob>> {

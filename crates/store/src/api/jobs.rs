@@ -69,13 +69,16 @@ fn decode(row: &Cells) -> Result<SyncJob, Fault> {
     serde_json::from_str(&body).map_err(|error| Fault::corrupt("job", "sync_job".into(), error))
 }
 
-pub(crate) async fn put(backend: &Backend, job: &SyncJob) -> Result<(), Fault> {
-    const PUT: Sql = Sql::same("UPDATE sync_job SET ended_at = $2, body = $3 WHERE id = $1");
+/// Whether the job was there and had not ended.
+pub(crate) async fn put(backend: &Backend, job: &SyncJob) -> Result<bool, Fault> {
+    const PUT: Sql = Sql::same(
+        "UPDATE sync_job SET ended_at = $2, body = $3 WHERE id = $1 AND ended_at IS NULL",
+    );
     let body = body(job)?;
     let ended_at = job.ended_at.map(Timestamp::as_millisecond);
     let args = [Arg::Text(&job.id), Arg::MaybeInt(ended_at), Arg::Text(&body)];
-    transact!(backend, |session| session.run(PUT, &args))?;
-    Ok(())
+    let put = transact!(backend, |session| session.run(PUT, &args))?;
+    Ok(put > 0)
 }
 
 pub(crate) async fn get(backend: &Backend, id: &str) -> Result<Option<SyncJob>, Fault> {

@@ -91,10 +91,9 @@ impl Api {
         JobAdded::Queued
     }
 
-    fn put_job(&mut self, job: &SyncJob) {
-        if let Some(kept) = self.jobs.get_mut(&job.id) {
-            *kept = job.clone();
-        }
+    fn put_job(&mut self, job: &SyncJob) -> bool {
+        let open = self.jobs.get_mut(&job.id).filter(|kept| kept.ended_at.is_none());
+        open.map(|kept| *kept = job.clone()).is_some()
     }
 
     fn job(&self, id: &str) -> Option<SyncJob> {
@@ -333,9 +332,8 @@ impl ApiStore for MemoryStore {
         Ok(self.lock().api.add_job(job, limit, kept_from))
     }
 
-    async fn put_sync_job(&self, job: &SyncJob) -> Result<(), StoreError> {
-        self.lock().api.put_job(job);
-        Ok(())
+    async fn put_sync_job(&self, job: &SyncJob) -> Result<bool, StoreError> {
+        Ok(self.lock().api.put_job(job))
     }
 
     async fn sync_job(&self, id: &str) -> Result<Option<SyncJob>, StoreError> {

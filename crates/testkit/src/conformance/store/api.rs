@@ -405,12 +405,16 @@ async fn the_same_job_is_queued_once(Handles { one, two }: Handles) {
         records_processed: 3,
         ..job("j1", 1, None)
     };
-    two.put_sync_job(&done).await.unwrap();
+    assert!(two.put_sync_job(&done).await.unwrap());
+    // Another process that believes it to be its own, late.
+    let late = SyncJob { status: JobStatus::Running, ..job("j1", 1, None) };
+    assert!(!one.put_sync_job(&late).await.unwrap(), "what ended does not come back to life");
+    assert!(!one.put_sync_job(&job("unknown", 1, None)).await.unwrap());
     assert_eq!(two.open_sync_jobs(&roster()).await.unwrap().len(), 1);
     assert_eq!(one.sync_job("j1").await.unwrap(), Some(done));
     assert_eq!(add(job("j5", 6, None), 2, 0).await, JobAdded::Queued);
     let done = SyncJob { ended_at: Some(hour(7)), ..job("j5", 6, None) };
-    two.put_sync_job(&done).await.unwrap();
+    assert!(two.put_sync_job(&done).await.unwrap());
     assert_eq!(add(job("j6", 8, None), 2, 6).await, JobAdded::Queued);
     // What ended long ago is dropped.
     let left: Vec<bool> =
