@@ -239,7 +239,10 @@ impl Ingest<'_> {
 
     async fn commit(&self, prepared: Prepared) -> Result<IngestReport, IngestError> {
         let Prepared { diff, count: _, state, expected, unread, notes, skipped, .. } = prepared;
-        let Prepared { hinted, marks, more, at, .. } = prepared;
+        let Prepared { hinted, marks, more, at: read_at, .. } = prepared;
+        // Not when it was read: who asks for changes by time asks for what became visible since,
+        // and a reading may take long.
+        let at = self.clock.now();
         let RosterDiff { upserts, tombstones, unchanged, lost: _, present_before: _ } = diff;
         let (upserted, deleted) = (upserts.len() as u64, tombstones.len() as u64);
         if !unread {
@@ -249,6 +252,7 @@ impl Ingest<'_> {
             self.store.commit_ingest(self.roster, commit).await?;
         }
         let roster = self.roster.clone();
+        let at = read_at;
         Ok(IngestReport { roster, unread, upserted, deleted, unchanged, notes, skipped, at })
     }
 

@@ -9,10 +9,11 @@ use async_trait::async_trait;
 use domain::policy::DeletionGuard;
 use domain::{Entity, Fingerprinter, Shift};
 use engine::port::{
-    DeltaToken, Finding, Identity, Marks, PartStore, Reading, ReadingKind, ReadingPart, Resume,
-    Source, SourceEntity, SourceError, SourceRef, Store,
+    ApiStore as _, Clock as _, DeltaToken, Finding, Identity, Marks, PartStore, Reading,
+    ReadingKind, ReadingPart, Resume, Source, SourceEntity, SourceError, SourceRef, Store,
 };
 use engine::run::ingest::{Ingest, IngestError};
+use jiff::SignedDuration;
 use testkit::builders::{employee, employee_id, hour, hours, roster, shift, window};
 use testkit::manual_clock::ManualClock;
 use testkit::memory_store::MemoryStore;
@@ -22,6 +23,8 @@ use testkit::memory_store::MemoryStore;
 struct Parts {
     parts: Mutex<Vec<ReadingPart>>,
     resumed: Mutex<Vec<Option<Resume>>>,
+    /// Moved on by twenty minutes by each reading.
+    slows: Mutex<Option<ManualClock>>,
 }
 
 #[async_trait]
@@ -44,6 +47,9 @@ impl Source for Parts {
         resume: Option<&Resume>,
         _: &dyn Marks,
     ) -> Result<Reading, SourceError> {
+        if let Some(clock) = &*self.slows.lock().unwrap() {
+            clock.advance(SignedDuration::from_mins(20));
+        }
         let mut resumed = self.resumed.lock().unwrap();
         resumed.push(resume.cloned());
         let mut parts = self.parts.lock().unwrap();
@@ -205,4 +211,18 @@ async fn the_guard_counts_over_all_parts_of_a_reading_and_after_a_restart() {
     assert_eq!(world.shifts().await.len(), 8);
     let refused = world.take(vec![empty(2)]).await;
     assert!(matches!(refused, Err(IngestError::Guard(it)) if it.count.deletions == 3));
+}
+
+#[tokio::test]
+async fn what_a_long_reading_brings_has_changed_when_it_is_there_to_be_seen() {
+    let world = World::new();
+    let part = || vec![day_of("ada", 0, vec![of_shift("s1", "ada", 8)])];
+    world.take(part()).await.unwrap();
+    let before = world.store.roster_seq(&roster()).await.unwrap();
+    *world.source.slows.lock().unwrap() = Some(world.clock.clone());
+    // Somebody asks for changes in the middle of the reading, and then by that time again.
+    let asked_at = world.clock.now() + SignedDuration::from_mins(10);
+    world.take(vec![day_of("ada", 0, vec![of_shift("s1", "ada", 9)])]).await.unwrap();
+    let from = world.store.seq_before(&roster(), asked_at).await.unwrap();
+    assert_eq!(from, before, "the change would never be told");
 }
