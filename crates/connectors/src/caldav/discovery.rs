@@ -144,7 +144,7 @@ impl CaldavTarget {
         let Some(theirs) = date.and_then(http_date) else {
             return;
         };
-        let skew = self.setup.clock.now().duration_since(theirs);
+        let skew = self.setup.clock.machine().duration_since(theirs);
         if skew.unsigned_abs() > CLOCK_SKEW_TOLERATED {
             let side = if skew > SignedDuration::ZERO { "ahead of" } else { "behind" };
             let seconds = skew.unsigned_abs().as_secs();

@@ -129,7 +129,7 @@ impl CaldavTarget {
     fn refused_with(&self, doing: Doing<'_>, answer: &Answer) -> (Failure, Option<Condition>) {
         let status = answer.status.as_u16();
         let condition = wire::condition(&answer.body);
-        let wait = retry_after(&answer.headers, self.setup.clock.now());
+        let wait = retry_after(&answer.headers, self.setup.clock.machine());
         let failure = Failure {
             class: class_of(doing.asked, status, condition.as_ref(), wait),
             operation: doing.operation(),

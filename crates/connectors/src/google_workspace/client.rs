@@ -251,7 +251,7 @@ impl Client {
         }
         let code = status.as_u16();
         let reason = reason_of(&body);
-        let wait = retry_after(&headers, self.clock.now());
+        let wait = retry_after(&headers, self.clock.machine());
         let scope = match is_throttling(code, &reason) {
             true => self.budgets.exceeded(&ask.who.user),
             false => QuotaScope::Calendar,

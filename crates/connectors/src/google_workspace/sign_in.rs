@@ -281,7 +281,8 @@ impl SignIn {
             .account()
             .map_err(|error| SignInError::new(FailureClass::Unauthorised, error.to_string()))?;
         let asked_at = self.clock.now();
-        let request = self.request(&account, user, scopes, asked_at)?;
+        let issued_at = self.clock.machine();
+        let request = self.request(&account, user, scopes, issued_at)?;
         let sent = self.http.send_until(deadline, request).await;
         let answer = sent.map_err(|error| {
             let what = format!("no answer from the token endpoint: {error}");
@@ -292,12 +293,12 @@ impl SignIn {
         let date = answer.headers.get(DATE).and_then(|it| it.to_str().ok());
         if let Some(theirs) = date.and_then(http_date) {
             let mut skew = self.skew.lock().unwrap_or_else(PoisonError::into_inner);
-            *skew = Some(self.clock.now().duration_since(theirs));
+            *skew = Some(self.clock.machine().duration_since(theirs));
         }
         let status = answer.status.as_u16();
         if !answer.status.is_success() {
             let told: TokenRefusal = serde_json::from_slice(&answer.body).unwrap_or_default();
-            let wait = retry_after(&answer.headers, self.clock.now());
+            let wait = retry_after(&answer.headers, self.clock.machine());
             return Err(explained(status, told, wait, &account, scopes));
         }
         let nonsense = |what: &str| SignInError {

@@ -169,7 +169,7 @@ impl Ask {
         }
         let status = answer.status.as_u16();
         let told = Told::of(&answer.body);
-        let wait = retry_after(&answer.headers, clock.now());
+        let wait = retry_after(&answer.headers, clock.machine());
         let failure = Failure {
             class: class_of(self.asked(), status, &told, wait),
             operation: self.operation.clone(),

@@ -308,7 +308,7 @@ impl SignIn {
         })?;
         let date = answer.headers.get(DATE).and_then(|it| it.to_str().ok());
         if let Some(theirs) = date.and_then(http_date) {
-            self.lock().skew = Some(self.clock.now().duration_since(theirs));
+            self.lock().skew = Some(self.clock.machine().duration_since(theirs));
         }
         if !answer.status.is_success() {
             return Err(self.explained(&answer, &credential));
@@ -338,7 +338,7 @@ impl SignIn {
             }
             Credential::Certificate(certificate) => {
                 let id = random_id(self.entropy.as_ref());
-                let now = self.clock.now();
+                let now = self.clock.machine();
                 let assertion =
                     certificate.assertion(endpoint, client_id, &id, now).map_err(bug)?;
                 let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -359,7 +359,7 @@ impl SignIn {
         let status = answer.status.as_u16();
         let told: TokenRefusal = serde_json::from_slice(&answer.body).unwrap_or_default();
         let number = told.number();
-        let wait = retry_after(&answer.headers, self.clock.now());
+        let wait = retry_after(&answer.headers, self.clock.machine());
         let class = match status == 429 || (status == 503 && wait.is_some()) {
             true => FailureClass::Throttled { retry_after: wait, scope: QuotaScope::Connection },
             false => aadsts::class_of(status, number),

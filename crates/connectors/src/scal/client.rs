@@ -259,7 +259,7 @@ impl Client {
     }
 
     fn failure_of(&self, operation: &str, answer: &Answer) -> Failure {
-        let wait = retry_after(&answer.headers, self.setup.clock.now());
+        let wait = retry_after(&answer.headers, self.setup.clock.machine());
         let told: Refusal = serde_json::from_slice(&answer.body).unwrap_or_default();
         // Codes and ids are ours to show; messages are somebody else's text.
         let plain = |text: &str| {

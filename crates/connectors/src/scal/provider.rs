@@ -139,7 +139,7 @@ impl Source for ScalSource {
             findings.push(finding(FindingLevel::Error, failure.to_string(), hint));
         }
         if let Ok(Some(there)) = self.client.server_time().await {
-            let skew = there.duration_since(self.client.clock().now()).unsigned_abs();
+            let skew = there.duration_since(self.client.clock().machine()).unsigned_abs();
             if skew > CLOCK_SKEW_TOLERATED {
                 let message = format!("its clock and ours differ by {} s", skew.as_secs());
                 findings.push(finding(FindingLevel::Warning, message, None));

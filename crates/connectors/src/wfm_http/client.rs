@@ -279,7 +279,7 @@ impl Wfm {
         }
         let status = answer.status.as_u16();
         let told: WireError = serde_json::from_slice(&answer.body).unwrap_or_default();
-        let wait = retry_after(&answer.headers, self.clock.now());
+        let wait = retry_after(&answer.headers, self.clock.machine());
         let class = class_of(ask.effect, status, told.code.as_deref(), wait);
         Err(ask.failure(class, Some(status), detail(&answer, &told)))
     }

@@ -135,7 +135,7 @@ impl SignedHooks {
 impl Hooks for SignedHooks {
     fn read(&self, call: &HookCall) -> HookMessage {
         let reply = |status| InboundReply { status, body: vec![] };
-        if let Err(doubt) = verify(&self.key, call, self.clock.now()) {
+        if let Err(doubt) = verify(&self.key, call, self.clock.machine()) {
             if let Some(calls) = self.doubted.due(self.clock.now()) {
                 tracing::warn!(
                     ?doubt,

@@ -206,7 +206,7 @@ fn unchanged(next: Option<DeltaToken>) -> Reading {
 #[async_trait]
 impl Source for WfmSource {
     async fn check(&self) -> Vec<Finding> {
-        check::check(&self.name, &self.known, &self.config, self.clock.now()).await
+        check::check(&self.name, &self.known, &self.config, self.clock.machine()).await
     }
 
     async fn read(

@@ -95,7 +95,7 @@ impl Talk {
         loop {
             let answer = wfm.exchange(ask, wfm.deadline()).await;
             let answer = answer.map_err(|error| format!("no answer: {error}"))?;
-            let wait = retry_after(&answer.headers, self.clock.now());
+            let wait = retry_after(&answer.headers, self.clock.machine());
             match wait.filter(|it| *it <= WAIT_MAX && !waited && answer.status == 429) {
                 Some(wait) => self.sleep(wait).await,
                 None => return Ok(answer),

@@ -183,6 +183,8 @@ impl ShiftsInbound {
         approvals: Arc<dyn Approvals>,
     ) -> InboundReply {
         let expires_at = elements.iter().filter_map(|it| it.expires_at).min();
+        // Else a clock that once was ahead, and was set right, would refuse everything.
+        let expires_at = expires_at.map(|it| self.clock.ours(it));
         let now = self.clock.now();
         let Some(answer_by) = answer_by(now, expires_at) else {
             return replier.refuse_all(&elements, Notice::Expired);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use domain::{CommandKind, Directory, EmployeeId, ScheduleItem, TimeOffReasonId, UtcInterval};
 use engine::port::{Answer as Said, Ask, AskWhat, AskedQuestion, Failure, Offered, RemoteId};
+use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -34,6 +35,8 @@ const TEAM: &str = "team-1";
 #[derive(Debug)]
 struct PlayedClock {
     now: Mutex<Timestamp>,
+    /// By how much the machine's clock was set back.
+    set_back: Mutex<SignedDuration>,
     moved: Notify,
 }
 
@@ -48,6 +51,10 @@ impl PlayedClock {
 impl Clock for PlayedClock {
     fn now(&self) -> Timestamp {
         *self.now.lock().unwrap()
+    }
+
+    fn machine(&self) -> Timestamp {
+        self.now() - *self.set_back.lock().unwrap()
     }
 
     async fn sleep_until(&self, at: Timestamp) {
@@ -159,6 +166,7 @@ impl Scene {
     fn with(says: Said, slow: bool, kinds: &[CommandKind]) -> Self {
         let clock = Arc::new(PlayedClock {
             now: Mutex::new(at("2026-11-21T08:00:00Z")),
+            set_back: Mutex::default(),
             moved: Notify::new(),
         });
         let record = Arc::new(PlayedRecord {
@@ -385,6 +393,21 @@ async fn decision_that_takes_too_long_goes_on_while_the_caller_is_told_to_wait()
     scene.record.go_on.notify_one();
     let done = tokio::time::timeout(Duration::from_secs(30), scene.record.done.notified());
     done.await.expect("the decision goes on");
+}
+
+#[tokio::test]
+async fn a_clock_that_was_ahead_and_was_set_right_refuses_nothing() {
+    let scene = Scene::new(granted());
+    scene.clock.move_to(at("2026-11-22T08:00:00Z"));
+    let body = json!({ "requests": [shift("A", "u-1")] });
+    assert_eq!(told(&scene.calls(UPDATE, &body).await), [no("A", 408, "RequestExpired")]);
+    *scene.clock.set_back.lock().unwrap() = SignedDuration::from_hours(24);
+    let first = scene.calls(UPDATE, &body).await;
+    assert_eq!(told(&first), [yes("A")]);
+    assert_eq!(scene.calls(UPDATE, &body).await, first);
+    assert_eq!(scene.asked(), 1, "a body that is played again is still known");
+    scene.clock.move_to(at("2026-11-22T08:00:32Z"));
+    assert_eq!(told(&scene.calls(UPDATE, &body).await), [no("A", 408, "RequestExpired")]);
 }
 
 #[tokio::test]
