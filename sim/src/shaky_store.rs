@@ -79,6 +79,10 @@ use pass;
 
 #[async_trait]
 impl Store for ShakyStore {
+    fn readers(&self) -> usize {
+        self.inner.readers()
+    }
+
     async fn roster_index(
         &self,
         roster: &RosterName,

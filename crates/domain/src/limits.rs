@@ -141,9 +141,10 @@ pub const FEED_LINKS_CACHED_MAX: usize = 65_536;
 /// How long a feed is served from memory before the store is asked again whether another process
 /// changed the roster or revoked the link.
 pub const FEED_RECHECK: Duration = Duration::from_secs(2);
-/// Questions about feeds that wait for the store at once: guessers of tokens queue behind these
-/// and leave the rest of the store's connections to the engine.
-pub const FEED_LOOKUPS_MAX: usize = 16;
+/// Feeds that are rendered at once; each asks the store a few times.
+pub const FEED_RENDERS_MAX: usize = 16;
+/// How old what `/readyz` says may be: whoever asks more often is answered from memory.
+pub const READY_RECHECK: Duration = Duration::from_secs(1);
 /// Open connections to the server: below the usual 1,024 open files, with room for the store.
 pub const CONNECTIONS_MAX: usize = 768;
 /// Bytes of a request's line and headers.
@@ -176,10 +177,19 @@ pub const CALLBACK_BYTES_MAX: usize = REQUEST_BYTES_MAX;
 pub const CALLBACK_ELEMENTS_MAX: usize = 1000;
 /// How long a caller is left waiting for a decision: Shifts waits about 31 seconds.
 pub const CALLBACK_ANSWER_MAX: Duration = Duration::from_secs(25);
-/// Bodies of callbacks that are read at once: before they are here nobody knows whose they are.
+/// Bodies of callbacks longer than [`BODY_BYTES_FREE`] that are read at once: before they are here
+/// nobody knows whose they are.
 pub const CALLBACK_BODIES_MAX: usize = 64;
-/// How long such a body may take to arrive. Vendors send theirs in one piece.
-pub const CALLBACK_BODY_TIMEOUT: Duration = Duration::from_secs(3);
+/// Bytes of a body that are read without a place among those that are read at once. Nearly all
+/// bodies are shorter; every open connection may hold so much.
+pub const BODY_BYTES_FREE: usize = 16 * 1024;
+/// How long a body may take to arrive, and the rest of a long one once it has a place. Vendors send
+/// theirs in one piece.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a long body waits for a place: places are free again after [`BODY_TIMEOUT`].
+pub const BODY_PLACE_WAIT_MAX: Duration = Duration::from_secs(10);
+/// Subscriptions of one message that are looked up at once.
+pub const HOOK_LOOKUP_IDS_MAX: usize = 100;
 /// How long before a caller stops waiting it is answered: the way back, and clocks that differ.
 pub const CALLBACK_ANSWER_MARGIN: Duration = Duration::from_secs(2);
 /// Replies to callbacks that are remembered, to give them again to whoever plays a recorded call
@@ -279,8 +289,8 @@ pub const HOOK_AGE_MAX: Duration = Duration::from_secs(5 * 60);
 /// Signatures of one hint that are looked at: one, or two while a secret is changed.
 pub const HOOK_SIGNATURES_MAX: usize = 8;
 
-/// How long after it was decided a change may become visible: the longest commit, and clocks of
-/// replicas that differ.
+/// How long after the instant that it bears a change may become visible: the longest commit or
+/// decision, and clocks of replicas that differ. Reading a source does not count.
 pub const CHANGE_VISIBLE_WITHIN: Duration = Duration::from_secs(5 * 60);
 /// Entities on one page of the Schedule API where the client does not say.
 pub const API_PAGE_ENTITIES_DEFAULT: usize = 100;
@@ -288,8 +298,11 @@ pub const API_PAGE_ENTITIES_DEFAULT: usize = 100;
 pub const API_PAGE_ENTITIES_MAX: usize = 1000;
 /// Highest page that is reached by its number, which takes longer the further it is.
 pub const API_PAGES_MAX: u64 = 100_000;
-/// Changes passed over to reach a page by its number; `nextUri` passes over none.
-pub const API_CHANGES_SKIPPED_MAX: usize = 100_000;
+/// Changes passed over to reach a page by its number, which are read for that; `nextUri` passes
+/// over none.
+pub const API_CHANGES_SKIPPED_MAX: usize = 5000;
+/// Reads of one client at once that take the store longer than a page does.
+pub const API_HEAVY_READS_MAX: usize = 2;
 /// Characters of an id in a body; four bytes each stay below [`ID_BYTES_MAX`].
 pub const API_ID_CHARS_MAX: usize = 128;
 /// Characters of a label in a body; four bytes each stay below [`LABEL_BYTES_MAX`].
@@ -298,8 +311,10 @@ pub const API_LABEL_CHARS_MAX: usize = 256;
 pub const API_NOTES_CHARS_MAX: usize = 8 * 1024;
 /// Bytes of a body: a shift with all its activities and notes.
 pub const API_BODY_BYTES_MAX: usize = 512 * 1024;
-/// Bodies that are read at once.
+/// Bodies longer than [`BODY_BYTES_FREE`] that are read at once, of clients whose token is good.
 pub const API_BODIES_MAX: usize = 64;
+/// Likewise of those who ask for a token: theirs are short, if they mean it.
+pub const API_TOKEN_BODIES_MAX: usize = 4;
 /// How long an access token lasts.
 pub const API_TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
 /// Tokens of one client that are good at once; then the oldest ends.

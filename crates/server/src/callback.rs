@@ -7,11 +7,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use domain::MirrorName;
-use domain::limits::{CALLBACK_BODY_TIMEOUT, CALLBACK_BYTES_MAX};
+use domain::limits::CALLBACK_BYTES_MAX;
 use engine::port::{Approvals, Inbound, InboundCall, InboundReply};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, StatusCode};
@@ -41,15 +41,8 @@ pub(crate) async fn callback(
     let mirror = MirrorName::new(&mirror).map_err(|_| refuse(Code::NotFound))?;
     let route = state.callbacks.get(&mirror).ok_or_else(|| refuse(Code::NotFound))?;
     let (head, body) = request.into_parts();
-    let reading = async {
-        // Anybody may begin to send: what all of them hold in memory together is bounded.
-        let _place = state.callback_bodies.acquire().await;
-        to_bytes(body, CALLBACK_BYTES_MAX).await
-    };
-    let body = tokio::time::timeout(CALLBACK_BODY_TIMEOUT, reading).await;
-    let body = body.map_err(|_| refuse(Code::RequestTimeout))?;
-    // What is longer than it may be and what breaks off in between are the caller's doing alike.
-    let body = body.map_err(|_| refuse(Code::BodyNotRead))?;
+    let body = state.callback_bodies.read(&head.extensions, body, CALLBACK_BYTES_MAX).await;
+    let body = body.map_err(refuse)?;
     let call = InboundCall { path, headers: first_of_each(&head.headers), body: body.into() };
     let CallbackRoute { inbound, approvals } = route.clone();
     let answering = tokio::spawn(async move { inbound.answer(call, approvals).await });

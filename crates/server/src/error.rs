@@ -79,6 +79,9 @@ codes! {
         "this client's roster has no mirror of that provider";
     /// There is nothing at this path, or no right to know.
     NotFound, "not_found", NOT_FOUND, "there is nothing at this path";
+    /// A page of changes that is too far to be reached by its number.
+    PageTooFar, "page_too_far", CONFLICT,
+        "so far a page of changes is not reached by its number; follow `nextUri`";
     /// The shift has another version.
     PreconditionFailed, "precondition_failed", PRECONDITION_FAILED,
         "it was changed meanwhile: read it again, and send its ETag in If-Match";
@@ -140,6 +143,7 @@ impl Code {
             | Self::MethodNotAllowed
             | Self::NoSuchMirror
             | Self::NotFound
+            | Self::PageTooFar
             | Self::PreconditionFailed
             | Self::RateLimited
             | Self::ReadOnlyRoster
@@ -174,6 +178,7 @@ impl Code {
             | Self::MethodNotAllowed
             | Self::NoSuchMirror
             | Self::NotFound
+            | Self::PageTooFar
             | Self::PreconditionFailed
             | Self::RateLimited
             | Self::ReadOnlyRoster

@@ -20,23 +20,25 @@ use crate::body::ServerBody;
 use crate::body_file::Offer;
 use crate::router::router;
 use crate::seats::{Seat, Seats};
+use crate::serve::Side;
 use crate::state::ServerState;
 
 /// The service behind one connection.
 pub(crate) struct Front {
     state: Arc<ServerState>,
     router: Router,
+    side: Side,
     offer: Arc<Offer>,
     seats: Arc<Seats>,
     seat: Arc<Seat>,
 }
 
 impl Front {
-    pub fn new(state: Arc<ServerState>) -> Self {
-        let (seats, router) = (Arc::<Seats>::default(), router(Arc::clone(&state)));
+    pub fn new(state: Arc<ServerState>, side: Side) -> Self {
+        let (seats, router) = (Arc::<Seats>::default(), router(Arc::clone(&state), side));
         // It serves no connection itself, so it sits nowhere.
         let seat = Seats::default().take();
-        Self { state, router, offer: Arc::default(), seats, seat }
+        Self { state, router, side, offer: Arc::default(), seats, seat }
     }
 
     /// The service behind one more connection.
@@ -44,6 +46,7 @@ impl Front {
         Self {
             state: Arc::clone(&self.state),
             router: self.router.clone(),
+            side: self.side,
             offer: Arc::default(),
             seats: Arc::clone(&self.seats),
             seat: self.seats.take(),
@@ -71,9 +74,9 @@ impl hyper::service::Service<Request<Incoming>> for Front {
     type Error = Infallible;
     type Future = Answer;
 
-    fn call(&self, request: Request<Incoming>) -> Answer {
+    fn call(&self, mut request: Request<Incoming>) -> Answer {
         let answering = self.seat.answering();
-        if request.uri().path().starts_with("/feeds/") {
+        if self.side != Side::Operators && request.uri().path().starts_with("/feeds/") {
             if let Some(response) = self.state.feeds().answer_at_once(&request) {
                 if let Some(file) = response.body().file() {
                     self.offer.put(file);
@@ -86,6 +89,7 @@ impl hyper::service::Service<Request<Incoming>> for Front {
                 response.map(|body| body.keeping(answering))
             }));
         }
+        request.extensions_mut().insert(Arc::clone(&self.seat));
         let router = self.router.clone();
         Answer::Later(Box::pin(async move {
             let Ok(response) = router.oneshot(request).await;

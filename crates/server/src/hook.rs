@@ -9,14 +9,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use domain::ConnectionName;
-use domain::limits::{CALLBACK_BODY_TIMEOUT, HOOK_BYTES_MAX};
+use domain::limits::{HOOK_BYTES_MAX, HOOK_LOOKUP_IDS_MAX};
 use engine::port::{
-    HookCall, HookMessage, HookStore, Hooks, InboundReply, KeptSubscription, Notice, NoticeKind,
-    Proof, StoreError, Topic,
+    HookCall, HookMessage, Hooks, InboundReply, KeptSubscription, Notice, NoticeKind, Proof,
+    StoreError, Topic,
 };
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
@@ -67,13 +67,8 @@ pub(crate) async fn hook(
     let connection = ConnectionName::new(&connection).map_err(|_| refuse(Code::NotFound))?;
     let route = state.hooks.get(&connection).ok_or_else(|| refuse(Code::NotFound))?;
     let (head, body) = request.into_parts();
-    let reading = async {
-        let _place = state.callback_bodies.acquire().await;
-        to_bytes(body, HOOK_BYTES_MAX).await
-    };
-    let body = tokio::time::timeout(CALLBACK_BODY_TIMEOUT, reading).await;
-    let body = body.map_err(|_| refuse(Code::RequestTimeout))?;
-    let body = body.map_err(|_| refuse(Code::BodyNotRead))?;
+    let body = state.callback_bodies.read(&head.extensions, body, HOOK_BYTES_MAX).await;
+    let body = body.map_err(refuse)?;
     let query = head.uri.query().unwrap_or_default().to_owned();
     let headers = first_of_each(&head.headers);
     let HookMessage { reply, notices } =
@@ -82,7 +77,7 @@ pub(crate) async fn hook(
         return Ok(response(reply));
     }
     let told = notices.len();
-    let hints = admitted(&*state.store, &connection, notices).await;
+    let hints = admitted(&state, &connection, notices).await;
     let hints = hints.map_err(|_| refuse(Code::StoreUnavailable))?;
     let outcome = if hints.is_empty() { "refused" } else { "taken" };
     let name = connection.to_string();
@@ -97,15 +92,19 @@ pub(crate) async fn hook(
 
 /// The notices that show where they come from, as hints.
 async fn admitted(
-    store: &dyn HookStore,
+    state: &ServerState,
     connection: &ConnectionName,
     notices: Vec<Notice>,
 ) -> Result<Vec<Hint>, StoreError> {
     let mut ids: Vec<String> = notices.iter().filter_map(named).collect();
     ids.sort();
     ids.dedup();
-    let kept =
-        if ids.is_empty() { vec![] } else { store.subscriptions_at(connection, &ids).await? };
+    let mut kept = Vec::with_capacity(ids.len());
+    for ids in ids.chunks(HOOK_LOOKUP_IDS_MAX) {
+        // Who sends this has shown nothing yet: it waits among the others of whom that is true.
+        let _turn = state.lookups.acquire().await;
+        kept.extend(state.store.subscriptions_at(connection, ids).await?);
+    }
     Ok(notices.iter().filter_map(|notice| admit(notice, &kept)).collect())
 }
 

@@ -24,6 +24,7 @@ pub mod feed;
 mod front;
 mod health;
 pub mod hook;
+mod intake;
 mod router;
 mod seats;
 mod serve;
@@ -31,5 +32,5 @@ mod state;
 mod stream;
 
 pub use body::ServerBody;
-pub use serve::serve;
+pub use serve::{Side, serve, serve_side};
 pub use state::{ServerParts, ServerState};

@@ -14,17 +14,23 @@ use crate::callback;
 use crate::error::{ApiError, Code};
 use crate::health;
 use crate::hook;
+use crate::serve::Side;
 use crate::state::ServerState;
 
-/// The routes. What is not among them is a 404 in the API's form.
-pub(crate) fn router(state: Arc<ServerState>) -> Router {
-    let routes = Router::new()
-        .route("/healthz", get(health::healthz))
-        .route("/readyz", get(health::readyz))
-        .route("/metrics", get(health::metrics))
-        .route("/callbacks/{mirror}/{*path}", post(callback::callback))
-        .route("/hooks/{connection}", post(hook::hook));
-    api::routes(routes)
+/// The routes of one side. What is not among them is a 404 in the API's form.
+pub(crate) fn router(state: Arc<ServerState>, side: Side) -> Router {
+    let mut routes = Router::new().route("/healthz", get(health::healthz));
+    if side != Side::Public {
+        routes =
+            routes.route("/readyz", get(health::readyz)).route("/metrics", get(health::metrics));
+    }
+    if side != Side::Operators {
+        routes = routes
+            .route("/callbacks/{mirror}/{*path}", post(callback::callback))
+            .route("/hooks/{connection}", post(hook::hook));
+        routes = api::routes(routes);
+    }
+    routes
         .fallback(nothing_here)
         .method_not_allowed_fallback(other_method)
         .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))

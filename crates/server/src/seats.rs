@@ -1,6 +1,7 @@
 //! Who sits where: which connections are open, and which of them has been idle for longest.
 //!
-//! A connection is idle while no request of it is being answered. When all places are taken, the
+//! A connection is idle while no request of it is being answered, and while the body of one is
+//! waited for: who sends it slowly is who keeps others out. When all places are taken, the
 //! one that has been idle for longest makes room; one that is being answered never does. Asked
 //! only then, so an answer costs two atomic writes.
 
@@ -68,6 +69,13 @@ impl Seat {
         Answering(Arc::clone(self))
     }
 
+    /// The rest of a request is waited for: until what is returned is dropped, the connection is
+    /// idle.
+    pub fn waiting(self: &Arc<Self>) -> Waiting {
+        self.idle_since.store(tick(&self.ticks), Ordering::Release);
+        Waiting(Arc::clone(self))
+    }
+
     /// Completes when the connection is to leave.
     pub async fn asked_to_leave(&self) {
         self.leave.notified().await;
@@ -87,6 +95,16 @@ impl Drop for Answering {
     fn drop(&mut self) {
         let Self(seat) = self;
         seat.idle_since.store(tick(&seat.ticks), Ordering::Release);
+    }
+}
+
+/// A request that has not arrived in full.
+#[derive(Debug)]
+pub(crate) struct Waiting(Arc<Seat>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.idle_since.store(BUSY, Ordering::Release);
     }
 }
 
@@ -118,6 +136,18 @@ mod tests {
         drop(busy);
         seats.make_room();
         assert!(is_asked(&second));
+    }
+
+    #[test]
+    fn who_lets_its_body_be_waited_for_makes_room() {
+        let seats = Seats::default();
+        let (slow, busy) = (seats.take(), seats.take());
+        let (_one, _two) = (slow.answering(), busy.answering());
+        let waiting = slow.waiting();
+        seats.make_room();
+        assert!(is_asked(&slow) && !is_asked(&busy));
+        drop(waiting);
+        assert!(!slow.is_idle(), "its body has arrived: it is answered first");
     }
 
     #[test]

@@ -31,17 +31,38 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long an idle connection that makes room may take to end, before another one is asked.
 const LEAVING_MAX: Duration = Duration::from_millis(50);
 
-/// Serves until `shutdown` completes; then takes no more connections, lets requests that have
-/// begun end within [`CONNECTION_DRAIN_MAX`], and returns.
-///
-/// Runs on whichever Tokio run time it is called in; connections are tasks of that run time.
-/// Cancelling it stops accepting and leaves open connections to themselves.
+/// What is reached over one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Everything.
+    Everything,
+    /// What people, clients and vendors reach: all but `/metrics` and `/readyz`.
+    Public,
+    /// What operators' machines reach: `/metrics`, `/readyz` and `/healthz`.
+    Operators,
+}
+
+/// Serves everything over one address; see [`serve_side`].
 pub async fn serve(
     listener: TcpListener,
     state: Arc<ServerState>,
     shutdown: impl Future<Output = ()> + Send,
 ) {
-    let front = Front::new(state);
+    serve_side(listener, state, Side::Everything, shutdown).await;
+}
+
+/// Serves until `shutdown` completes; then takes no more connections, lets requests that have
+/// begun end within [`CONNECTION_DRAIN_MAX`], and returns.
+///
+/// Runs on whichever Tokio run time it is called in; connections are tasks of that run time.
+/// Cancelling it stops accepting and leaves open connections to themselves.
+pub async fn serve_side(
+    listener: TcpListener,
+    state: Arc<ServerState>,
+    side: Side,
+    shutdown: impl Future<Output = ()> + Send,
+) {
+    let front = Front::new(state, side);
     let gauge = ConnectionGauge::register();
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let (stop, stopping) = watch::channel(());

@@ -14,7 +14,9 @@ use crate::api::{Api, ApiParts};
 use crate::callback::CallbackRoutes;
 use crate::feed::Feeds;
 use crate::feed::render::FeedOptions;
+use crate::health::Readiness;
 use crate::hook::HookRoutes;
+use crate::intake::Intake;
 
 /// What the server is made of.
 pub struct ServerParts {
@@ -44,7 +46,11 @@ pub struct ServerState {
     pub(crate) metrics: Option<PrometheusHandle>,
     pub(crate) callbacks: CallbackRoutes,
     pub(crate) hooks: HookRoutes,
-    pub(crate) callback_bodies: Semaphore,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) callback_bodies: Intake,
+    /// Turns of those who have shown nothing yet, so that they leave a reader to the engine.
+    pub(crate) lookups: Arc<Semaphore>,
+    pub(crate) readiness: Readiness,
     pub(crate) api: Arc<Api>,
     feeds: Feeds,
 }
@@ -55,10 +61,22 @@ impl ServerState {
     pub fn new(parts: ServerParts) -> Self {
         let ServerParts { store, clock, entropy, feeds, callbacks, hooks, api, metrics } = parts;
         let at_hand = (Arc::clone(&store), Arc::clone(&clock), Arc::clone(&entropy));
-        let api = Arc::new(Api::new(api, at_hand.0, at_hand.1, at_hand.2));
-        let feeds = Feeds::new(Arc::clone(&store), clock, feeds);
-        let callback_bodies = Semaphore::new(CALLBACK_BODIES_MAX);
-        Self { feeds, store, entropy, metrics, callbacks, hooks, callback_bodies, api }
+        let lookups = Arc::new(Semaphore::new(store.readers().saturating_sub(1).max(1)));
+        let api = Api::new(api, at_hand.0, at_hand.1, at_hand.2, Arc::clone(&lookups));
+        let feeds = Feeds::new(Arc::clone(&store), Arc::clone(&clock), feeds, Arc::clone(&lookups));
+        Self {
+            store,
+            clock,
+            entropy,
+            metrics,
+            callbacks,
+            hooks,
+            callback_bodies: Intake::new(CALLBACK_BODIES_MAX),
+            lookups,
+            readiness: Readiness::default(),
+            api: Arc::new(api),
+            feeds,
+        }
     }
 
     /// The Schedule API, for whoever ends the process.

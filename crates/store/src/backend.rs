@@ -26,6 +26,15 @@ pub(crate) enum Backend {
 }
 
 impl Backend {
+    /// How many sessions read at once.
+    pub fn readers(&self) -> usize {
+        let pool = match self {
+            Self::Sqlite { readers, .. } => readers.options().get_max_connections(),
+            Self::Postgres(pool) => pool.options().get_max_connections(),
+        };
+        pool as usize
+    }
+
     /// A session for single statements.
     pub async fn reader(&self) -> Result<Session, Fault> {
         Ok(match self {

@@ -397,6 +397,10 @@ impl FeedStore for SqlStore {
 
 #[async_trait]
 impl Store for SqlStore {
+    fn readers(&self) -> usize {
+        self.backend.readers()
+    }
+
     async fn roster_index(
         &self,
         roster: &RosterName,

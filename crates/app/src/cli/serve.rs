@@ -22,7 +22,7 @@ use engine::port::{Clock, Source};
 use engine::run::cycle::CycleOptions;
 use jiff::Timestamp;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use server::{ServerParts, ServerState};
+use server::{ServerParts, ServerState, Side, serve_side};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -65,6 +65,10 @@ pub async fn run(_arguments: Arguments, session: &Session) -> Result<Exit, Failu
     let works = session.works(Opening::Write).await?;
     let listen = works.config.server.listen;
     let listener = listen_on(listen).await?;
+    let operators = match works.config.server.operator_listen {
+        Some(address) => Some(listen_on(address).await?),
+        None => None,
+    };
     let state = Arc::new(server_state(&works, Some(metrics)));
     let (stop, stopping) = watch::channel(false);
     let address = listener.local_addr().map_err(Failure::because)?;
@@ -80,8 +84,7 @@ pub async fn run(_arguments: Arguments, session: &Session) -> Result<Exit, Failu
         works.rosters.iter().map(|roster| keep(&works, roster, &state, &stopping, output));
     let keeping = futures_util::future::join_all(keeping);
     // A task of its own: planning a large roster must not keep feeds waiting.
-    let serving =
-        tokio::spawn(server::serve(listener, Arc::clone(&state), stopped(stopping.clone())));
+    let serving = tokio::spawn(serve_all(listener, operators, Arc::clone(&state), &stopping));
     let granting = grant(&works, &stopping);
     let subscribing = works.hooks.iter().map(|hooks| subscribe(&works, hooks, &stopping));
     let subscribing = futures_util::future::join_all(subscribing);
@@ -98,6 +101,26 @@ pub async fn run(_arguments: Arguments, session: &Session) -> Result<Exit, Failu
     told?;
     tracing::info!("stopped");
     Ok(Exit::Done)
+}
+
+/// Serves over one address, or over one for operators and one for everybody else.
+fn serve_all(
+    listener: TcpListener,
+    operators: Option<TcpListener>,
+    state: Arc<ServerState>,
+    stopping: &watch::Receiver<bool>,
+) -> impl Future<Output = ()> + use<> {
+    let side = if operators.is_some() { Side::Public } else { Side::Everything };
+    let serving = serve_side(listener, Arc::clone(&state), side, stopped(stopping.clone()));
+    let stopping = stopping.clone();
+    let apart = async move {
+        if let Some(listener) = operators {
+            serve_side(listener, state, Side::Operators, stopped(stopping)).await;
+        }
+    };
+    async move {
+        tokio::join!(serving, apart);
+    }
 }
 
 /// Completes when somebody sends SIGTERM or SIGINT.
@@ -127,7 +150,7 @@ fn metrics() -> Result<PrometheusHandle, Failure> {
 pub async fn listen_on(address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
         Failure::saying(format!("cannot listen on {address}: {error}"))
-            .hint("another process may have it; `[server] listen` names the address")
+            .hint("another process may have it; `[server]` names the addresses")
     })
 }
 

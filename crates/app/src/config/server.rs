@@ -16,6 +16,11 @@ pub struct ServerSection {
     /// The address and port that `serve` listens on. TLS is a reverse proxy's work.
     #[serde(default = "listen")]
     pub listen: SocketAddr,
+    /// Another address for `/metrics` and `/readyz`, which `listen` then does not answer any more:
+    /// they tell whoever has a feed link how much there is. Left out: both are answered at
+    /// `listen`.
+    #[serde(default)]
+    pub operator_listen: Option<SocketAddr>,
     /// How calendar clients and vendors reach it, for links. Left out: `http://` and `listen`.
     #[serde(default)]
     pub public_url: Option<String>,
@@ -36,8 +41,12 @@ fn listen() -> SocketAddr {
 impl ServerSection {
     pub(super) fn read(section: Option<Section<'_>>, faults: &mut Faults) -> Option<Self> {
         let Some(section) = section else {
-            let api_requests_per_minute = requests_per_minute();
-            return Some(Self { listen: listen(), public_url: None, api_requests_per_minute });
+            return Some(Self {
+                listen: listen(),
+                operator_listen: None,
+                public_url: None,
+                api_requests_per_minute: requests_per_minute(),
+            });
         };
         let spans = section.spans();
         let read: Self = section.read(faults)?;
@@ -52,8 +61,16 @@ impl ServerSection {
             Ok(_) => None,
         });
         if read.api_requests_per_minute == 0 {
-            let hint = Some("at least 1".to_owned());
-            faults.add(spans.of("api_requests_per_minute"), "0 found".to_owned(), hint);
+            let hint =
+                Some("such as `6000`; every answer tells clients how far they are".to_owned());
+            let what = "`api_requests_per_minute` is 0; expected at least 1".to_owned();
+            faults.add(spans.of("api_requests_per_minute"), what, hint);
+            return None;
+        }
+        if read.operator_listen == Some(read.listen) {
+            let hint = Some("another port, or leave it out".to_owned());
+            let what = format!("`{}` is the address of `listen` too", read.listen);
+            faults.add(spans.of("operator_listen"), what, hint);
             return None;
         }
         match wrong {

@@ -69,6 +69,12 @@ pub enum StoreError {
 pub trait Store:
     ApiStore + ApprovalStore + ConflictStore + DriftStore + FeedStore + HookStore + PartStore
 {
+    /// How many questions it answers at once: whoever asks on behalf of strangers leaves one of
+    /// these to the engine.
+    fn readers(&self) -> usize {
+        2
+    }
+
     // ---- roster ------------------------------------------------------------------------------
 
     /// All live entities of a roster, in small; with the last place of the change sequence.

@@ -52,18 +52,13 @@ impl Caller {
 pub(super) struct Access {
     never_write: BTreeSet<String>,
     known: Mutex<HashMap<Hash, (Arc<Caller>, Timestamp)>>,
-    lookups: Semaphore,
+    lookups: Arc<Semaphore>,
     failures: Mutex<Failures>,
 }
 
 impl Access {
-    pub fn new(never_write: BTreeSet<String>, lookups: usize) -> Self {
-        Self {
-            never_write,
-            known: Mutex::default(),
-            lookups: Semaphore::new(lookups),
-            failures: Mutex::default(),
-        }
+    pub fn new(never_write: BTreeSet<String>, lookups: Arc<Semaphore>) -> Self {
+        Self { never_write, known: Mutex::default(), lookups, failures: Mutex::default() }
     }
 
     /// Whether a client is also a mirror's connection, so that it may never write.

@@ -11,6 +11,7 @@ use super::Api;
 use super::dispatch::{Answer, Call, Refused};
 use super::list::{Asked, PATH, close, dated};
 use super::wire::{self, Schedule};
+use crate::error::Code;
 
 /// Changes after `since`; `now` was the last place before anything else was read.
 pub(super) async fn changes(
@@ -23,9 +24,16 @@ pub(super) async fn changes(
     let roster = &call.caller()?.roster;
     let kinds: BTreeSet<EntityKind> = asked.kinds.iter().copied().collect();
     let skip = usize::try_from(asked.number - 1).unwrap_or(usize::MAX);
-    let skip = skip.saturating_mul(asked.size).min(API_CHANGES_SKIPPED_MAX);
+    let skip = skip.saturating_mul(asked.size);
+    if skip > API_CHANGES_SKIPPED_MAX {
+        let message = format!("passes over {skip} changes; up to {API_CHANGES_SKIPPED_MAX} can be");
+        return Err(Refused::at(Code::PageTooFar, "pageNumber", message));
+    }
     let mut changes = match since < now {
-        true => api.store.entity_changes(roster, &kinds, since, skip + asked.size + 1).await?,
+        true => {
+            let _turn = api.heavy.turn(&call.caller()?.client).await;
+            api.store.entity_changes(roster, &kinds, since, skip + asked.size + 1).await?
+        }
         false => Vec::new(),
     };
     changes.drain(..skip.min(changes.len()));
@@ -45,8 +53,7 @@ pub(super) async fn changes(
         out.extend(shown(asked, change)?.json());
     }
     // When that was all, everything up to both places was looked at.
-    let all = !more && skip < API_CHANGES_SKIPPED_MAX;
-    let reached = if all { last.max(now) } else { last };
+    let reached = if more { last } else { last.max(now) };
     let token = api.delta_token(reached).await?;
     let next = more.then(|| {
         // On from where this page ends, so that a far one costs no more than the first.

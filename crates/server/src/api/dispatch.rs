@@ -4,19 +4,19 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
-use domain::limits::{API_BODY_BYTES_MAX, CALLBACK_BODY_TIMEOUT};
-use engine::port::{ApiCall, ApiScope, StoreError};
+use domain::limits::API_BODY_BYTES_MAX;
+use engine::port::{ApiCall, ApiScope, ClientId, StoreError};
 use http::header::{ALLOW, HeaderName, HeaderValue};
-use http::{HeaderMap, Method, StatusCode};
+use http::{Extensions, HeaderMap, Method, StatusCode};
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 
 use super::access::Caller;
 use super::describe::Description;
-use super::rate::Standing;
+use super::rate::{By, Standing};
 use super::{Api, OPERATIONS};
 use crate::error::{ApiError, Code, Detail};
 use crate::state::ServerState;
@@ -26,6 +26,8 @@ use crate::state::ServerState;
 pub(crate) enum Needs {
     /// Anybody.
     Nothing,
+    /// Anybody, who shows a secret in the call itself.
+    Secret,
     /// A client whose token holds this scope.
     Scope(ApiScope),
 }
@@ -89,13 +91,15 @@ pub(crate) struct Answer {
     pub target: Option<String>,
     /// Whether it was written down together with what it did.
     pub audited: bool,
+    /// Who showed in the call itself who they are.
+    pub proven: Option<ClientId>,
 }
 
 impl Answer {
     /// An answer without a body.
     pub fn empty(status: StatusCode) -> Self {
         let (headers, body) = (HeaderMap::new(), Bytes::new());
-        Self { status, headers, body, target: None, audited: false }
+        Self { status, headers, body, target: None, audited: false, proven: None }
     }
 
     /// An answer with a JSON body.
@@ -146,6 +150,9 @@ impl Refused {
     }
 }
 
+/// The status of calls that are too many.
+const TOO_MANY: u16 = StatusCode::TOO_MANY_REQUESTS.as_u16();
+
 /// A whole answer that will be.
 type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 
@@ -163,7 +170,7 @@ async fn answer(api: &Arc<Api>, operation: &'static Operation, request: Request)
     let (head, body) = request.into_parts();
     let mut who = None;
     let known = match operation.needs {
-        Needs::Nothing => Ok(()),
+        Needs::Nothing | Needs::Secret => Ok(()),
         Needs::Scope(_) => match api.access.caller(api.store.as_ref(), &head.headers, now).await {
             Ok(caller) => {
                 who = Some(caller);
@@ -172,12 +179,14 @@ async fn answer(api: &Arc<Api>, operation: &'static Operation, request: Request)
             Err(refused) => Err(refused),
         },
     };
-    let standing = api.rates.count(who.as_deref().map(|it| &it.client), now);
+    let by = match (who.as_deref(), operation.needs) {
+        (Some(caller), _) => By::Client(&caller.client),
+        (None, Needs::Secret) => By::Secret,
+        (None, Needs::Nothing | Needs::Scope(_)) => By::Nobody,
+    };
+    let standing = api.rates.count(by, now);
     let answered = match known {
-        _ if standing.is_over() && operation.needs != Needs::Nothing => {
-            let retry_after = Some(standing.reset_seconds);
-            Err(Refused { retry_after, ..Code::RateLimited.into() })
-        }
+        _ if standing.is_over() && operation.needs != Needs::Secret => Err(too_often(&standing)),
         Err(refused) => Err(refused),
         Ok(()) => {
             let path = head.uri.path();
@@ -185,17 +194,26 @@ async fn answer(api: &Arc<Api>, operation: &'static Operation, request: Request)
             let id = last_segment(operation, path);
             let (caller, headers) = (who.clone(), head.headers);
             let call = Call { caller, headers, query, id, body: Bytes::new(), now };
-            carry_out(api, operation, call, body).await
+            match carry_out(api, operation, call, (&head.extensions, body)).await {
+                // The right secret is always taken: nobody can keep a client out.
+                Err(_) if standing.is_over() => Err(too_often(&standing)),
+                answered => answered,
+            }
         }
     };
     finish(api, operation, who, answered, &standing, now)
+}
+
+fn too_often(standing: &Standing) -> Refused {
+    let retry_after = Some(standing.reset_seconds);
+    Refused { retry_after, ..Code::RateLimited.into() }
 }
 
 async fn carry_out(
     api: &Arc<Api>,
     operation: &'static Operation,
     mut call: Call,
-    body: Body,
+    (request, body): (&Extensions, Body),
 ) -> Result<Answer, Refused> {
     if let (Needs::Scope(scope), Some(caller)) = (operation.needs, &call.caller)
         && !caller.may(scope)
@@ -203,7 +221,11 @@ async fn carry_out(
         return Err(Refused::at(Code::InsufficientScope, "scope", format!("`{scope}` is needed")));
     }
     if operation.verb != "GET" {
-        call.body = read_body(api, body).await?;
+        let intake = match operation.needs {
+            Needs::Nothing | Needs::Secret => &api.token_bodies,
+            Needs::Scope(_) => &api.bodies,
+        };
+        call.body = intake.read(request, body, API_BODY_BYTES_MAX).await?;
     }
     // A task of its own: a client that hangs up does not stop what has begun.
     let handling = (operation.handle)(Arc::clone(api), call);
@@ -214,17 +236,6 @@ async fn carry_out(
         Ok(answered) => answered,
         Err(error) => Err(Refused { cause: Some(error.to_string()), ..Code::Internal.into() }),
     }
-}
-
-async fn read_body(api: &Api, body: Body) -> Result<Bytes, Refused> {
-    let reading = async {
-        // What all bodies hold in memory together is bounded.
-        let _place = api.bodies.acquire().await;
-        to_bytes(body, API_BODY_BYTES_MAX).await
-    };
-    let body = tokio::time::timeout(CALLBACK_BODY_TIMEOUT, reading).await;
-    body.map_err(|_| Refused::from(Code::RequestTimeout))?
-        .map_err(|_| Refused::from(Code::BodyNotRead))
 }
 
 /// What stands at the place of `{id}`, decoded; empty where the path has none, or it is no text.
@@ -243,31 +254,33 @@ fn finish(
     now: Timestamp,
 ) -> Response {
     let client = who.map(|it| it.client.clone());
-    let call = |target, status: StatusCode, context| ApiCall {
-        at: now,
-        client: client.clone(),
-        operation: operation.id.to_owned(),
-        target,
-        status: status.as_u16(),
-        context,
-    };
-    let mut response = match answered {
-        Ok(Answer { status, headers, body, target, audited }) => {
-            if !audited {
-                api.audit.note(call(target, status, None), now);
-            }
+    let (status, told, mut response) = match answered {
+        Ok(Answer { status, headers, body, target, audited, proven }) => {
             let mut response = Response::new(Body::from(body));
             *response.status_mut() = status;
             *response.headers_mut() = headers;
-            response
+            let told = (!audited).then_some((client.or(proven), target, None));
+            (status, told, response)
         }
         Err(refused) => {
             let status = refused.code.status();
             let error = refused.into_error(api);
-            api.audit.note(call(None, status, Some(error.context_id().to_owned())), now);
-            error.into_response()
+            let context = Some(error.context_id().to_owned());
+            (status, Some((client, None, context)), error.into_response())
         }
     };
+    let (operation, status) = (operation.id, status.as_u16());
+    match told {
+        None => {}
+        // What costs nothing to send must not fill the disk.
+        Some((client, _, _)) if client.is_none() || status == TOO_MANY => {
+            api.audit.tally(client, operation, status, now);
+        }
+        Some((client, target, context)) => {
+            let operation = operation.to_owned();
+            api.audit.note(ApiCall { at: now, client, operation, target, status, context }, now);
+        }
+    }
     standing.put_into(response.headers_mut());
     response
 }
@@ -293,21 +306,10 @@ fn is_ours(path: &str) -> bool {
 /// Answers a call to a path that the API does not have, or by a method that the path does not.
 fn unknown_path(api: &Arc<Api>, code: Code) -> Response {
     let now = api.clock.now();
-    let standing = api.rates.count(None, now);
-    let refused = if standing.is_over() {
-        let retry_after = Some(standing.reset_seconds);
-        Refused { retry_after, ..Code::RateLimited.into() }
-    } else {
-        code.into()
-    };
-    let status = refused.code.status();
-    let error = refused.into_error(api);
-    let context = Some(error.context_id().to_owned());
-    let operation = "unknown".to_owned();
-    let status = status.as_u16();
-    let call = ApiCall { at: now, client: None, operation, target: None, status, context };
-    api.audit.note(call, now);
-    let mut response = error.into_response();
+    let standing = api.rates.count(By::Nobody, now);
+    let refused = if standing.is_over() { too_often(&standing) } else { code.into() };
+    api.audit.tally(None, "unknown", refused.code.status().as_u16(), now);
+    let mut response = refused.into_error(api).into_response();
     standing.put_into(response.headers_mut());
     response
 }

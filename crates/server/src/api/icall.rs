@@ -37,6 +37,7 @@ async fn calendar(api: &Api, call: &Call) -> Result<Answer, Refused> {
     let user = user.ok_or_else(missing)?;
     let roster = api.rosters.get(name).ok_or_else(|| Refused::from(Code::NotFound))?;
     let employee = EmployeeId::new(user).map_err(|_| Refused::from(Code::NotFound))?;
+    let _turn = api.heavy.turn(&call.caller()?.client).await;
     let key = EntityKey { kind: EntityKind::Employee, id: (&employee).into() };
     let person = api.store.roster_entries(name, &[key]).await?;
     if person.is_empty() {

@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
+use super::access::Caller;
 use super::cursor::{DELTA_PATTERN, Page};
 use super::describe::Description;
 use super::dispatch::{Answer, Call, Handling, Needs, Operation, Refused};
@@ -89,7 +90,7 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Refused> {
     if let Some(cursor) = asked.parameters.text("cursor") {
         let bad = || Refused::at(Code::InvalidParameter, "cursor", "follow `nextUri` as it is");
         let page = Page::read(cursor).ok_or_else(bad)?;
-        return go_on(api, &caller.roster, &asked, page).await;
+        return go_on_from(api, caller, &asked, Begin { page, skip: 0 }).await;
     }
     let seq = api.store.roster_seq(&caller.roster).await?;
     if let Some(token) = asked.parameters.text("since") {
@@ -97,11 +98,14 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Refused> {
         return delta::changes(api, call, &asked, since, seq).await;
     }
     if let Some(second) = modified_since(call) {
-        let since = api.seq_of_second(&caller.roster, second).await?;
+        let since = {
+            let _turn = api.heavy.turn(&caller.client).await;
+            api.seq_of_second(&caller.roster, second).await?
+        };
         return delta::changes(api, call, &asked, since, seq).await;
     }
-    let page = first_page(api, &caller.roster, &asked, seq).await?;
-    let answer = go_on_from(api, &caller.roster, &asked, page).await?;
+    let page = first_page(api, caller, &asked, seq).await?;
+    let answer = go_on_from(api, caller, &asked, page).await?;
     Ok(dated(api, &caller.roster, answer, call.now, seq))
 }
 
@@ -183,14 +187,14 @@ struct Begin {
 
 async fn first_page(
     api: &Api,
-    roster: &RosterName,
+    caller: &Caller,
     asked: &Asked,
     seq: ChangeSeq,
 ) -> Result<Begin, Refused> {
     let mut counts = Vec::with_capacity(asked.kinds.len());
     for kind in &asked.kinds {
         counts.push(match asked.of_kind(*kind) {
-            Some(filter) => api.count(roster, filter, seq).await?,
+            Some(filter) => api.count(caller, filter, seq).await?,
             None => 0,
         });
     }
@@ -204,20 +208,11 @@ async fn first_page(
     Ok(Begin { page: Page { seq: seq.0, total, kind, place: None }, skip })
 }
 
-async fn go_on(
-    api: &Api,
-    roster: &RosterName,
-    asked: &Asked,
-    page: Page,
-) -> Result<Answer, Refused> {
-    go_on_from(api, roster, asked, Begin { page, skip: 0 }).await
-}
-
 /// The page that begins here. One entity more than it holds is looked for, to know whether there
 /// is a next one: how many there were is no guide, because some may have come since.
 async fn go_on_from(
     api: &Api,
-    roster: &RosterName,
+    caller: &Caller,
     asked: &Asked,
     begin: Begin,
 ) -> Result<Answer, Refused> {
@@ -232,7 +227,14 @@ async fn go_on_from(
         let filter = asked.of_kind(*of_kind);
         let found = match &filter {
             Some(filter) => {
-                api.store.entity_page(roster, filter, place.as_ref(), skip, room + 1).await?
+                // A page that is reached by its number takes as long as all before it.
+                let _turn = match skip {
+                    0 => None,
+                    _ => Some(api.heavy.turn(&caller.client).await),
+                };
+                api.store
+                    .entity_page(&caller.roster, filter, place.as_ref(), skip, room + 1)
+                    .await?
             }
             None => Vec::new(),
         };
@@ -288,18 +290,21 @@ impl Api {
     /// How many a filter admits, counted once for each place of the sequence.
     async fn count(
         &self,
-        roster: &RosterName,
+        caller: &Caller,
         filter: EntityFilter,
         seq: ChangeSeq,
     ) -> Result<u64, Refused> {
-        let key = (roster.clone(), filter);
+        let key = (caller.roster.clone(), filter);
         let known = self.counts.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
         if let Some((of, count)) = known
             && of == seq
         {
             return Ok(count);
         }
-        let count = self.store.entity_count(roster, &key.1).await?;
+        let count = {
+            let _turn = self.heavy.turn(&caller.client).await;
+            self.store.entity_count(&caller.roster, &key.1).await?
+        };
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.len() >= API_COUNTS_KEPT_MAX {
             counts.clear();
@@ -313,10 +318,12 @@ fn describe(it: &mut Description) {
     it.summary(
         "The schedule, page by page, or what changed",
         "Without `since` and `If-Modified-Since`: everything live, in no promised order. Follow \
-         `nextUri` as it is: nothing comes twice, and what changes meanwhile comes with the \
-         changes since `deltaToken`. With `since`, or by time: only what changed, in the order of \
-         the changes; what was deleted, or is not what the filters ask for any more, has \
-         `deleted: true`. Asked by time, a change may come twice, and is never left out.",
+         `nextUri` as it is: what changes meanwhile comes with the changes since `deltaToken`. \
+         Nothing comes twice, but for what is moved to another time meanwhile where `userId`, \
+         `scheduleGroupId` or a window is given: then the later one counts. With `since`, or by \
+         time: only what changed, in the order of the changes; what was deleted, or is not what \
+         the filters ask for any more, has `deleted: true`. Asked by time, a change may come \
+         twice, and is never left out.",
     );
     let kinds = EntityKind::ALL.map(EntityKind::as_str);
     it.query_with(
@@ -340,7 +347,8 @@ fn describe(it: &mut Description) {
     it.query(
         "pageNumber",
         json!({"type": "integer", "minimum": 1, "maximum": API_PAGES_MAX, "default": 1}),
-        "Which page; far ones are slow to reach like this, `nextUri` is not.",
+        "Which page; far ones are slow to reach like this, and of changes not at all; `nextUri` \
+         is neither.",
     );
     it.query(
         "since",
@@ -354,5 +362,5 @@ fn describe(it: &mut Description) {
     );
     it.answer::<PageForm>(200, "A page");
     it.empty(304, "Nothing changed");
-    it.refuses(&[Code::InvalidParameter, Code::DeltaTokenExpired]);
+    it.refuses(&[Code::InvalidParameter, Code::DeltaTokenExpired, Code::PageTooFar]);
 }

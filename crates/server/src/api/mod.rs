@@ -9,8 +9,9 @@
 //! does not exist for it. Writes go through the roster's rules ([`ScheduleDesk`]) and only where
 //! it is its own record.
 //!
-//! What holds for readers: pages never show an entity twice, and what changed while they were read
-//! is in the changes since the token that all of them carry ([`cursor`], [`delta`]). Asked by time,
+//! What holds for readers: pages never show an entity twice, unless it was moved to another time
+//! while they were read in the order of time, and what changed while they were read is in the
+//! changes since the token that all of them carry ([`cursor`], [`delta`]). Asked by time,
 //! no change is left out, also of the same second ([`journal`]).
 
 mod access;
@@ -21,6 +22,7 @@ mod delete;
 mod delta;
 mod describe;
 mod dispatch;
+mod heavy;
 mod icall;
 pub mod issue;
 mod job;
@@ -44,13 +46,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{MethodFilter, on};
-use domain::limits::{API_BODIES_MAX, FEED_LOOKUPS_MAX};
+use domain::limits::{API_BODIES_MAX, API_TOKEN_BODIES_MAX};
 use domain::{MirrorName, RosterName};
 use engine::port::{ChangeSeq, Clock, EntityFilter, Entropy, Store};
 use engine::run::schedule_desk::ScheduleDesk;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::feed::render::FeedOptions;
+use crate::intake::Intake;
 use crate::state::ServerState;
 
 pub(crate) use dispatch::outside;
@@ -59,6 +62,7 @@ pub use job::SyncProvider;
 use access::Access;
 use audit::Audit;
 use dispatch::Operation;
+use heavy::Heavy;
 use journal::Journal;
 use rate::Rates;
 
@@ -113,7 +117,10 @@ pub struct Api {
     journal: Journal,
     counts: Mutex<HashMap<(RosterName, EntityFilter), (ChangeSeq, u64)>>,
     incarnation: OnceLock<String>,
-    bodies: Semaphore,
+    bodies: Intake,
+    token_bodies: Intake,
+    lookups: Arc<Semaphore>,
+    heavy: Heavy,
     description: OnceLock<bytes::Bytes>,
 }
 
@@ -138,17 +145,20 @@ const OPERATIONS: [Operation; 10] = [
 ];
 
 impl Api {
-    /// Puts the parts together; connects to nothing.
+    /// Puts the parts together; connects to nothing. Who has shown no secret yet waits for a turn
+    /// of `lookups` before the store is asked.
     #[must_use]
     pub fn new(
         parts: ApiParts,
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
+        lookups: Arc<Semaphore>,
     ) -> Self {
         let ApiParts { rosters, requests_per_minute, never_write } = parts;
         Self {
-            access: Access::new(never_write, FEED_LOOKUPS_MAX),
+            access: Access::new(never_write, Arc::clone(&lookups)),
+            heavy: Heavy::new(store.readers().saturating_sub(1).max(1)),
             rates: Rates::new(requests_per_minute),
             audit: Audit::new(Arc::clone(&store)),
             store,
@@ -158,7 +168,9 @@ impl Api {
             journal: Journal::default(),
             counts: Mutex::default(),
             incarnation: OnceLock::new(),
-            bodies: Semaphore::new(API_BODIES_MAX),
+            bodies: Intake::new(API_BODIES_MAX),
+            token_bodies: Intake::new(API_TOKEN_BODIES_MAX),
+            lookups,
             description: OnceLock::new(),
         }
     }

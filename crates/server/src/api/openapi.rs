@@ -42,7 +42,7 @@ pub(super) fn document() -> Value {
         let (mut described, schemas) = description.finish();
         generator = schemas;
         described["security"] = match operation.needs {
-            Needs::Nothing => json!([]),
+            Needs::Nothing | Needs::Secret => json!([]),
             Needs::Scope(scope) => json!([{"oauth": [scope.as_str()]}, {"token": []}]),
         };
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));
@@ -79,7 +79,7 @@ pub(super) fn document() -> Value {
 /// What every endpoint of its kind may be refused with.
 fn common(operation: &Operation, it: &mut Description) {
     match operation.needs {
-        Needs::Nothing => {}
+        Needs::Nothing | Needs::Secret => {}
         Needs::Scope(_) => it.refuses(&[
             Code::TokenMissing,
             Code::InvalidToken,

@@ -1,7 +1,8 @@
 //! How often: requests of one client in a minute, and where it stands, told on every answer.
 //!
 //! Kept in memory, so each process counts for itself. Calls of nobody that we know share one
-//! count. Minutes are those of the clock: the count of all begins anew with each.
+//! count, and those that ask for a token another one, so that neither keeps the other out. Minutes
+//! are those of the clock: the count of all begins anew with each.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -17,11 +18,31 @@ const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 const MINUTE: i64 = 60;
 
+/// Whose count a call belongs to.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum By<'c> {
+    /// A client's that showed its token.
+    Client(&'c ClientId),
+    /// Of those who show a secret in the call.
+    Secret,
+    /// Of everybody else.
+    Nobody,
+}
+
+/// The counts of one minute.
+#[derive(Debug, Default)]
+struct Counts {
+    minute: i64,
+    clients: HashMap<ClientId, u32>,
+    secrets: u32,
+    nobody: u32,
+}
+
 /// The counts of this minute.
 #[derive(Debug)]
 pub(super) struct Rates {
     limit: u32,
-    counts: Mutex<(i64, HashMap<ClientId, u32>, u32)>,
+    counts: Mutex<Counts>,
 }
 
 /// Where somebody stands.
@@ -40,20 +61,19 @@ impl Rates {
     }
 
     /// Counts one call.
-    pub fn count(&self, client: Option<&ClientId>, now: Timestamp) -> Standing {
+    pub fn count(&self, by: By<'_>, now: Timestamp) -> Standing {
         let second = now.as_second();
         let minute = second.div_euclid(MINUTE);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let (of, clients, nobody) = &mut *counts;
-        if *of != minute || clients.len() > API_CLIENTS_COUNTED_MAX {
-            *of = minute;
-            clients.clear();
-            *nobody = 0;
+        if counts.minute != minute || counts.clients.len() > API_CLIENTS_COUNTED_MAX {
+            *counts = Counts { minute, ..Counts::default() };
         }
-        let used = match client {
-            None => nobody,
+        let Counts { minute: _, clients, secrets, nobody } = &mut *counts;
+        let used = match by {
+            By::Nobody => nobody,
+            By::Secret => secrets,
             // Looked up first: most calls are not a client's first of the minute.
-            Some(client) => match clients.get_mut(client) {
+            By::Client(client) => match clients.get_mut(client) {
                 Some(used) => used,
                 None => clients.entry(client.clone()).or_insert(0),
             },
@@ -87,11 +107,14 @@ mod tests {
         let rates = Rates::new(2);
         let (one, two) = (ClientId("one".into()), ClientId("two".into()));
         let at = |second: i64| Timestamp::from_second(second).unwrap();
-        let over: Vec<bool> = (0..3).map(|_| rates.count(Some(&one), at(100)).is_over()).collect();
+        let count = |by: By<'_>, second: i64| rates.count(by, at(second));
+        let over: Vec<bool> = (0..3).map(|_| count(By::Client(&one), 100).is_over()).collect();
         assert_eq!(over, [false, false, true]);
-        assert!(!rates.count(Some(&two), at(100)).is_over());
-        assert!(!rates.count(None, at(100)).is_over());
-        assert_eq!(rates.count(None, at(100)).reset_seconds, 20);
-        assert!(!rates.count(Some(&one), at(120)).is_over());
+        assert!(!count(By::Client(&two), 100).is_over());
+        assert!(!count(By::Nobody, 100).is_over());
+        assert_eq!(count(By::Nobody, 100).reset_seconds, 20);
+        assert!(count(By::Nobody, 100).is_over());
+        assert!(!count(By::Secret, 100).is_over());
+        assert!(!count(By::Client(&one), 120).is_over());
     }
 }

@@ -33,7 +33,7 @@ pub(super) const OPERATION: Operation = Operation {
     id: "getToken",
     verb: "POST",
     path: "/oauth/token",
-    needs: Needs::Nothing,
+    needs: Needs::Secret,
     handle,
     describe,
 };
@@ -63,7 +63,10 @@ async fn token(api: &Api, call: &Call) -> Result<Answer, Refused> {
         None => return Err(Refused::at(Code::InvalidRequest, "grant_type", "is missing")),
     }
     let (id, secret) = credentials(&call.headers, &form)?;
-    let client = api.store.api_client(&id).await?;
+    let client = {
+        let _turn = api.lookups.acquire().await;
+        api.store.api_client(&id).await?
+    };
     let client = match admit(client, &secret) {
         Some(client) => client,
         None => return Err(api.access.failed(&id, call.now)),
@@ -88,9 +91,9 @@ async fn token(api: &Api, call: &Call) -> Result<Answer, Refused> {
     };
     let answer = Answer::json(StatusCode::OK, serde_json::to_vec(&form).unwrap_or_default());
     let no = HeaderValue::from_static;
-    // Whose token it is is the only thing that the audit tells.
     let answer = answer.with(CACHE_CONTROL, no("no-store")).with(PRAGMA, no("no-cache"));
-    Ok(answer.about(client.id.0))
+    // Whose token it is is the only thing that the audit tells.
+    Ok(Answer { proven: Some(client.id.clone()), ..answer.about(client.id.0) })
 }
 
 /// The form of the request, each field once.

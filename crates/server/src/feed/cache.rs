@@ -35,10 +35,12 @@ pub(super) fn hour_of(now: Timestamp) -> i64 {
     now.as_second().div_euclid(HOUR_SECONDS)
 }
 
-/// Whether what was seen at `seen_ms` may still be believed at `now`.
+/// Whether what was seen at `seen_ms` may still be believed at `now`. What was seen later than
+/// that may not: a clock that was set back makes nothing younger.
 pub(super) fn is_recent(seen_ms: i64, now: Timestamp) -> bool {
     const RECHECK_MS: i64 = FEED_RECHECK.as_millis() as i64;
-    now.as_millisecond().saturating_sub(seen_ms) < RECHECK_MS
+    let age = now.as_millisecond().saturating_sub(seen_ms);
+    (0..RECHECK_MS).contains(&age)
 }
 
 /// The feeds of one roster.

@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use domain::limits::{FEED_KEY_MEMORY, FEED_LOOKUPS_MAX};
+use domain::limits::{FEED_KEY_MEMORY, FEED_RENDERS_MAX};
 use domain::{EmployeeId, EntityKey, EntityKind, RosterName, SyncWindow};
 use engine::port::{ChangeSeq, Clock, FeedKey, RosterEntry, Store, StoreError};
 use http::{Method, Request, Response};
@@ -49,7 +49,9 @@ pub struct Feeds {
     rosters: BTreeMap<RosterName, Arc<RosterFeeds>>,
     cache: Cache,
     keys: Mutex<KeyRing>,
-    lookups: Semaphore,
+    /// Shared with whoever else asks the store for strangers.
+    lookups: Arc<Semaphore>,
+    renders: Semaphore,
     counters: FeedCounters,
 }
 
@@ -71,12 +73,14 @@ impl fmt::Debug for Feeds {
 }
 
 impl Feeds {
-    /// Feeds of these rosters. Links to others are not known here.
+    /// Feeds of these rosters. Links to others are not known here. Who has shown no link yet waits
+    /// for a turn of `lookups` before the store is asked.
     #[must_use]
     pub fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         rosters: BTreeMap<RosterName, FeedOptions>,
+        lookups: Arc<Semaphore>,
     ) -> Self {
         let feeds = |(name, options): (RosterName, FeedOptions)| {
             (name.clone(), Arc::new(RosterFeeds::new(name, options)))
@@ -87,7 +91,8 @@ impl Feeds {
             rosters: rosters.into_iter().map(feeds).collect(),
             cache: Cache::default(),
             keys: Mutex::new(KeyRing { keys: Arc::new([]), seen_ms: i64::MIN, epoch: 0 }),
-            lookups: Semaphore::new(FEED_LOOKUPS_MAX),
+            lookups,
+            renders: Semaphore::new(FEED_RENDERS_MAX),
             counters: FeedCounters::register(),
         }
     }
@@ -261,7 +266,7 @@ impl Feeds {
     }
 
     async fn render(&self, slot: &Arc<Slot>, now: Timestamp) -> Result<Arc<Content>, Refusal> {
-        let _turn = self.lookups.acquire().await;
+        let _turn = self.renders.acquire().await;
         let roster = &slot.roster;
         // Read before the entries: whatever changes meanwhile makes the content look old.
         let seq = roster.seq();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use domain::limits::{CALLBACK_BODIES_MAX, CALLBACK_BYTES_MAX};
+use domain::limits::{BODY_BYTES_FREE, CALLBACK_BODIES_MAX, CALLBACK_BYTES_MAX, CONNECTIONS_MAX};
 use domain::{CalendarKey, CommandKind, Directory, MirrorName, Refusal};
 use engine::port::{
     Answer, Approvals, Ask, AskedQuestion, Inbound, InboundCall, InboundReply, Offered,
@@ -136,4 +136,26 @@ async fn bodies_that_never_come_hold_nobody_up_for_long() {
     let mut told = Vec::new();
     slow[0].read_to_end(&mut told).await.unwrap();
     assert_eq!(parse(&told).status, 408);
+}
+
+#[tokio::test]
+async fn slow_bodies_take_neither_the_places_nor_the_connections_of_others() {
+    let address = stage().await;
+    let path = "/callbacks/emea-shifts/v1/connect";
+    let head = format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
+    let mut slow = Vec::new();
+    for number in 0..CONNECTIONS_MAX + 8 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        if number < 2 * CALLBACK_BODIES_MAX {
+            // As much as makes it take a place.
+            stream.write_all(&vec![7; BODY_BYTES_FREE + 1]).await.unwrap();
+        }
+        slow.push(stream);
+    }
+    // A body of the usual size needs no place, and the slow ones make room for its connection.
+    let body = vec![7; BODY_BYTES_FREE];
+    let whole = post(address, path, "", &body);
+    let answer = tokio::time::timeout(std::time::Duration::from_secs(2), whole).await;
+    assert_eq!(answer.expect("an answer before the slow ones are told to go").status, 200);
 }

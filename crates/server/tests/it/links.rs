@@ -65,6 +65,17 @@ async fn another_process_notices_a_revocation_within_seconds() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_set_back_opens_no_revoked_link_again() {
+    let world = World::new().await;
+    let link = world.issue(LinkPolicy::Subscription).await;
+    let path = path(&link);
+    assert_eq!(world.get(&path).await.status, 200);
+    revoke_link(&*world.store, &*world.clock, &link.id.unwrap()).await.unwrap();
+    world.clock.set_back(Duration::from_secs(3600));
+    assert_eq!(world.get(&path).await.status, 410);
+}
+
+#[tokio::test]
 async fn a_revoked_link_is_gone_even_for_who_has_the_content() {
     let world = World::new().await;
     let link = world.issue(LinkPolicy::Subscription).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::limits::CONNECTIONS_MAX;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use server::{ServerParts, ServerState};
+use server::{ServerParts, ServerState, Side};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -20,6 +20,9 @@ async fn health_needs_nobody_and_readiness_needs_the_store() {
     assert_eq!(ready.status, 200);
     assert_eq!(ready.text(), r#"{"status":"ready","lastCycleAt":"2026-11-21T05:45:00Z"}"#);
     world.store.set_broken(true);
+    // Who asks all the time is answered from memory for a second.
+    assert_eq!(world.get("/readyz").await.status, 200);
+    world.clock.advance(Duration::from_secs(1));
     assert_eq!(world.get("/healthz").await.status, 200);
     let unready = world.get("/readyz").await;
     assert_eq!(unready.status, 503);
@@ -82,6 +85,39 @@ async fn metrics_count_answers_and_name_no_link() {
         assert!(text.contains(line), "{line} is not in {text}");
     }
     assert!(!text.contains(&path[7..50]));
+}
+
+#[tokio::test]
+async fn operators_have_a_side_of_their_own_where_one_is_wanted() {
+    let world = World::new().await;
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let state = Arc::new(ServerState::new(ServerParts {
+        store: world.store.clone(),
+        clock: world.clock.clone(),
+        entropy: world.entropy.clone(),
+        feeds: BTreeMap::from([(roster(), Default::default())]),
+        callbacks: [].into(),
+        hooks: Default::default(),
+        api: server::api::ApiParts { requests_per_minute: 9, ..Default::default() },
+        metrics: Some(recorder.handle()),
+    }));
+    let feed = world.subscribe().await;
+    let paths = ["/healthz", "/readyz", "/metrics", &feed, "/openapi.json"];
+    for (side, expected) in [
+        (Side::Everything, [200, 200, 200, 200, 200]),
+        (Side::Public, [200, 404, 404, 200, 200]),
+        (Side::Operators, [200, 200, 200, 404, 404]),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let never = std::future::pending();
+        tokio::spawn(server::serve_side(listener, Arc::clone(&state), side, never));
+        let mut found = Vec::new();
+        for path in paths {
+            found.push(get(address, path, &[]).await.status);
+        }
+        assert_eq!(found, expected, "{side:?}");
+    }
 }
 
 #[tokio::test]

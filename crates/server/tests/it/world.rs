@@ -41,6 +41,12 @@ impl ManualClock {
         let ms = i64::try_from(duration.as_millis()).unwrap();
         self.0.fetch_add(ms, Ordering::SeqCst);
     }
+
+    /// As no clock of ours should be.
+    pub fn set_back(&self, duration: Duration) {
+        let ms = i64::try_from(duration.as_millis()).unwrap();
+        self.0.fetch_sub(ms, Ordering::SeqCst);
+    }
 }
 
 #[async_trait]

@@ -1,7 +1,8 @@
 //! The schedule as the API gives it out: live entities page by page, and what changed.
 //!
-//! Pages are walks along an index from the last place on, whatever changed meanwhile: nothing
-//! comes twice, and what was there all the time is not left out.
+//! Pages are walks along an index from the last place on, whatever changed meanwhile: what was
+//! there all the time is not left out, and nothing comes twice. Where the index is by time, what
+//! was moved to another time meanwhile may come twice or not at all; the changes since tell of it.
 
 use std::collections::BTreeSet;
 

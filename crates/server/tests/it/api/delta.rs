@@ -44,6 +44,19 @@ async fn changes_since_a_token_hold_deletions_and_304_means_none() {
 }
 
 #[tokio::test]
+async fn a_far_page_of_changes_is_not_counted_out_but_followed() {
+    let world = World::new().await;
+    let client = world.everything().await;
+    let since = format!("{LIST}?since={}", token_of(&world, &client).await);
+    world.commit(hour(7), &[shift("s1", "bob", 200)], &[]).await;
+    let near = world.get(&client, &format!("{since}&pageSize=1000&pageNumber=6")).await;
+    assert_eq!(near.status, 200);
+    let far = world.get(&client, &format!("{since}&pageSize=1000&pageNumber=7")).await;
+    assert_refused(&far, 409, "page_too_far");
+    assert!(far.text().contains("follow `nextUri`"), "{}", far.text());
+}
+
+#[tokio::test]
 async fn what_leaves_a_filter_is_told_as_gone() {
     let world = World::new().await;
     let client = world.everything().await;
