@@ -3,7 +3,7 @@
 //! An OAuth client speaks for no agent. It can make requests for time off in an agent's name and
 //! decide them; it cannot cancel one (only the agent can), so what is taken back is denied. Shifts
 //! are changed by uploading a schedule, and shift trades are begun by agents, so neither can be
-//! decided from a mirror; see `docs/adr/`.
+//! decided from a mirror; see `docs/adr/0012-what-people-ask-for.md`.
 //!
 //! Nothing is repeated blindly: before a request is made, one of the same employee, kind and time
 //! is looked for. A stale version (409) means that somebody else was faster: it is read again.

@@ -29,7 +29,7 @@
 //! decides, `check.rs` is what `doctor` says.
 //!
 //! No `inbound.rs`: nobody calls us; hints would need a WebSocket that is not worth its upkeep
-//! where a poll costs one request (`docs/adr/`).
+//! where a poll costs one request (`docs/adr/0015-a-source-read-part-by-part.md`).
 
 mod absence;
 mod approved;
