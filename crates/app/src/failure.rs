@@ -13,6 +13,9 @@ use engine::run::cycle::CycleError;
 use engine::run::ingest::IngestError;
 use engine::run::recover::RecoverError;
 
+/// Advice for whoever is not asking the doctor already.
+pub const ASK_DOCTOR: &str = "`rotabridge doctor` looks at every connection and says what is wrong";
+
 /// What a process says with its exit code; see the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
@@ -107,6 +110,15 @@ impl Failure {
         Self { exit: Exit::Usage, ..Self::saying(message) }
     }
 
+    /// There is nothing of a name that was given on the command line.
+    pub fn unknown(what: &str, name: &str, known: &[&str]) -> Self {
+        let failure = Self::usage(format!("there is no {what} `{name}`"));
+        match crate::config::nearest(name, known) {
+            Some(nearest) => failure.hint(format!("did you mean `{nearest}`?")),
+            None => failure.hint(format!("the configuration has {}", crate::config::list(known))),
+        }
+    }
+
     /// With advice.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -197,8 +209,7 @@ impl From<SourceError> for Failure {
                 Self { places, places_more, ..Self::because(error).hint(hint) }
             }
             SourceError::Unreadable { .. } | SourceError::Failed(_) | SourceError::Marks(_) => {
-                Self::because(error)
-                    .hint("`rotabridge doctor` looks at every connection and says what is wrong")
+                Self::because(error).hint(ASK_DOCTOR)
             }
         }
     }

@@ -27,7 +27,7 @@ use tokio::sync::Notify;
 
 use crate::approvals::Telling;
 use crate::config::{Config, ConnectionSection, MirrorSection, RosterSection};
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::hints::{Hints, HookWorks};
 
 /// The outside of this process.
@@ -130,6 +130,11 @@ pub async fn open_store(config: &Config, opening: Opening) -> Result<Arc<dyn Sto
     Ok(store::open(url).await?)
 }
 
+/// What is wrong with a mirror, or with the connection that it is kept over: whose key it is.
+fn wrong_with(mirror: &MirrorSection, error: &ConnectionError) -> Failure {
+    wrong(&mirror.subject_of(error, "`"), error)
+}
+
 fn wrong(subject: &str, error: &ConnectionError) -> Failure {
     let failure = Failure::usage(format!("{subject}: {error}"));
     match error {
@@ -184,7 +189,7 @@ impl Works {
     pub fn roster(&self, name: &str) -> Result<&RosterWorks, Failure> {
         let known: Vec<&str> = self.rosters.iter().map(|it| it.name.as_str()).collect();
         let found = self.rosters.iter().find(|it| it.name.as_str() == name);
-        found.ok_or_else(|| unknown("roster", name, &known))
+        found.ok_or_else(|| Failure::unknown("roster", name, &known))
     }
 
     /// A mirror by the name that was given on the command line.
@@ -194,7 +199,7 @@ impl Works {
     pub fn mirror(&self, name: &str) -> Result<&MirrorWorks, Failure> {
         let known: Vec<&str> = self.mirrors.iter().map(|it| it.spec.name.as_str()).collect();
         let found = self.mirrors.iter().find(|it| it.spec.name.as_str() == name);
-        found.ok_or_else(|| unknown("mirror", name, &known))
+        found.ok_or_else(|| Failure::unknown("mirror", name, &known))
     }
 
     /// The mirrors of one roster.
@@ -213,7 +218,8 @@ impl Works {
         };
         let place = file.display().to_string();
         let bytes = std::fs::read(self.config.base.join(file)).map_err(|error| {
-            SourceError::Unreadable { place: place.clone(), detail: error.to_string() }
+            let detail = format!("{error}; `employees_file` of roster `{roster}` names it");
+            SourceError::Unreadable { place: place.clone(), detail }
         })?;
         employees_file::read(&place, bytes)
     }
@@ -322,15 +328,6 @@ impl Works {
     }
 }
 
-fn unknown(what: &str, name: &str, known: &[&str]) -> Failure {
-    let failure =
-        Failure { exit: Exit::Usage, ..Failure::saying(format!("there is no {what} `{name}`")) };
-    match crate::config::nearest(name, known) {
-        Some(nearest) => failure.hint(format!("did you mean `{nearest}`?")),
-        None => failure.hint(format!("the configuration has {}", crate::config::list(known))),
-    }
-}
-
 fn find<'a>(config: &'a Config, name: &ConnectionName) -> Result<&'a ConnectionSection, Failure> {
     // The configuration was checked; this only keeps the compiler company.
     config
@@ -410,7 +407,7 @@ fn mirror(
             &section.context(config),
             section.config.as_ref(),
         )
-        .map_err(|error| wrong(&format!("connection `{}`", connection.name), &error))?;
+        .map_err(|error| wrong_with(section, &error))?;
     let MirrorParts { target, inbound, approver, registration, foreign } = parts;
     let reach = section.reach(connection.config.as_ref());
     let gate = gates.entry((connection.name.clone(), section.kind)).or_insert_with(|| {

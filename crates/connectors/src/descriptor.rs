@@ -293,6 +293,14 @@ pub trait MirrorConfig: fmt::Debug + Send + Sync + std::any::Any {
         vec![]
     }
 
+    /// What is missing for people to ask for anything in it, if something is.
+    ///
+    /// # Errors
+    /// The key, and what it is for.
+    fn validate_two_way(&self) -> Result<(), ConnectionError> {
+        Ok(())
+    }
+
     /// Whether what is found in a calendar and is not ours is removed, rather than told of.
     fn removes_others(&self) -> bool {
         false

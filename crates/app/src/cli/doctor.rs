@@ -1,24 +1,27 @@
 //! `rotabridge doctor`: connects to everything, writes nothing, says what is wrong.
 
-use std::collections::BTreeMap;
+mod configured;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
 use connectors::{ConnectionContext, ConnectionError};
-use domain::ConnectionName;
+use domain::{ConnectionName, Entity, EntityKind};
 use engine::plan::guard::GuardRefusal;
-use engine::port::{ApiClient, ApiScope, FieldFault, Finding, FindingLevel, Target};
+use engine::port::{ApiClient, ApiScope, FieldFault, Finding, FindingLevel, Standing, Target};
+use engine::run::survey::Overlay;
 use secrecy::ExposeSecret;
 
 use super::Session;
 use super::feed::links_of_the_gone;
 use super::plan::survey;
 use super::shifts::callback_url;
-use crate::config::{Config, ConnectionSection};
-use crate::failure::{Exit, Failure, guard_message};
+use crate::config::{Config, ConnectionSection, nearest};
+use crate::failure::{ASK_DOCTOR, Exit, Failure, guard_message};
 use crate::output::Output;
-use crate::wiring::{Opening, Works};
+use crate::wiring::{MirrorWorks, Opening, Works};
 
 /// The flags of `doctor`.
 #[derive(Debug, Args)]
@@ -38,12 +41,17 @@ pub async fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failu
     let sources = source_findings(&config, session).await;
     let mut so_far = findings.iter().chain(sources.values().flatten());
     let sound = so_far.all(|it| it.level != FindingLevel::Error);
-    let works = Works::build(session.config()?, session.outside(), Opening::Look).await.ok();
+    let built = Works::build(session.config()?, session.outside(), Opening::Look).await;
+    let (works, unbuilt) = match built {
+        Ok(works) => (Some(works), None),
+        Err(failure) => (None, Some(failure)),
+    };
     // Before the mirrors are looked at, because it tells them who there is.
     let mapped = match works.as_ref().filter(|_| sound) {
         Some(works) => {
             let mut mapped = mapping_findings(works).await;
             mapped.extend(registration_findings(works).await);
+            mapped.extend(contested_findings(works).await);
             mapped.extend(feed_findings(works).await);
             mapped.extend(client_findings(works).await);
             mapped
@@ -52,6 +60,14 @@ pub async fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failu
     };
     findings.extend(connection_findings(&config, session, works.as_ref(), sources).await);
     findings.extend(mapped);
+    findings.extend(configured::findings(&config, works.as_ref()));
+    let skipped = works.is_none() || !sound;
+    findings.extend(unbuilt.and_then(|failure| not_built(failure, &findings)));
+    if skipped {
+        let message = "employees, mirrors, feed links and API clients were not looked at, because \
+                       of the errors above";
+        findings.push(finding(FindingLevel::Warning, "doctor", message));
+    }
     let worst = findings.iter().map(|it| it.level).max().unwrap_or(FindingLevel::Good);
     if arguments.json {
         session.output.json(&serde_json::json!({ "worst": worst, "findings": findings }))?;
@@ -62,6 +78,18 @@ pub async fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failu
         FindingLevel::Good | FindingLevel::Warning => Exit::Done,
         FindingLevel::Error => Exit::Failed,
     })
+}
+
+/// Why nothing can run, unless a finding says the same.
+fn not_built(failure: Failure, findings: &[Finding]) -> Option<Finding> {
+    let message = failure.error.to_string();
+    let is_told = |it: &Finding| {
+        it.level == FindingLevel::Error
+            && (message.contains(&it.message) || it.message.contains(&message))
+    };
+    let hint = failure.hint;
+    let told = findings.iter().any(is_told);
+    (!told).then(|| Finding { hint, ..finding(FindingLevel::Error, "configuration", message) })
 }
 
 fn finding(level: FindingLevel, subject: impl Into<String>, message: impl Into<String>) -> Finding {
@@ -125,10 +153,14 @@ fn context(
     }
 }
 
-fn broken(connection: &ConnectionSection, error: &ConnectionError) -> Finding {
-    let hint = "paths are relative to the folder of the configuration".to_owned();
-    let subject = format!("connection {}", connection.name);
-    Finding { hint: Some(hint), ..finding(FindingLevel::Error, subject, error.to_string()) }
+fn broken(subject: String, error: &ConnectionError) -> Finding {
+    let hint = match error {
+        ConnectionError::File { .. } => {
+            Some("paths are relative to the folder of the configuration".to_owned())
+        }
+        ConnectionError::Key { .. } | ConnectionError::Role { .. } => None,
+    };
+    Finding { hint, ..finding(FindingLevel::Error, subject, error.to_string()) }
 }
 
 /// What is said of connections that rosters are read from.
@@ -144,7 +176,7 @@ async fn source_findings(
         }
         let found = match connection.config.source(&context(connection, config, session)) {
             Ok(source) => source.check().await,
-            Err(error) => vec![broken(connection, &error)],
+            Err(error) => vec![broken(format!("connection {}", connection.name), &error)],
         };
         findings.insert(connection.name.clone(), found);
     }
@@ -165,14 +197,15 @@ async fn connection_findings(
         let mirrors = config.mirrors.iter().filter(|it| it.connection == connection.name);
         // All are built before the first is looked at: what they need of the connection together
         // decides what is granted too much.
-        let built: Vec<Result<Arc<dyn Target>, ConnectionError>> = mirrors
+        let built: Vec<Result<Arc<dyn Target>, Finding>> = mirrors
             .map(|it| match works.and_then(|works| works.mirror(it.name.as_str()).ok()) {
                 Some(mirror) => Ok(Arc::clone(&mirror.target)),
                 None => {
                     let context = context(connection, config, session);
                     let parts = it.context(config);
                     let parts = connection.config.mirror(&context, &parts, it.config.as_ref());
-                    parts.map(|parts| parts.target)
+                    let told = |error| broken(it.subject_of(&error, ""), &error);
+                    parts.map(|parts| parts.target).map_err(told)
                 }
             })
             .collect();
@@ -185,7 +218,7 @@ async fn connection_findings(
         for target in &built {
             match target {
                 Ok(target) => findings.extend(target.check().await),
-                Err(error) => findings.push(broken(connection, error)),
+                Err(finding) => findings.push(finding.clone()),
             }
         }
     }
@@ -219,7 +252,8 @@ async fn mapping_findings(works: &Works) -> Vec<Finding> {
             }
             Err(failure) => {
                 let message = failure.error.to_string();
-                let hint = failure.hint;
+                // Who reads this asks the doctor already.
+                let hint = failure.hint.filter(|it| it != ASK_DOCTOR);
                 findings.push(Finding { hint, ..finding(FindingLevel::Error, subject, message) });
                 continue;
             }
@@ -229,6 +263,7 @@ async fn mapping_findings(works: &Works) -> Vec<Finding> {
             match survey(works, mirror, &overlay).await {
                 Ok((survey, refusal)) => {
                     findings.extend(unmapped(&subject, &survey.unmapped));
+                    findings.extend(unknown_groups(works, mirror, &overlay).await);
                     findings.extend(refusal.map(|refusal| would_refuse(&subject, &refusal)));
                 }
                 Err(failure) => {
@@ -236,6 +271,70 @@ async fn mapping_findings(works: &Works) -> Vec<Finding> {
                 }
             }
         }
+    }
+    findings
+}
+
+/// Schedule groups that `groups` names and the roster does not have: nothing is ever shown there.
+async fn unknown_groups(works: &Works, mirror: &MirrorWorks, overlay: &Overlay) -> Vec<Finding> {
+    let named = &mirror.spec.profile.groups;
+    if named.is_empty() {
+        return vec![];
+    }
+    let kept = works.store.entries_of_kind(&mirror.spec.roster, EntityKind::ScheduleGroup).await;
+    let mut known: BTreeSet<String> = BTreeSet::new();
+    let mut add = |entity: &Entity| {
+        if let Entity::ScheduleGroup(group) = entity {
+            known.extend([group.id.to_string(), group.name.to_string()]);
+        }
+        known.extend(entity.group().map(ToString::to_string));
+    };
+    kept.iter().flatten().for_each(|it| add(&it.entity));
+    overlay.values().flatten().for_each(|it| add(&it.entity));
+    let unknown = named.keys().filter(|it| !known.contains(it.as_str()));
+    let all: Vec<&str> = known.iter().map(String::as_str).collect();
+    unknown
+        .map(|group| {
+            let message = format!(
+                "`groups` names `{group}`, which roster `{}` does not have",
+                mirror.spec.roster
+            );
+            let hint = match nearest(group, &all) {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None => "expected the id or the name of a schedule group".to_owned(),
+            };
+            let subject = format!("mirror {}", mirror.spec.name);
+            Finding { hint: Some(hint), ..finding(FindingLevel::Warning, subject, message) }
+        })
+        .collect()
+}
+
+/// Items that somebody changes back each time they are put right.
+async fn contested_findings(works: &Works) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for mirror in &works.mirrors {
+        let name = &mirror.spec.name;
+        let subject = format!("mirror {name}");
+        let contested = match works.store.drifts(name).await {
+            Ok(drifts) => drifts.iter().filter(|it| it.standing == Standing::Contested).count(),
+            Err(error) => {
+                findings.push(finding(FindingLevel::Error, subject, error.to_string()));
+                continue;
+            }
+        };
+        if contested == 0 {
+            continue;
+        }
+        let message = format!(
+            "contested: {contested} of its items are changed back by others each time they are \
+             put right, and are left"
+        );
+        let hint = format!(
+            "`rotabridge drift list --mirror {name}` says who changes what; `rotabridge drift \
+             release` has it put right again"
+        );
+        let found = finding(FindingLevel::Warning, subject, message);
+        findings.push(Finding { hint: Some(hint), ..found });
     }
     findings
 }
@@ -376,7 +475,7 @@ fn print(findings: &[Finding], worst: FindingLevel, output: &Output) -> Result<(
             FindingLevel::Error => console::style("error  ").red().bold(),
         };
         output.data(format!("{mark}  {subject}: {message}"))?;
-        if let Some(hint) = hint.as_ref().filter(|_| *level != FindingLevel::Good) {
+        if let Some(hint) = hint {
             output.data(format!("         hint: {hint}"))?;
         }
     }

@@ -1,6 +1,9 @@
 //! `rotabridge drift`: what people changed in mirrors, and putting right what was given up.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use clap::{Args, Subcommand};
+use domain::MirrorName;
 use engine::plan::drift::tell;
 use engine::port::{Drift, DriftWrite, Standing};
 use serde::Serialize;
@@ -31,7 +34,7 @@ enum What {
     },
     /// Have what is left as it is put right with the next cycle
     Release {
-        /// The entity's id, as `drift list` and `explain` show it
+        /// The entity's id, as `drift list` and `explain` show it, or its beginning
         #[arg(required_unless_present = "all")]
         id: Option<String>,
         /// Everything that is left in the mirrors
@@ -42,6 +45,9 @@ enum What {
         mirror: Option<String>,
     },
 }
+
+/// Ids that are told where a beginning is not enough.
+const IDS_TOLD_MAX: usize = 5;
 
 /// One line of `drift list --json`.
 #[derive(Debug, Serialize)]
@@ -70,11 +76,10 @@ pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failur
 
 async fn list(mirror: Option<&str>, json: bool, session: &Session) -> Result<Exit, Failure> {
     let config = session.config()?;
+    let mirrors = config.mirrors_named(mirror)?;
     let store = open_store(&config, Opening::Look).await?;
     let mut lines = Vec::new();
-    for section in
-        config.mirrors.iter().filter(|it| mirror.is_none_or(|name| it.name.as_str() == name))
-    {
+    for section in mirrors {
         for drift in store.drifts(&section.name).await? {
             let story = tell(&drift, &section.name);
             let mark = mark(drift.calendar.as_str());
@@ -101,21 +106,27 @@ async fn release(
     session: &Session,
 ) -> Result<Exit, Failure> {
     let config = session.config()?;
+    let mirrors = config.mirrors_named(mirror)?;
     let store = open_store(&config, Opening::Write).await?;
+    let mut left = Vec::new();
+    for section in mirrors {
+        let drifts = store.drifts(&section.name).await?.into_iter();
+        let is_left = |it: &Drift| matches!(it.standing, Standing::Left | Standing::Contested);
+        left.extend(drifts.filter(is_left).map(|it| (&section.name, it)));
+    }
+    if let Some(id) = id {
+        let whole = named(id, left.iter().map(|(_, it)| it.key.entity.id.as_str()))?;
+        left.retain(|(_, it)| whole.as_deref() == Some(it.key.entity.id.as_str()));
+    }
+    let mut writes: BTreeMap<&MirrorName, Vec<DriftWrite>> = BTreeMap::new();
+    for (mirror, drift) in left {
+        let write = DriftWrite::Put(Drift { standing: Standing::Released, ..drift });
+        writes.entry(mirror).or_default().push(write);
+    }
     let mut released = 0;
-    for section in
-        config.mirrors.iter().filter(|it| mirror.is_none_or(|name| it.name.as_str() == name))
-    {
-        let mut writes = Vec::new();
-        for drift in store.drifts(&section.name).await? {
-            let named = id.is_none_or(|id| drift.key.entity.id.as_str() == id);
-            let is_left = matches!(drift.standing, Standing::Left | Standing::Contested);
-            if named && is_left {
-                writes.push(DriftWrite::Put(Drift { standing: Standing::Released, ..drift }));
-            }
-        }
+    for (mirror, writes) in writes {
         released += writes.len() as u64;
-        store.put_drifts(&section.name, &writes).await?;
+        store.put_drifts(mirror, &writes).await?;
     }
     if released == 0 {
         let failure = Failure::saying("there is nothing of that kind that is left as it is");
@@ -125,4 +136,37 @@ async fn release(
     let released = thousands(released);
     session.output.say(format!("{released} {items} put right with the next cycle"));
     Ok(Exit::Done)
+}
+
+/// The id that is meant by one or by its beginning; nothing when there is none.
+fn named<'i>(id: &str, known: impl Iterator<Item = &'i str>) -> Result<Option<String>, Failure> {
+    let known: BTreeSet<&str> = known.filter(|it| it.starts_with(id)).collect();
+    if known.contains(id) || known.len() < 2 {
+        let whole = known.get(id).or(known.first());
+        return Ok(whole.map(|it| (*it).to_owned()));
+    }
+    let some: Vec<&str> = known.iter().copied().take(IDS_TOLD_MAX).collect();
+    let message = format!("{} ids begin with `{id}`", known.len());
+    let hint = format!("write more of it: {}", crate::config::list(&some));
+    Err(Failure { exit: Exit::Usage, ..Failure::saying(message).hint(hint) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_named_by_its_beginning_where_that_is_one_id_s_only() {
+        let known = ["s-1", "s-12", "t-1", "t-1"];
+        let found = |id: &str| named(id, known.into_iter()).ok();
+        assert_eq!(
+            found("s-1"),
+            Some(Some("s-1".to_owned())),
+            "all of it, though another is longer"
+        );
+        assert_eq!(found("s-12"), Some(Some("s-12".to_owned())));
+        assert_eq!(found("t"), Some(Some("t-1".to_owned())));
+        assert_eq!(found("x"), Some(None));
+        assert_eq!(found("s"), None);
+    }
 }

@@ -277,7 +277,7 @@ source = "exports"
 time_zone = {zone}
 window = {{ past = "7d", future = "8w" }}
 # poll_interval = "15m"
-# employees_file = "employees.csv"          # columns employee, name, email, group, time_zone
+# employees_file = "employees.csv"          # see `config example`; columns employee, name, email, …
 "#
     );
     match caldav {

@@ -38,7 +38,10 @@ pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failur
     let mirror = works.mirror(name.as_str())?;
     let Some(foreign) = mirror.foreign.as_deref() else {
         let message = format!("mirror `{name}` cannot see people's events any more");
-        let hint = "its `[[connection]]` must be as it was when the event was changed";
+        let hint = format!(
+            "set `foreign_events = \"change\"` in `[[mirror]]` `{name}` again (Google), or have \
+             its `connection` as it was when the event was changed"
+        );
         return Err(Failure::saying(message).hint(hint));
     };
     let equipment = works.equipment(mirror, &Unwatched);

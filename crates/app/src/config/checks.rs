@@ -1,11 +1,14 @@
 //! What sections say of each other: names are unique, and what is named is there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
+
+use connectors::registry::PROVIDERS;
+use domain::CommandKind;
 
 use super::connection::ConnectionSection;
 use super::mirror::MirrorSection;
-use super::reader::{Faults, Names, Spans, list, nearest};
+use super::reader::{Faults, Names, Spans, list, nearest, refused, with_article};
 use super::roster::RosterSection;
 
 /// Checks names and references. `names` are those in the text, also of sections that are wrong
@@ -34,8 +37,11 @@ pub fn names(
                         "no roster can be read from connection `{source}`, which is of kind \
                          `{kind}`"
                     );
-                    let hint = "a `roster_file` connection reads files that a WFM drops";
-                    faults.add(at, message, Some(hint.to_owned()));
+                    let reads = PROVIDERS.iter().filter(|it| it.reads).map(|it| it.kind);
+                    let reads: Vec<&str> = reads.collect();
+                    let hint =
+                        format!("rosters are read from connections of kind {}", list(&reads));
+                    faults.add(at, message, Some(hint));
                 }
                 Some(_) => {}
                 None if known.contains(&source.as_str()) => {}
@@ -75,7 +81,8 @@ pub fn calendars(mirrors: &[MirrorSection], faults: &mut Faults) {
     }
 }
 
-/// Checks that whoever is asked in a two-way mirror can decide.
+/// Checks that whoever is asked in a two-way mirror can decide: what is named one by one, and at
+/// least something where nothing is named.
 pub fn decides(
     connections: &[ConnectionSection],
     rosters: &[RosterSection],
@@ -84,19 +91,53 @@ pub fn decides(
 ) {
     for mirror in mirrors.iter().filter(|it| !it.two_way.is_empty()) {
         let roster = rosters.iter().find(|it| it.name == mirror.roster);
-        let Some(source) = roster.and_then(|it| it.source.as_ref()) else { continue };
-        let source = connections.iter().find(|it| it.name == *source);
-        let Some(kind) = source.filter(|it| it.descriptor.decides.is_empty()) else { continue };
-        let (roster, kind) = (&mirror.roster, kind.descriptor.kind);
-        let message = format!(
-            "nobody would decide: roster `{roster}` is read from a `{kind}` connection, which \
-             takes no commands"
-        );
-        let hint = "`direction = \"push\"` refuses changes by people politely; a roster without \
-                    `source` is its own record and decides by `[roster.rules]`";
+        let Some((decided, of)) = roster.and_then(|it| decided(it, connections)) else { continue };
         let key = if mirror.spans.has("direction") { "direction" } else { "directions" };
-        faults.add(mirror.spans.of(key), message, Some(hint.to_owned()));
+        let name = &mirror.roster;
+        if decided.is_empty() {
+            let message = format!("nobody would decide: roster `{name}` {of} takes no commands");
+            let hint = "`direction = \"push\"` refuses changes by people politely; a roster \
+                        without `source` is its own record and decides by `[roster.rules]`";
+            faults.add(mirror.spans.of(key), message, Some(hint.to_owned()));
+            continue;
+        }
+        let words: Vec<&str> = decided.iter().map(|it| it.as_str()).collect();
+        let only = list(&words).replace(" or ", " and ");
+        let hint = "leave out what nobody decides: it is refused politely".to_owned();
+        for kind in mirror.named.difference(&decided) {
+            let message = format!("`directions.{kind}`: roster `{name}` {of} decides {only} only");
+            faults.add(mirror.spans.of("directions"), message, Some(hint.clone()));
+        }
+        if !mirror.two_way.is_disjoint(&decided)
+            && let Err(error) = mirror.config.validate_two_way()
+        {
+            refused(&error, &mirror.spans, faults);
+        }
+        if mirror.named.is_empty() && mirror.two_way.is_disjoint(&decided) {
+            let asks: Vec<&str> = mirror.two_way.iter().map(|it| it.as_str()).collect();
+            let (kind, asks) = (with_article(mirror.kind), list(&asks));
+            let message = format!(
+                "nobody would decide: in {kind} mirror people ask for {asks}; roster `{name}` \
+                 {of} decides {only} only"
+            );
+            let hint = "`direction = \"push\"` refuses changes by people politely".to_owned();
+            faults.add(mirror.spans.of(key), message, Some(hint));
+        }
     }
+}
+
+/// What a roster's system of record decides, and a clause about it.
+fn decided(
+    roster: &RosterSection,
+    connections: &[ConnectionSection],
+) -> Option<(BTreeSet<CommandKind>, String)> {
+    let Some(source) = &roster.source else {
+        let of = "is its own record, which by `[roster.rules] decides`";
+        return Some((roster.rules.decides.clone(), of.to_owned()));
+    };
+    let source = connections.iter().find(|it| it.name == *source)?;
+    let kind = with_article(source.descriptor.kind);
+    Some((source.decides(), format!("is read from {kind} connection, which")))
 }
 
 fn fits(mirror: &MirrorSection, connection: &ConnectionSection, faults: &mut Faults) {
@@ -106,13 +147,14 @@ fn fits(mirror: &MirrorSection, connection: &ConnectionSection, faults: &mut Fau
     }
     let (name, kind) = (&connection.name, connection.descriptor.kind);
     let message = format!(
-        "a `{}` mirror cannot be kept over connection `{name}`, which is of kind `{kind}`",
-        mirror.kind
+        "{} mirror cannot be kept over connection `{name}`, which is of kind `{kind}`",
+        with_article(mirror.kind)
     );
     let hint = if keeps.is_empty() {
-        format!("a `{kind}` connection is the source of a roster, not the target of a mirror")
+        let kind = with_article(kind);
+        format!("{kind} connection is the source of a roster, not the target of a mirror")
     } else {
-        format!("over a `{kind}` connection: {}", list(&keeps))
+        format!("over {} connection: {}", with_article(kind), list(&keeps))
     };
     faults.add(mirror.spans.of("connection"), message, Some(hint));
 }

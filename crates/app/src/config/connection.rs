@@ -9,9 +9,6 @@ use serde::Deserialize;
 
 use super::reader::{Faults, Section, Spans, list, nearest, refused};
 
-/// Kinds that the contract names and a later version brings.
-const ANNOUNCED: [&str; 0] = [];
-
 /// A valid `[[connection]]`.
 #[derive(Debug)]
 pub struct ConnectionSection {
@@ -45,7 +42,7 @@ impl ConnectionSection {
         let (shared, own) = section.split(&SHARED_KEYS);
         let Shared { name, kind } = shared.read(faults)?;
         let Some(descriptor) = provider(&kind) else {
-            unavailable("connection", &kind, &kinds(), &ANNOUNCED, &spans, faults);
+            unavailable("connection", &kind, &kinds(), &spans, faults);
             return None;
         };
         let config = own.read_by(&|it| (descriptor.parse)(it), &SHARED_KEYS, faults)?;
@@ -61,21 +58,16 @@ fn kinds() -> Vec<&'static str> {
     PROVIDERS.iter().map(|it| it.kind).collect()
 }
 
-/// Says that there is no such kind, or not yet.
+/// Says that there is no such kind.
 pub(super) fn unavailable(
     what: &str,
     kind: &str,
     available: &[&str],
-    announced: &[&str],
     spans: &Spans,
     faults: &mut Faults,
 ) {
-    let (message, hint) = if announced.contains(&kind) {
-        (format!("{what} kind `{kind}` is not available in this version"), None)
-    } else {
-        let hint = nearest(kind, available).map(|it| format!("did you mean `{it}`?"));
-        (format!("unknown {what} kind `{kind}`"), hint)
-    };
+    let message = format!("unknown {what} kind `{kind}`");
+    let hint = nearest(kind, available).map(|it| format!("did you mean `{it}`?"));
     let hint = hint.unwrap_or_else(|| format!("available: {}", list(available)));
     faults.add(spans.of("kind"), message, Some(hint));
 }

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use connectors::registry::PROVIDERS;
-use connectors::{ConnectionConfig, ForeignReach, MirrorConfig, MirrorContext, MirrorDescriptor};
+use connectors::{
+    ConnectionConfig, ConnectionError, ForeignReach, MirrorConfig, MirrorContext, MirrorDescriptor,
+};
 use domain::policy::{ConflictPolicy, Direction};
 use domain::{CommandKind, ConnectionName, Contact, MirrorName, RosterName};
 use engine::mapping::{MappingProfile, OF_SHIFT, SHARED_TITLE_DEFAULT, Shows, Template};
@@ -17,11 +19,13 @@ use super::connection::unavailable;
 use super::duration::Length;
 use super::guard::GuardSection;
 use super::look::{self, LOOK_KEYS};
-use super::reader::{Faults, Section, Spans, refused};
+use super::reader::{Faults, Section, Spans, list, refused, with_article};
 use super::window::Window;
 
-/// Kinds that the contract names and a later version brings.
-const ANNOUNCED: [&str; 1] = ["outlook"];
+/// Asking each calendar more often what changed costs more than hints that come by themselves.
+const DRIFT_MIN: Duration = Duration::from_secs(60);
+/// A whole reading of a large mirror takes many minutes of its budget.
+const FULL_MIN: Duration = Duration::from_secs(3600);
 
 /// A valid `[[mirror]]`.
 #[derive(Debug)]
@@ -38,6 +42,8 @@ pub struct MirrorSection {
     pub config: Box<dyn MirrorConfig>,
     /// What people may ask for in it, if its roster's system of record decides it.
     pub two_way: BTreeSet<CommandKind>,
+    /// Those kinds of them that `directions` names one by one.
+    pub named: BTreeSet<CommandKind>,
     /// How entities are shown, but for the zone, which is the roster's.
     pub look: MappingProfile,
     /// How far it looks, where that is not as far as the roster.
@@ -256,6 +262,8 @@ impl MirrorSection {
         }
         let look = written.profile(&look, config.as_ref(), &spans, faults)?;
         let two_way = written.two_way(kind);
+        let named = two_way.iter().filter(|it| written.directions.contains_key(it));
+        let named = named.copied().collect();
         let Written { name, roster, connection, .. } = written;
         let Written { window, guard, full_interval, drift, drift_interval, hints, .. } = written;
         Some(Self {
@@ -265,6 +273,7 @@ impl MirrorSection {
             kind: kind.kind,
             config,
             two_way,
+            named,
             look,
             window,
             guard,
@@ -287,6 +296,26 @@ impl MirrorSection {
         }
     }
 
+    /// Whose fault something is that was found when it was built: its own, or that of the
+    /// connection that it is kept over. Names stand between `quote`s.
+    pub fn subject_of(&self, error: &ConnectionError, quote: &str) -> String {
+        let own = match error {
+            ConnectionError::Key { key, .. } | ConnectionError::File { key, .. } => {
+                self.spans.has(key)
+            }
+            ConnectionError::Role { .. } => true,
+        };
+        match own {
+            true => format!("mirror {quote}{}{quote}", self.name),
+            false => format!("connection {quote}{}{quote}", self.connection),
+        }
+    }
+
+    /// Whether a key stands in its section.
+    pub fn has(&self, key: &str) -> bool {
+        self.spans.has(key)
+    }
+
     /// How entities are shown, with times in descriptions in this zone.
     pub fn profile(&self, time_zone: &str) -> MappingProfile {
         MappingProfile { time_zone: time_zone.to_owned(), ..self.look.clone() }
@@ -303,7 +332,7 @@ fn own_kind(
     let found = all.clone().find(|it| it.kind == kind);
     if found.is_none() {
         let available: Vec<&str> = all.by_ref().map(|it| it.kind).collect();
-        unavailable("mirror", kind, &available, &ANNOUNCED, spans, faults);
+        unavailable("mirror", kind, &available, spans, faults);
     }
     found
 }
@@ -375,17 +404,24 @@ impl Written {
         faults: &mut Faults,
     ) -> bool {
         let mut wrong: Vec<(&str, String, String)> = Vec::new();
-        let kind = descriptor.kind;
-        let push = "calendars are written from the roster, changes there are put right: \
-                    `direction = \"push\"`";
+        let kind = with_article(descriptor.kind);
+        let push = match descriptor.asks {
+            [] => "it is written from the roster, changes there are put right: \
+                   `direction = \"push\"`"
+                .to_owned(),
+            asks => {
+                let asks: Vec<&str> = asks.iter().map(|it| it.as_str()).collect();
+                format!("there people can ask for {} only", list(&asks).replace(" or ", " and "))
+            }
+        };
         if self.direction == Direction::TwoWay && descriptor.asks.is_empty() {
-            let message = format!("a `{kind}` mirror cannot be `two_way`");
-            wrong.push(("direction", message, push.to_owned()));
+            let message = format!("{kind} mirror cannot be `two_way`");
+            wrong.push(("direction", message, push.clone()));
         }
         for (asked, direction) in &self.directions {
             if *direction == Direction::TwoWay && !descriptor.asks.contains(asked) {
-                let message = format!("a `{kind}` mirror cannot be `two_way` for `{asked}`");
-                wrong.push(("directions", message, push.to_owned()));
+                let message = format!("{kind} mirror cannot be `two_way` for `{asked}`");
+                wrong.push(("directions", message, push.clone()));
             }
         }
         let defaults = "leave the key out";
@@ -399,11 +435,21 @@ impl Written {
         ];
         let own = own.into_iter().filter(|it| it.1).map(|it| it.0);
         for key in look.changed().into_iter().chain(own).filter(|_| shown_as_it_is) {
-            let message = format!("a `{kind}` mirror shows the schedule as it is");
+            let message = format!("{kind} mirror shows the schedule as it is");
             wrong.push((key, message, defaults.to_owned()));
         }
         if let Some(message) = self.guard.fault() {
             wrong.push(("guard", message, "0.2 lets a fifth go".to_owned()));
+        }
+        let intervals = [
+            ("drift_interval", self.drift_interval, DRIFT_MIN, "15 minutes are usual: `15m`"),
+            ("full_interval", self.full_interval, FULL_MIN, "a day is usual: `24h`"),
+        ];
+        for (key, found, least, usual) in intervals {
+            if found.0 < least {
+                let message = format!("`{found}` found, expected at least `{}`", Length(least));
+                wrong.push((key, message, usual.to_owned()));
+            }
         }
         let clean = wrong.is_empty();
         for (key, message, hint) in wrong {

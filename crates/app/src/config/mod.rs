@@ -35,6 +35,7 @@ pub use schema::schema;
 pub use server::ServerSection;
 pub use store::StoreSection;
 
+use crate::failure::Failure;
 use reader::{Faults, Tables};
 
 /// The example, as `config example` prints it; a test parses it.
@@ -170,6 +171,17 @@ impl Config {
                 self.connection(source).map(ConnectionSection::decides).unwrap_or_default()
             }
         }
+    }
+
+    /// The mirrors, or the one of a name that was given on the command line.
+    ///
+    /// # Errors
+    /// When there is none of this name.
+    pub fn mirrors_named(&self, name: Option<&str>) -> Result<Vec<&MirrorSection>, Failure> {
+        let Some(name) = name else { return Ok(self.mirrors.iter().collect()) };
+        let known: Vec<&str> = self.mirrors.iter().map(|it| it.name.as_str()).collect();
+        let found = self.mirrors.iter().find(|it| it.name.as_str() == name);
+        found.map(|it| vec![it]).ok_or_else(|| Failure::unknown("mirror", name, &known))
     }
 
     /// The roster of this name.

@@ -199,7 +199,8 @@ impl Spans {
         self.values.contains_key(key)
     }
 
-    /// Where the value of `key` stands, or else the section.
+    /// Where the value of `key` stands, or of `table.key` in a table of the section; or else the
+    /// section.
     pub fn of(&self, key: &str) -> Range<usize> {
         self.values.get(key).unwrap_or(&self.header).clone()
     }
@@ -211,10 +212,19 @@ impl<'t> Section<'t> {
         let at = if value.span().is_empty() { key } else { value.span() };
         match value.into_inner() {
             DeValue::Table(table) => {
-                let spans = table
-                    .iter()
-                    .map(|(key, value)| (key.get_ref().to_string(), value.span()))
-                    .collect();
+                let mut spans = BTreeMap::new();
+                for (key, value) in &table {
+                    let key = key.get_ref();
+                    spans.insert(key.to_string(), value.span());
+                    if let DeValue::Table(inner) = value.get_ref() {
+                        let inner = inner.iter();
+                        spans.extend(
+                            inner.map(|(it, value)| {
+                                (format!("{key}.{}", it.get_ref()), value.span())
+                            }),
+                        );
+                    }
+                }
                 Ok(Self { at, table, spans })
             }
             other => Err(article(&other)),
@@ -269,6 +279,8 @@ impl<'t> Section<'t> {
             let (message, hint) = explain(error.message(), others);
             // Sentences that quote nothing of ours do not name the key themselves.
             let key = key_at(&self.table, &at).filter(|_| !names_a_key(error.message()));
+            let form = key.as_deref().and_then(form_of).map(str::to_owned);
+            let hint = hint.or(form);
             let message = key.map_or_else(|| message.clone(), |key| format!("`{key}`: {message}"));
             faults.add(at.clone(), message, hint);
             let unknown = self.table.keys().find(|key| key.span() == at).cloned();
@@ -336,6 +348,17 @@ fn explain(message: &str, others: &[&str]) -> (String, Option<String>) {
     (message.trim_end().to_owned(), None)
 }
 
+/// How the value of a key is written, where what reads it does not say so.
+fn form_of(key: &str) -> Option<&'static str> {
+    match key.rsplit('.').next() {
+        Some("listen" | "operator_listen") => {
+            Some("expected an address and a port, such as `127.0.0.1:8080`")
+        }
+        Some("from" | "to") => Some("expected a time of day, such as `08:00`"),
+        Some(_) | None => None,
+    }
+}
+
 fn advice(found: &str, known: &[&str]) -> String {
     let by_file = format!("{found}_file");
     if secrets::is_secret(found) && known.contains(&by_file.as_str()) {
@@ -361,6 +384,12 @@ pub fn nearest<'k>(found: &str, known: &[&'k str]) -> Option<&'k str> {
 fn is_slip(found: &str, word: &str) -> bool {
     let slips = strsim::osa_distance(found, word);
     slips <= 1.max(word.len() / 4) || (found.len() >= 3 && word.starts_with(found))
+}
+
+/// `` a `caldav` `` or `` an `outlook` ``.
+pub fn with_article(word: &str) -> String {
+    let article = if word.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+    format!("{article} `{word}`")
 }
 
 /// `` `a`, `b` or `c` ``.

@@ -128,11 +128,12 @@ impl RosterSection {
             wrong.push(("starts_from", message.to_owned(), of_record));
         }
         let rules = rules.unwrap_or_default();
+        let mut clean = wrong.is_empty();
         if let Some((key, message)) = rules.fault() {
-            let hint = "see `rotabridge config example`";
-            wrong.push(("rules", format!("`{key}`: {message}"), hint));
+            let (key, hint) = (format!("rules.{key}"), "see `rotabridge config example`");
+            faults.add(spans.of(&key), format!("`{key}`: {message}"), Some(hint.to_owned()));
+            clean = false;
         }
-        let clean = wrong.is_empty();
         for (key, message, hint) in wrong {
             faults.add(spans.of(key), message, Some(hint.to_owned()));
         }

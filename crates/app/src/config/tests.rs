@@ -252,6 +252,73 @@ client_secret_file = "s"
     assert!(parse(&format!("{CONNECTIONS}{graph}{}", mirror("one", "t-1", ""))).is_ok());
 }
 
+#[test]
+fn two_ways_lead_to_somebody_who_decides() {
+    let genesys = "\n[[connection]]\nname = \"genesys\"\nkind = \"genesys_cloud\"\n\
+                   region = \"mypurecloud.de\"\nclient_id = \"c\"\nclient_secret_file = \"s\"\n\
+                   [[connection]]\nname = \"m365\"\nkind = \"microsoft_graph\"\n\
+                   tenant_id = \"t\"\nclient_id = \"c\"\nclient_secret_file = \"s\"\n\
+                   [[roster]]\nname = \"emea\"\nsource = \"genesys\"\n\
+                   [[roster]]\nname = \"own\"\n[roster.rules]\ndecides = [\"availability\"]\n";
+    let told = |roster: &str, keys: &str| {
+        let mirror = format!(
+            "[[mirror]]\nname = \"m\"\nroster = \"{roster}\"\nconnection = \"m365\"\n\
+             kind = \"shifts\"\nteams = [{{ group = \"*\", team_id = \"t\" }}]\n{keys}\n"
+        );
+        parse(&format!("{CONNECTIONS}{genesys}{mirror}")).err().unwrap_or_default()
+    };
+    let secret = "callback_secret_file = \"w\"\n";
+    let named = |kind: &str| format!("{secret}directions = {{ {kind} = \"two_way\" }}");
+    let [never] = &told("emea", &named("swap_request"))[..] else { panic!("one mistake") };
+    assert!(never.starts_with("`directions.swap_request`: roster `emea` is read from"), "{never}");
+    assert!(never.contains("`genesys_cloud` connection, which decides"), "{never}");
+    assert!(never.ends_with(" only"), "{never}");
+    assert_eq!(told("emea", &named("time_off_request")), [""; 0]);
+    assert_eq!(told("emea", &format!("{secret}direction = \"two_way\"")), [""; 0]);
+    let missing = told("emea", "direction = \"two_way\"");
+    assert_eq!(
+        missing,
+        ["`callback_secret_file`: missing; what people ask for arrives sealed with it"]
+    );
+    let [own] = &told("own", &named("shift"))[..] else { panic!("one mistake") };
+    assert!(
+        own.ends_with("which by `[roster.rules] decides` decides `availability` only"),
+        "{own}"
+    );
+}
+
+#[test]
+fn what_looks_without_a_pause_is_refused() {
+    let check = |lines: &str, expected: &str| {
+        let (told, _) = mirror_told(lines);
+        assert_eq!(told, [expected], "{lines}");
+    };
+    let drift = "`drift_interval`: `0s` found, expected at least `1m`";
+    check("drift_interval = \"0s\"", drift);
+    let full = "`full_interval`: `30m` found, expected at least `1h`";
+    check("full_interval = \"30m\"", full);
+    assert!(mirror_told("drift_interval = \"1m\"\nfull_interval = \"1h\"").0.is_empty());
+}
+
+#[test]
+fn what_cannot_be_read_is_shown_how_it_is_written() {
+    let hint = |text: &str| {
+        let error = Config::parse("x", Path::new(""), text).unwrap_err();
+        error.places[0].hint.clone().unwrap_or_default()
+    };
+    assert!(hint("[server]\nlisten = \"8080\"").ends_with("such as `127.0.0.1:8080`"));
+    let (_, hours) = mirror_told("[mirror.conflicts]\nmove_hours = { from = \"8\", to = \"9\" }");
+    assert!(hours.ends_with("such as `08:00`"), "{hours}");
+    let text = "[[roster]]\nname = \"own\"\n[roster.rules]\nautomatic = [\"shift\"]\n";
+    let error = Config::parse("x", Path::new(""), text).unwrap_err();
+    let (start, _) = error.places[0].span.unwrap();
+    assert!(text[start..].starts_with("[\"shift\"]"), "points at {:?}", &text[start..]);
+    let zero = parse("[server]\napi_requests_per_minute = 0\n").unwrap_err();
+    assert_eq!(zero, ["`api_requests_per_minute` is 0; expected at least 1"]);
+    let same = "[server]\nlisten = \"127.0.0.1:1\"\noperator_listen = \"127.0.0.1:1\"\n";
+    assert_eq!(parse(same).unwrap_err(), ["`127.0.0.1:1` is the address of `listen` too"]);
+}
+
 fn with_mirror(keys: &str) -> Result<Config, Vec<String>> {
     let google = "[[connection]]\nname = \"google\"\nkind = \"google_workspace\"\n\
                   service_account_file = \"google.json\"\n";

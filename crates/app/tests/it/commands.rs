@@ -156,6 +156,37 @@ fn doctor_looks_at_everything_and_writes_nothing() {
 }
 
 #[test]
+fn doctor_names_the_key_of_a_file_that_is_missing_and_sends_nobody_to_the_doctor() {
+    let world = World::new();
+    world.edit("source = ", "employees_file = \"people.csv\"\nsource = ");
+    let run = world.run(&["doctor"]).exits(1);
+    run.says("`employees_file` of roster `ward` names it");
+    assert!(!run.stdout.contains("`rotabridge doctor`"), "{}", run.stdout);
+}
+
+#[test]
+fn doctor_tells_of_metrics_that_everybody_can_read() {
+    let world = World::new();
+    world.edit("[server]\n", "[server]\noperator_listen = \"127.0.0.1:9091\"\n");
+    let text = world.read("rotabridge.toml");
+    let listen = text.lines().find(|it| it.starts_with("listen")).unwrap().to_owned();
+    world.edit(&listen, "listen = \"0.0.0.0:9092\"");
+    assert_eq!(world.run(&["doctor", "--json"]).exits(0).json()["worst"], "good");
+    world.edit("operator_listen = \"127.0.0.1:9091\"\n", "");
+    let run = world.run(&["doctor"]).exits(0);
+    run.says("warning  server: `/metrics` and `/readyz` answer everybody who reaches");
+}
+
+#[test]
+fn a_mirror_that_does_not_exist_did_not_drift() {
+    let world = World::new();
+    world.sync(0);
+    world.run(&["drift", "list", "--mirror", "ward-caldaw"]).exits(2).says("did you mean");
+    world.run(&["drift", "release", "--all", "--mirror", "nope"]).exits(2).says("no mirror `nope`");
+    world.run(&["drift", "list", "--mirror", "ward-caldav"]).exits(0);
+}
+
+#[test]
 fn an_employees_file_fills_in_what_the_source_does_not_say() {
     let world = World::new();
     world.edit("{employee}/", "{email}/");

@@ -61,3 +61,31 @@ fn every_key_of_the_example_is_a_key() {
     command.args(["config", "check", "--config", "all.toml"]).current_dir(folder.path());
     Run::of(command.output().unwrap()).exits(0);
 }
+
+/// Every key of the schema, wherever it stands in it.
+fn keys_of(schema: &serde_json::Value, keys: &mut std::collections::BTreeSet<String>) {
+    match schema {
+        serde_json::Value::Object(object) => {
+            if let Some(properties) = object.get("properties").and_then(|it| it.as_object()) {
+                keys.extend(properties.keys().cloned());
+            }
+            object.values().for_each(|it| keys_of(it, keys));
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|it| keys_of(it, keys)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_key_is_in_the_example() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/");
+    let read = |name: &str| std::fs::read_to_string(format!("{folder}{name}")).unwrap();
+    let mut keys = std::collections::BTreeSet::new();
+    keys_of(&serde_json::from_str(&read("config.schema.json")).unwrap(), &mut keys);
+    assert!(keys.len() > 100, "the schema is read: {}", keys.len());
+    let example = read("example.toml");
+    let words: std::collections::BTreeSet<&str> =
+        example.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+    let missing: Vec<&String> = keys.iter().filter(|it| !words.contains(it.as_str())).collect();
+    assert!(missing.is_empty(), "config/example.toml does not show {missing:?}");
+}

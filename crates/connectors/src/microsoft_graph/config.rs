@@ -46,6 +46,8 @@ const CONCURRENCY_DEFAULT: usize = 16;
 const CONCURRENCY_MAX: usize = 64;
 /// Bytes of a tenant's or an application's id: a GUID has 36, a domain name up to 253.
 const ID_BYTES_MAX: usize = 253;
+const TENANT_EXPECTED: &str = "the tenant's GUID, or one of its domain names";
+const CLIENT_EXPECTED: &str = "the GUID that Entra shows";
 
 /// Which tenant, and as which application.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -148,12 +150,12 @@ impl MicrosoftGraphConfig {
     }
 
     fn checked(&self) -> Result<Settings, ConnectionError> {
-        let tenant_id = checked_id("tenant_id", &self.tenant_id)?;
+        let tenant_id = checked_id("tenant_id", &self.tenant_id, TENANT_EXPECTED)?;
         if matches!(tenant_id, "common" | "organizations" | "consumers") {
-            let message = format!("`{tenant_id}` is no tenant; expected its id or domain name");
+            let message = format!("`{tenant_id}` is no tenant; expected {TENANT_EXPECTED}");
             return Err(wrong("tenant_id", message));
         }
-        let client_id = checked_id("client_id", &self.client_id)?;
+        let client_id = checked_id("client_id", &self.client_id, CLIENT_EXPECTED)?;
         let graph_url = checked_url("graph_url", &self.graph_url)?;
         let login_url = checked_url("login_url", &self.login_url)?;
         check_cloud(&graph_url, &login_url)?;
@@ -231,15 +233,19 @@ impl MicrosoftGraphConfig {
 }
 
 /// An id goes into paths, so it holds nothing that means something there.
-fn checked_id<'a>(key: &'static str, id: &'a str) -> Result<&'a str, ConnectionError> {
+fn checked_id<'a>(
+    key: &'static str,
+    id: &'a str,
+    expected: &str,
+) -> Result<&'a str, ConnectionError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
     if id.is_empty() {
-        return Err(wrong(key, "is empty; expected the GUID that Entra shows"));
+        return Err(wrong(key, format!("is empty; expected {expected}")));
     }
     if id.len() > ID_BYTES_MAX || !id.chars().all(plain) || id.chars().all(|c| c == '.') {
         let found = id.chars().find(|c| !plain(*c));
         let found = found.map_or("a length out of bounds".into(), |c| format!("{c:?}"));
-        return Err(wrong(key, format!("{found} found, expected the GUID that Entra shows")));
+        return Err(wrong(key, format!("{found} found, expected {expected}")));
     }
     Ok(id)
 }

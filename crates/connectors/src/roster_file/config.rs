@@ -212,7 +212,7 @@ pub enum Delimiter {
     #[serde(rename = ";")]
     Semicolon,
     /// A tab.
-    #[serde(rename = "\t", alias = "tab")]
+    #[serde(rename = "tab", alias = "\t")]
     Tab,
 }
 

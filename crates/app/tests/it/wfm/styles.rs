@@ -158,3 +158,16 @@ fn doctor_says_what_the_system_is_and_what_does_not_fit() {
     world.edit("automatic = [\"shift\"]", "automatic = [\"swap_request\"]");
     world.run(&["config", "check"]).exits(2).says("`swap_request` is not among `decides`");
 }
+
+#[test]
+fn doctor_says_why_nothing_can_run_and_what_it_did_not_look_at() {
+    let Some(server) = ExampleServer::start(&[]) else { return };
+    let world = world(&server, "webhook_secret_file = \"missing\"");
+    world.run(&["plan"]).exits(2).says("`webhook_secret_file`");
+    let run = world.run(&["doctor"]).exits(1);
+    run.says("error    configuration: connection `exports`: `webhook_secret_file`");
+    run.says("hint: paths are relative to the folder of the configuration");
+    run.says("warning  doctor: employees, mirrors, feed links and API clients were not looked at");
+    world.write("missing", "short");
+    world.run(&["doctor"]).exits(1).says("error    configuration: connection `exports`: ");
+}

@@ -22,6 +22,8 @@ const TIME_OFF_REASON_DEFAULT: &str = "Time off";
 const FIRST_FUTURE_DEFAULT: &str = "2w";
 /// Longest that it may look ahead.
 const FIRST_FUTURE_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
+/// Why two ways need the secret of callbacks.
+pub const SECRET_MISSING: &str = "missing; what people ask for arrives sealed with it";
 /// Characters of an Entra object id; a GUID has 36.
 const OBJECT_ID_CHARS_MAX: usize = 64;
 
@@ -303,6 +305,13 @@ pub(super) fn wrong(key: &'static str, message: impl Into<String>) -> Connection
 impl MirrorConfig for ShiftsMirrorConfig {
     fn validate(&self) -> Result<(), ConnectionError> {
         self.check()
+    }
+
+    fn validate_two_way(&self) -> Result<(), ConnectionError> {
+        match self.callback_secret_file {
+            Some(_) => Ok(()),
+            None => Err(wrong("callback_secret_file", SECRET_MISSING)),
+        }
     }
 
     /// Zones are not in it: they change how the schedule is shown, and no item.

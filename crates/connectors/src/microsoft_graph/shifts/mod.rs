@@ -93,8 +93,7 @@ pub fn mirror(
         }
         None if mirror.two_way.is_empty() => None,
         None => {
-            let message = "missing; what people ask for arrives sealed with it";
-            return Err(wrong("callback_secret_file", message));
+            return Err(wrong("callback_secret_file", config::SECRET_MISSING));
         }
     };
     connection.require(ALWAYS_NEEDED);

@@ -1,0 +1,80 @@
+//! What is remarkable of a configuration that is valid: what it leaves open, and what it asks for
+//! and does not get.
+
+use domain::CalendarKey;
+use engine::port::{Finding, FindingLevel, Topic};
+
+use super::finding;
+use crate::config::{Config, MirrorSection, list};
+use crate::wiring::Works;
+
+/// What is found; who takes hints is known where everything could be put together.
+pub fn findings(config: &Config, works: Option<&Works>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    findings.extend(open_to_all(config));
+    for mirror in &config.mirrors {
+        let subject = format!("mirror {}", mirror.name);
+        let asked = asked_for(config, mirror);
+        findings.extend(asked.map(|it| finding(FindingLevel::Good, subject, it)));
+    }
+    if let Some(works) = works.filter(|_| config.server.public_url.is_none()) {
+        findings.extend(without_hints(config, works));
+    }
+    findings
+}
+
+/// That `/metrics` and `/readyz` answer everybody who reaches the server.
+fn open_to_all(config: &Config) -> Option<Finding> {
+    let server = &config.server;
+    if server.operator_listen.is_some() || server.listen.ip().is_loopback() {
+        return None;
+    }
+    let message =
+        format!("`/metrics` and `/readyz` answer everybody who reaches `{}`", server.listen);
+    let hint = "set `[server] operator_listen` to an address that only operators reach, or have \
+                the proxy hold these paths back";
+    let found = finding(FindingLevel::Warning, "server", message);
+    Some(Finding { hint: Some(hint.to_owned()), ..found })
+}
+
+/// What is left of what people may ask for in a mirror, where it is not all.
+fn asked_for(config: &Config, mirror: &MirrorSection) -> Option<String> {
+    let decided = config.decides(&mirror.roster);
+    let left: Vec<&str> = mirror.two_way.intersection(&decided).map(|it| it.as_str()).collect();
+    let all = left.len() == mirror.two_way.len();
+    (!all).then(|| {
+        let left = list(&left).replace(" or ", " and ");
+        format!("people may ask for {left}; all else is refused, because nobody decides it")
+    })
+}
+
+/// That nobody tells of changes, where somebody could if it were known how we are reached.
+fn without_hints(config: &Config, works: &Works) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut untold = |level, subject: String| {
+        let message = "nobody tells of changes, because there is no `public_url`: they are found \
+                       on time";
+        let hint = "`[server] public_url` says how vendors reach `serve`".to_owned();
+        findings.push(Finding { hint: Some(hint), ..finding(level, subject, message) });
+    };
+    for (section, mirror) in config.mirrors.iter().zip(&works.mirrors) {
+        let hooks = works.hooks.iter().find(|it| it.connection == section.connection);
+        let takes = hooks.zip(CalendarKey::new("any").ok()).is_some_and(|(works, calendar)| {
+            let topic = Topic::Calendar { mirror: mirror.spec.name.clone(), calendar };
+            works.hooks.subscribes(&topic)
+        });
+        if mirror.hints && takes {
+            // Who wrote it down relies on it.
+            let level = match section.has("hints") {
+                true => FindingLevel::Warning,
+                false => FindingLevel::Good,
+            };
+            untold(level, format!("mirror {}", section.name));
+        }
+    }
+    let is_source = |name| config.rosters.iter().any(|it| it.source.as_ref() == Some(name));
+    for works in works.hooks.iter().filter(|it| is_source(&it.connection)) {
+        untold(FindingLevel::Warning, format!("connection {}", works.connection));
+    }
+    findings
+}
