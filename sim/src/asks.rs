@@ -311,6 +311,7 @@ impl Ask {
             upserts: entity.cloned().map(upsert).into_iter().collect(),
             tombstones: tombstone.into_iter().collect(),
             ledger: vec![LedgerWrite::Put(row)],
+            new_rows: Vec::new(),
             requests: Vec::new(),
             grants: Vec::new(),
             grants_kept_from: now,

@@ -35,14 +35,14 @@ impl Approvals for Telling {
         self.desk.directory().await
     }
 
-    async fn decide(&self, ask: Ask) -> Answer {
-        let kind = ask.what.kind();
-        let deletes = matches!(ask.what, AskWhat::Delete { .. });
-        let answer = self.desk.decide(ask).await;
+    async fn decide_together(&self, asks: Vec<Ask>) -> Answer {
+        let kind = asks.iter().find_map(|it| it.what.kind());
+        let deletes = asks.iter().filter(|it| matches!(it.what, AskWhat::Delete { .. })).count();
+        let answer = self.desk.decide_together(asks).await;
         event::answered(kind, &answer);
         match &answer {
             Answer::Granted { .. } => {
-                self.granted_deletions.fetch_add(u64::from(deletes), Ordering::Relaxed);
+                self.granted_deletions.fetch_add(deletes as u64, Ordering::Relaxed);
                 self.changed.notify_one();
             }
             Answer::Refused(_) => {}

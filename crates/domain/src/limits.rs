@@ -223,6 +223,9 @@ pub const ASK_SETTLE_MARGIN: Duration = Duration::from_secs(2 * 60);
 pub const ASKS_PER_COMMIT_MAX: usize = 64;
 /// How often asks are decided anew because somebody else changed the roster meanwhile.
 pub const ASK_ATTEMPTS_MAX: usize = 5;
+/// The same for what another system granted, and has done: it is not asked again, so an attempt
+/// takes no longer than a commit.
+pub const GRANTED_ATTEMPTS_MAX: usize = 50;
 /// How long a grant is kept to recognise its repetition: far longer than any vendor tries.
 pub const GRANT_MEMORY: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long people, groups and reasons are believed without looking whether they changed.

@@ -6,13 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{Fingerprint, MirrorName, RequestStep, RosterName};
-use engine::port::{ApprovalCommit, Grant, IngestReceipt, RemoteId, RequestRow};
+use engine::port::{ApprovalCommit, Grant, IngestReceipt, RemoteId, RequestRow, StoreError};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
 use crate::backend::{Arg, Backend, Session, transact};
 use crate::fault::Fault;
-use crate::ledger::commit::write_unfenced;
+use crate::ledger::commit::{put_new_rows, write_unfenced};
 use crate::ledger::row::spelled;
 use crate::packed::{self, records, to_hex};
 use crate::roster;
@@ -138,6 +138,7 @@ async fn carry_out(
         upserts,
         tombstones,
         ledger,
+        new_rows,
         requests,
         grants,
         grants_kept_from,
@@ -148,6 +149,10 @@ async fn carry_out(
         let change = Change { upserts, tombstones, at: *at, expected: *expected };
         carry_out_change(session, roster, change).await?
     };
+    if !put_new_rows(session, mirror, new_rows).await? {
+        let (expected, found) = (expected.0, seq.0);
+        return Err(StoreError::Superseded { roster: roster.clone(), expected, found }.into());
+    }
     write_unfenced(session, mirror, ledger).await?;
     put_requests(session, mirror, requests).await?;
     put_grants(session, mirror, grants).await?;

@@ -243,6 +243,7 @@ async fn use_approvals(store: &dyn Store) -> Result<(), StoreError> {
         upserts: Vec::new(),
         tombstones: Vec::new(),
         ledger: Vec::new(),
+        new_rows: Vec::new(),
         requests: vec![request],
         grants: vec![grant],
         grants_kept_from: NOW,

@@ -138,6 +138,7 @@ pub fn approvals(
         upserts: entities.into_iter().map(upsert).collect(),
         tombstones: Vec::new(),
         ledger: Vec::new(),
+        new_rows: Vec::new(),
         requests: Vec::new(),
         grants: Vec::new(),
         grants_kept_from: Timestamp::UNIX_EPOCH,

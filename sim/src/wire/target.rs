@@ -111,7 +111,7 @@ impl ShakyTarget {
     }
 
     async fn exchange_write(&self, write: &Write) -> Result<Option<Written>, Failure> {
-        let Write { calendar, what } = write;
+        let Write { calendar, what, not_after: _ } = write;
         match what {
             WriteWhat::Create(item) => {
                 let (call, effect) = creation(calendar, item);

@@ -69,6 +69,16 @@ impl World {
         rows.into_iter().filter(|row| row.part.is_main()).for_each(|row| self.put_row(row));
     }
 
+    /// Makes these all the rows of these entities.
+    pub fn replace_rows(&mut self, keys: &[EntityKey], rows: impl IntoIterator<Item = LedgerRow>) {
+        for key in keys {
+            let calendars: Vec<CalendarKey> =
+                self.rows_of(key).map(|it| it.calendar.clone()).collect();
+            calendars.iter().for_each(|calendar| self.remove_row(calendar, key));
+        }
+        self.add_rows(rows);
+    }
+
     /// Adds requests.
     pub fn add_requests(&mut self, requests: impl IntoIterator<Item = RequestRow>) {
         self.requests.extend(requests.into_iter().map(|it| (it.at.clone(), it)));

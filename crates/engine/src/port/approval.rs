@@ -207,7 +207,12 @@ pub trait Approvals: Send + Sync {
     /// durable when it returns. Asked again, with the same or with new remote ids, it gives the
     /// same answer and changes nothing else. Once begun it must not be cancelled: callers that
     /// stop waiting leave it running.
-    async fn decide(&self, ask: Ask) -> Answer;
+    async fn decide(&self, ask: Ask) -> Answer {
+        self.decide_together(vec![ask]).await
+    }
+
+    /// The same for several asks that are one act: all of them are granted, or none is.
+    async fn decide_together(&self, asks: Vec<Ask>) -> Answer;
 
     /// Who or what could be chosen.
     ///

@@ -91,7 +91,8 @@ pub trait ApprovalStore: Send + Sync {
     /// calendar settles it by looking.
     ///
     /// # Errors
-    /// `Superseded` when the roster changes and its sequence is not `commit.expected` any more.
+    /// `Superseded` when the roster changes and its sequence is not `commit.expected` any more,
+    /// or when one of `commit.new_rows` is there already.
     async fn commit_approvals(
         &self,
         roster: &RosterName,
@@ -114,6 +115,9 @@ pub struct ApprovalCommit {
     pub tombstones: Vec<EntityKey>,
     /// Ledger rows of what the vendor is about to do.
     pub ledger: Vec<LedgerWrite>,
+    /// The same, of entities that the roster knew before and the ledger did not: rows that must
+    /// not be there yet, or somebody is writing what the vendor is about to do.
+    pub new_rows: Vec<LedgerRow>,
     /// Requests to be put, replacing those with the same remote id.
     pub requests: Vec<RequestRow>,
     /// Grants to be put, replacing those with the same key.

@@ -19,6 +19,12 @@ pub trait Decider: Send + Sync {
     /// mirror, or refused politely.
     fn decides(&self) -> &BTreeSet<CommandKind>;
 
+    /// Whether it is another system: asking it takes its time, what it grants is done there before
+    /// we know, and may come back from there before we have kept it.
+    fn is_outside(&self) -> bool {
+        false
+    }
+
     /// What it grants without a manager.
     fn grants_by_itself(&self) -> &BTreeSet<CommandKind>;
 

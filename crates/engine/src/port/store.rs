@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use domain::{
-    CalendarKey, Employee, EmployeeId, Entity, EntityKey, EntityKind, Fingerprint, MirrorName,
-    RosterName, SyncWindow, UtcInterval,
+    CalendarKey, Employee, EmployeeId, Entity, EntityKey, EntityKind, Fingerprint, ItemKey,
+    MirrorName, RosterName, SyncWindow, UtcInterval,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -192,8 +192,8 @@ pub trait Store:
     /// [`super::IntentState::Sent`] with a `not_before` later than the put's `changed_at`: that is
     /// what a vendor was granted, and may have been committed between a drain's reading and this
     /// commit.
-    /// The receipt does not name it; the next cycle reads the row that stayed. Removals are not
-    /// held back, nor is anything in [`ApprovalStore::commit_approvals`].
+    /// The receipt names it, so that nothing is sent of it. Removals are not held back, nor is
+    /// anything in [`ApprovalStore::commit_approvals`].
     async fn commit_ledger(
         &self,
         mirror: &MirrorName,
@@ -383,6 +383,9 @@ pub struct Fenced {
 pub struct CommitReceipt {
     /// Calendars whose lease has another epoch now: nothing of theirs was written.
     pub fenced: BTreeSet<CalendarKey>,
+    /// Rows that were not put because a vendor was given its time for them meanwhile: what was
+    /// about to be sent of them must not be.
+    pub held: BTreeSet<(CalendarKey, ItemKey)>,
 }
 
 /// What we know of one calendar.

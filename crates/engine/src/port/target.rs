@@ -312,6 +312,9 @@ pub struct Write {
     pub calendar: CalendarKey,
     /// Of what.
     pub what: WriteWhat,
+    /// From when on it must not be sent any more: whoever wrote it may have lost the calendar when
+    /// the answer comes. Of use where a second owner would make a second item.
+    pub not_after: Timestamp,
 }
 
 /// What one write does.
@@ -345,7 +348,7 @@ pub async fn write_one<T>(target: &T, write: &Write) -> Result<Option<Written>, 
 where
     T: Target + ?Sized,
 {
-    let Write { calendar, what } = write;
+    let Write { calendar, what, not_after: _ } = write;
     match what {
         WriteWhat::Create(item) => target.create(calendar, item).await.map(Some),
         WriteWhat::Update { remote, etag, item } => {

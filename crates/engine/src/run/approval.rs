@@ -5,6 +5,10 @@
 //! one by one, each on the roster as those before it leave it, so that the answers are the same as
 //! if they had come alone.
 //!
+//! A system of record that is somewhere else takes its time for each, and what it grants is done
+//! there before it is durable here. So each of its verdicts is committed and answered before the
+//! next ask is put to it, and is kept while its commit has to be tried again (`docs/adr/0025`).
+//!
 //! # What holds when something fails
 //!
 //! An ask is answered as granted only after it is durable: roster, ledger, request and the grant
@@ -16,28 +20,32 @@
 //! waits next takes the lead, and decides its own ask again. What the one who was cancelled had
 //! committed is known as a grant by then.
 
+mod decide;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use domain::limits::{ASK_ATTEMPTS_MAX, ASKS_PER_COMMIT_MAX, DIRECTORY_RECHECK, GRANT_MEMORY};
+use domain::limits::{
+    ASK_ATTEMPTS_MAX, ASKS_PER_COMMIT_MAX, DIRECTORY_RECHECK, GRANT_MEMORY, GRANTED_ATTEMPTS_MAX,
+};
 use domain::{
-    CalendarKey, CommandKind, Directory, Eligible, EntityKind, MirrorName, Refusal, RosterName,
+    CalendarKey, CommandKind, Directory, Eligible, EntityKind, ItemKey, MirrorName, Refusal,
+    RosterName,
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::approval_facts::Gatherer;
 use crate::approve::key::key_of;
-use crate::approve::land::{Outcome, Terms, land, land_nothing};
-use crate::approve::replay::replay;
-use crate::approve::request_rows::kind_of;
-use crate::approve::translate::{Translated, named, translate, translate_question};
+use crate::approve::land::Outcome;
+use crate::approve::translate::translate_question;
 use crate::approve::world::World;
 use crate::port::{
     Answer, ApprovalCommit, Approvals, Ask, AskWhat, AskedQuestion, ChangeSeq, Clock, Decider,
-    Entropy, Facts, LedgerRow, Offered, SourceRef, Store, StoreError, Upsert, Verdict,
+    Entropy, Facts, Grant, LedgerRow, LedgerWrite, Offered, SourceRef, Store, StoreError, Upsert,
 };
+use decide::{Decided, Verdicts, all_of_it};
 
 /// What a desk is run with.
 #[derive(Clone)]
@@ -73,14 +81,16 @@ struct Head {
     checked_at: Timestamp,
 }
 
-/// One ask that waits for somebody who decides it.
+/// One ask, or several that are one act, waiting for somebody who decides.
 #[derive(Clone)]
 struct Waiting {
-    ask: Arc<Ask>,
-    /// Unused ids; the same for every attempt, so that a system of record that is asked again is
-    /// asked the same.
-    fresh_ids: Vec<String>,
+    asks: Arc<[Ask]>,
+    /// Unused ids for each ask; the same for every attempt, so that a system of record that is
+    /// asked again is asked the same.
+    fresh_ids: Arc<[Vec<String>]>,
     came_at: Timestamp,
+    /// What another system granted already, while it is not kept here.
+    verdicts: Arc<Mutex<Verdicts>>,
     answer: Arc<Mutex<Option<Answer>>>,
 }
 
@@ -88,7 +98,8 @@ impl Waiting {
     /// Whether the vendor stopped waiting while we did: it will not do what we would grant. Not
     /// so when the deadline was over as the ask came: then clocks differ.
     fn is_late(&self, now: Timestamp) -> bool {
-        self.ask.expires_at.is_some_and(|until| self.came_at < until && until <= now)
+        let expires_at = self.asks.iter().filter_map(|it| it.expires_at).min();
+        expires_at.is_some_and(|until| self.came_at < until && until <= now)
     }
 }
 
@@ -134,7 +145,8 @@ impl Desk {
     /// Takes some asks that wait; one's own is among them in the end.
     fn take_some(&self, own: &Waiting) -> Vec<Waiting> {
         let mut waiting = lock(&self.waiting);
-        let some = waiting.len().min(ASKS_PER_COMMIT_MAX);
+        let most = if self.equipment.decider.is_outside() { 1 } else { ASKS_PER_COMMIT_MAX };
+        let some = waiting.len().min(most);
         let mut taken: Vec<Waiting> = waiting.drain(..some).collect();
         let is_own = |it: &Waiting| Arc::ptr_eq(&it.answer, &own.answer);
         if !taken.iter().any(is_own) && !waiting.iter().any(is_own) {
@@ -159,7 +171,9 @@ impl Desk {
                 Ok(_) | Err(Unfinished::Superseded) => {
                     attempts += 1;
                     *lock(&self.head) = None;
-                    if attempts >= ASK_ATTEMPTS_MAX {
+                    // What was done elsewhere is not lightly said to be refused.
+                    let done = open.iter().any(|it| !lock(&it.verdicts).is_empty());
+                    if attempts >= if done { GRANTED_ATTEMPTS_MAX } else { ASK_ATTEMPTS_MAX } {
                         self.give_up(&open, None);
                     }
                 }
@@ -189,16 +203,19 @@ impl Desk {
     /// After a commit of which nobody knows whether it was carried out: those whose grant is there
     /// were granted. What asks repeat from before is decided when they come again.
     async fn take_what_was_kept(&self, open: &[&Waiting]) {
-        let says_it_all =
-            |it: &&&Waiting| !matches!(it.ask.what, AskWhat::Request { request: None, .. });
-        let keyed: Vec<(_, &Waiting)> =
-            open.iter().filter(says_it_all).map(|it| (key_of(&it.ask, None), *it)).collect();
-        let keys: Vec<_> = keyed.iter().map(|(key, _)| *key).collect();
+        let says_it_all = |it: &Ask| !matches!(it.what, AskWhat::Request { request: None, .. });
+        let keyed: Vec<(Vec<_>, &Waiting)> = open
+            .iter()
+            .filter(|waiting| waiting.asks.iter().all(says_it_all))
+            .map(|waiting| (waiting.asks.iter().map(|it| key_of(it, None)).collect(), *waiting))
+            .collect();
+        let keys: Vec<_> = keyed.iter().flat_map(|(keys, _)| keys.iter().copied()).collect();
         let Ok(grants) = self.equipment.store.grants(&self.mirror, &keys).await else { return };
-        for (key, waiting) in keyed {
-            let kept = grants.iter().find(|it| it.key == key && it.at >= waiting.came_at);
-            if let Some(grant) = kept {
-                *lock(&waiting.answer) = Some(grant.answer.clone());
+        for (keys, waiting) in keyed {
+            let kept = |key| grants.iter().find(|it| it.key == key && it.at >= waiting.came_at);
+            let kept: Option<Vec<&Grant>> = keys.into_iter().map(kept).collect();
+            if let Some(answer) = kept.and_then(|it| all_of_it(it.iter().map(|it| &it.answer))) {
+                *lock(&waiting.answer) = Some(answer);
             }
         }
     }
@@ -208,26 +225,29 @@ impl Desk {
     async fn round(&self, open: &[&Waiting]) -> Result<Vec<Answer>, Unfinished> {
         let now = self.equipment.clock.now();
         let (head, just_read) = self.head(now).await?;
-        let asks: Vec<&Ask> = open.iter().map(|it| &*it.ask).collect();
+        let asks: Vec<&Ask> = open.iter().flat_map(|it| it.asks.iter()).collect();
         let mut world = self.gatherer().gather(Arc::clone(&head.directory), &asks).await?;
-        let mut outcomes = Vec::with_capacity(open.len());
+        let (mut answers, mut outcomes, mut new) = (Vec::new(), Vec::new(), BTreeSet::new());
         for waiting in open {
             // Those that come after one that must wait, wait too: the order is kept.
-            let Some(outcome) = self.decide_one(&world, waiting, now).await else { break };
-            world.apply(&outcome);
-            outcomes.push(outcome);
+            let Some(decided) = self.decide_one(&mut world, waiting).await? else { break };
+            let Decided { answer, outcomes: some, new_rows } = decided;
+            some.iter().for_each(|outcome| world.apply(outcome));
+            answers.push(answer);
+            outcomes.extend(some);
+            new.extend(new_rows);
         }
-        let answers: Vec<Answer> = outcomes.iter().map(|it| it.answer.clone()).collect();
         let kept = outcomes.into_iter().filter(|it| !it.is_just_an_answer());
-        let commit = commit(kept, head.seq, now);
+        let commit = commit(kept, &new, head.seq, self.equipment.clock.now());
         let changes = !commit.upserts.is_empty() || !commit.tombstones.is_empty();
         let refused = answers.iter().any(|it| matches!(it, Answer::Refused(_)));
         if !is_empty(&commit) {
+            let at = commit.at;
             let done = self.equipment.store.commit_approvals(&self.roster, &self.mirror, commit);
             let seq = done.await?.seq;
             if changes {
                 let directory = world.directory;
-                *lock(&self.head) = Some(Head { seq, directory, checked_at: now });
+                *lock(&self.head) = Some(Head { seq, directory, checked_at: at });
             }
         } else if refused && !just_read {
             // Nothing was committed that would have told us: are we refusing on old facts?
@@ -237,71 +257,6 @@ impl Desk {
             }
         }
         Ok(answers)
-    }
-
-    async fn decide_one(
-        &self,
-        world: &World,
-        waiting: &Waiting,
-        now: Timestamp,
-    ) -> Option<Outcome> {
-        let ask = &*waiting.ask;
-        let known = match &ask.what {
-            AskWhat::Request { at, .. } => world.request(at).map(|it| &it.request),
-            AskWhat::Create { .. }
-            | AskWhat::Edit { .. }
-            | AskWhat::Delete { .. }
-            | AskWhat::Assign { .. }
-            | AskWhat::SetAvailability { .. } => None,
-        };
-        let refused = |refusal| Some(Outcome::just(Answer::Refused(refusal)));
-        match ask.what.kind().or(known.map(kind_of)) {
-            Some(kind) if !self.kinds.contains(&kind) => return refused(Refusal::NotHere { kind }),
-            None if self.kinds.is_empty() => return refused(Refusal::Unknown),
-            Some(_) | None => {}
-        }
-        let decider = &self.equipment.decider;
-        let key = key_of(ask, known);
-        let terms = Terms { key, now, automatic: decider.grants_by_itself() };
-        let before = world.grant(&key);
-        if let Some(again) = before.and_then(|grant| replay(world, ask, grant, terms)) {
-            return Some(again);
-        }
-        if waiting.is_late(now) {
-            return refused(Refusal::NotReachable);
-        }
-        let command = match translate(world, ask) {
-            Ok(Translated::Command(command)) => command,
-            Ok(Translated::Nothing) => return Some(land_nothing(world, ask, terms)),
-            Err(refusal) => return refused(refusal),
-        };
-        let keys = named(&command);
-        let named = world.facts(&keys, &crate::port::FactsNeeded::default());
-        let needed = decider.needs(&command, &named, &world.directory);
-        if !world.covers(&needed) {
-            return None;
-        }
-        let facts = Facts {
-            now,
-            directory: Arc::clone(&world.directory),
-            entities: world.facts(&keys, &needed),
-            fresh_ids: waiting.fresh_ids.clone(),
-        };
-        // The same again after something else was granted under this key is another act.
-        let act = match before {
-            Some(grant) => format!("{key}-{}", grant.at.as_millisecond()),
-            None => key.to_string(),
-        };
-        match decider.decide(&command, &facts, &act).await {
-            Ok(Verdict::Granted(change)) => Some(land(world, ask, &command, change, terms)),
-            Ok(Verdict::Refused(refusal)) => refused(refusal),
-            Err(failure) => {
-                let mirror = self.mirror.as_str();
-                let class = failure.class.as_str();
-                tracing::warn!(mirror, class, "the system of record cannot be asked");
-                refused(Refusal::NotReachable)
-            }
-        }
     }
 
     /// The roster's people and its place in the change sequence, believed for a moment: a commit
@@ -397,13 +352,17 @@ impl Approvals for Desk {
         }
     }
 
-    async fn decide(&self, ask: Ask) -> Answer {
-        if let Some(kind) = ask.what.kind().filter(|kind| !self.kinds.contains(kind)) {
+    async fn decide_together(&self, mut asks: Vec<Ask>) -> Answer {
+        let mut kinds = asks.iter().filter_map(|it| it.what.kind());
+        if let Some(kind) = kinds.find(|kind| !self.kinds.contains(kind)) {
             return Answer::Refused(Refusal::NotHere { kind });
         }
-        let fresh_ids = vec![self.fresh_id(), self.fresh_id()];
-        let (came_at, answer) = (self.equipment.clock.now(), Arc::default());
-        let own = Waiting { ask: Arc::new(ask), fresh_ids, came_at, answer };
+        // What goes makes room for what comes.
+        asks.sort_by_key(|it| !matches!(it.what, AskWhat::Delete { .. }));
+        let fresh_ids = asks.iter().map(|_| vec![self.fresh_id(), self.fresh_id()]).collect();
+        let (came_at, asks) = (self.equipment.clock.now(), asks.into());
+        let (verdicts, answer) = Default::default();
+        let own = Waiting { asks, fresh_ids, came_at, verdicts, answer };
         lock(&self.waiting).push_back(own.clone());
         let _turn = self.leading.lock().await;
         loop {
@@ -439,8 +398,10 @@ impl Approvals for Desk {
 
 /// Everything that several grants change, as one transaction. Of two that say something of the
 /// same row, request or key, the later one counts; entities keep all their changes, in order.
+/// `new` are rows that must not be there yet.
 fn commit(
     outcomes: impl Iterator<Item = Outcome>,
+    new: &BTreeSet<(CalendarKey, ItemKey)>,
     expected: ChangeSeq,
     at: Timestamp,
 ) -> ApprovalCommit {
@@ -463,12 +424,20 @@ fn commit(
         requests.extend(outcome.requests.into_iter().map(|it| (it.at.clone(), it)));
         grants.extend(outcome.grant.map(|it| (it.key, it)));
     }
+    let (mut writes, mut new_rows) = (Vec::new(), Vec::new());
+    for (place, write) in ledger {
+        match write {
+            LedgerWrite::Put(row) if new.contains(&place) => new_rows.push(row),
+            LedgerWrite::Put(_) | LedgerWrite::Remove { .. } => writes.push(write),
+        }
+    }
     ApprovalCommit {
         expected,
         at,
         upserts,
         tombstones,
-        ledger: ledger.into_values().collect(),
+        ledger: writes,
+        new_rows,
         requests: requests.into_values().collect(),
         grants: grants.into_values().collect(),
         grants_kept_from: at.saturating_sub(GRANT_MEMORY).unwrap_or(Timestamp::MIN),
@@ -476,10 +445,11 @@ fn commit(
 }
 
 fn is_empty(commit: &ApprovalCommit) -> bool {
-    let ApprovalCommit { upserts, tombstones, ledger, requests, grants, .. } = commit;
+    let ApprovalCommit { upserts, tombstones, ledger, new_rows, requests, grants, .. } = commit;
     upserts.is_empty()
         && tombstones.is_empty()
         && ledger.is_empty()
+        && new_rows.is_empty()
         && requests.is_empty()
         && grants.is_empty()
 }

@@ -14,7 +14,7 @@ use crate::approve::translate::{Translated, named, named_by, remote_ids, transla
 use crate::approve::world::World;
 use crate::port::{
     Ask, AskWhat, AskedQuestion, AskedRequest, ChangeSeq, Decider, FactsNeeded, Grant, LedgerRow,
-    RemoteId, Scope, Store, StoreError,
+    RemoteId, RosterChange, Scope, Store, StoreError,
 };
 use jiff::Timestamp;
 
@@ -107,6 +107,23 @@ impl Gatherer<'_> {
         let rows = unsettled.await?.into_iter().flat_map(|subject| subject.ledger);
         let making = rows.filter(|row| is_being_written(row) && row.remote.is_none());
         world.add_making(making.map(|row| row.calendar));
+        Ok(())
+    }
+
+    /// What the ledger says by now of everything in a change, and those of it that the roster has.
+    pub async fn add_changed(
+        &self,
+        world: &mut World,
+        change: &RosterChange,
+    ) -> Result<(), StoreError> {
+        let upserts = change.upserts.iter().map(Entity::key);
+        let keys: BTreeSet<EntityKey> = upserts.chain(change.tombstones.iter().cloned()).collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<EntityKey> = keys.into_iter().collect();
+        world.replace_rows(&keys, self.store.ledger_of(self.mirror, &keys).await?);
+        world.add_entries(self.store.roster_entries(self.roster, &keys).await?);
         Ok(())
     }
 

@@ -58,12 +58,15 @@ pub async fn approve_due(
                 report.done += 1;
                 None
             }
-            Err(FailureClass::Refused | FailureClass::Unsupported | FailureClass::Bug) => {
+            Err(FailureClass::Unsupported | FailureClass::Bug) => {
                 report.given_up += 1;
                 None
             }
+            // What is refused and still pending may be granted later: the vendor refuses for as
+            // long as it cannot reach us, too.
             Err(
-                FailureClass::Throttled { .. }
+                FailureClass::Refused
+                | FailureClass::Throttled { .. }
                 | FailureClass::Unavailable
                 | FailureClass::Unknown
                 | FailureClass::Precondition
@@ -118,6 +121,7 @@ async fn put(
         upserts: vec![],
         tombstones: vec![],
         ledger: vec![],
+        new_rows: vec![],
         requests: vec![RequestRow { approve_at, ..still }],
         grants: vec![],
         grants_kept_from: Timestamp::MIN,

@@ -69,7 +69,8 @@ impl<'a> Batches<'a> {
     /// When the pass was not good any more; then the write needs another one.
     pub async fn send(&self, write: Write, pass: Pass<'_>) -> Result<Outcome, NotSent> {
         let outcome = if self.size_max == 1 {
-            write_one(self.target, &write).await
+            let outcomes = self.target.write_all(std::slice::from_ref(&write)).await;
+            outcomes.into_iter().next().unwrap_or_else(|| Err(unknown(LEFT_OUT)))
         } else {
             let (tell, told) = oneshot::channel();
             let number =
@@ -118,7 +119,7 @@ impl<'a> Batches<'a> {
         }
         let mut outcomes = outcomes.into_iter();
         for tell in tells {
-            let left_out = || Err(unknown("the target said nothing of it"));
+            let left_out = || Err(unknown(LEFT_OUT));
             drop(tell.send(Ok(outcomes.next().unwrap_or_else(left_out))));
         }
     }
@@ -159,6 +160,8 @@ async fn let_others_queue() {
     })
     .await;
 }
+
+const LEFT_OUT: &str = "the target said nothing of it";
 
 fn unknown(detail: &str) -> Failure {
     Failure {

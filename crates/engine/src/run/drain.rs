@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use domain::limits::{GROUP_COMMIT_INTENTS_MAX, LEASE_DURATION};
-use domain::{CalendarKey, EntityKey, ItemKey, Part};
+use domain::{CalendarKey, EntityKey, ItemKey, Part, UtcInterval};
 use jiff::Timestamp;
 
 use super::cycle::{CycleError, Cycling};
@@ -63,11 +63,15 @@ pub(super) struct Drain<'a> {
     attempts: BTreeMap<ItemKey, u32>,
     pending: LedgerCommit,
     state: CalendarState,
+    /// What was touched here since, in order and far apart.
+    touched: Vec<UtcInterval>,
     /// Where the next reading of changes begins, once everything that was read is in the ledger.
     resume_at: Option<DeltaToken>,
     removals: Removals,
     /// Whether the calendar was gone, or everything in it was at once: that nobody asks for.
     vanished: bool,
+    /// Items for which a vendor was given its time since they were read.
+    held: BTreeSet<ItemKey>,
     /// What is judged already: refused requests.
     judged: BTreeSet<ItemKey>,
     reopen: bool,
@@ -172,10 +176,12 @@ impl<'a> Drain<'a> {
             others,
             attempts: BTreeMap::new(),
             pending: LedgerCommit::default(),
+            touched: state.unpublished.into_iter().collect(),
             state,
             resume_at,
             removals,
             vanished: false,
+            held: BTreeSet::new(),
             judged: BTreeSet::new(),
             reopen: false,
             chunk: CHUNK_FIRST,
@@ -387,9 +393,11 @@ impl<'a> Drain<'a> {
         for sending in &sendings {
             self.pending.writes.push(LedgerWrite::Put(sending.row.clone()));
         }
+        self.held.clear();
         if !sendings.is_empty() {
             self.commit().await?;
         }
+        let sendings = self.without_held(sendings);
         let (more_looks, wait) = self.send_all(sendings).await?;
         looks.extend(more_looks);
         if !looks.is_empty() {
@@ -439,15 +447,13 @@ impl<'a> Drain<'a> {
         let mut commit = std::mem::take(&mut self.pending);
         commit.fences = vec![Fenced { calendar: self.calendar.clone(), epoch: self.epoch }];
         commit.renew_until = Some(until);
-        let fenced = self
-            .cycling
-            .commits
-            .commit(commit)
-            .await
-            .map_err(|error| Stop::Store(CycleError::Shared(error)))?;
-        if fenced.contains(self.calendar) {
+        let done = self.cycling.commits.commit(commit).await;
+        let done = done.map_err(|error| Stop::Store(CycleError::Shared(error)))?;
+        if done.fenced.contains(self.calendar) {
             return Err(Stop::Fenced);
         }
+        let here = done.held.into_iter().filter(|(calendar, _)| calendar == self.calendar);
+        self.held.extend(here.map(|(_, item)| item));
         self.lease_until = until;
         Ok(())
     }

@@ -3,13 +3,12 @@
 //! Whoever comes first carries out what everybody has queued; those who come meanwhile wait and
 //! are carried out together. One fsync serves all of them.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use domain::{CalendarKey, MirrorName};
+use domain::MirrorName;
 use futures_util::lock::Mutex as AsyncMutex;
 
-use crate::port::{LedgerCommit, Store, StoreError};
+use crate::port::{CommitReceipt, LedgerCommit, Store, StoreError};
 
 /// Merges commits to one mirror's ledger.
 pub struct GroupCommit<'a> {
@@ -24,7 +23,7 @@ struct Waiting {
     slot: Slot,
 }
 
-type Outcome = Result<BTreeSet<CalendarKey>, Arc<StoreError>>;
+type Outcome = Result<CommitReceipt, Arc<StoreError>>;
 type Slot = Arc<Mutex<Option<Outcome>>>;
 
 impl<'a> GroupCommit<'a> {
@@ -34,8 +33,8 @@ impl<'a> GroupCommit<'a> {
         Self { store, mirror, waiting: Mutex::default(), carrying_out: AsyncMutex::new(()) }
     }
 
-    /// Makes one commit durable, together with others. Returns the calendars of the whole group
-    /// that were fenced.
+    /// Makes one commit durable, together with others. Returns what was not done of the
+    /// whole group.
     ///
     /// # Errors
     /// When the store failed; then nothing of the group is durable.
@@ -48,10 +47,7 @@ impl<'a> GroupCommit<'a> {
         }
         let group = std::mem::take(&mut *lock(&self.waiting));
         let (merged, slots) = merge(group);
-        let outcome = match self.store.commit_ledger(self.mirror, merged).await {
-            Ok(receipt) => Ok(receipt.fenced),
-            Err(error) => Err(Arc::new(error)),
-        };
+        let outcome = self.store.commit_ledger(self.mirror, merged).await.map_err(Arc::new);
         for other in slots {
             *lock(&other) = Some(outcome.clone());
         }

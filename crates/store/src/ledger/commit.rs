@@ -1,11 +1,11 @@
 //! Carrying out one ledger commit in one transaction, fenced by leases.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use domain::{CalendarKey, EntityKey, MirrorName, Part};
+use domain::{CalendarKey, EntityKey, ItemKey, MirrorName, Part};
 use engine::port::{
-    AuditEntry, CalendarState, CommitReceipt, Cursor, Fenced, LeaseDomain, LedgerCommit, LedgerRow,
-    LedgerWrite,
+    AuditEntry, CalendarState, CommitReceipt, Cursor, Fenced, IntentState, LeaseDomain,
+    LedgerCommit, LedgerRow, LedgerWrite,
 };
 use jiff::Timestamp;
 
@@ -52,7 +52,7 @@ async fn carry_out(
         audit.iter().filter(|it| !fenced.contains(&it.calendar)).collect();
 
     enter_mirror(session, mirror).await?;
-    put_rows(session, mirror, &puts, Over::WhatMayBeSettled).await?;
+    let held = put_rows(session, mirror, &puts, Over::WhatMayBeSettled).await?;
     remove_rows(session, mirror, &removals).await?;
     put_calendars(session, mirror, &calendars).await?;
     crate::drift::write_all(session, mirror, &drifts).await?;
@@ -61,7 +61,7 @@ async fn carry_out(
     }
     conflicts.carry_out(session, mirror).await?;
     add_audit(session, &audit).await?;
-    Ok(CommitReceipt { fenced })
+    Ok(CommitReceipt { fenced, held })
 }
 
 /// Carries out writes of what somebody else is about to do: whoever owns a calendar settles them
@@ -78,6 +78,20 @@ pub(crate) async fn write_unfenced(
     enter_mirror(session, mirror).await?;
     put_rows(session, mirror, &puts, Over::Anything).await?;
     remove_rows(session, mirror, &removals).await
+}
+
+/// Puts rows that must not be there yet, without a fence. Whether none of them was.
+pub(crate) async fn put_new_rows(
+    session: &mut Session,
+    mirror: &MirrorName,
+    rows: &[LedgerRow],
+) -> Result<bool, Fault> {
+    if rows.is_empty() {
+        return Ok(true);
+    }
+    enter_mirror(session, mirror).await?;
+    let rows: Vec<&LedgerRow> = rows.iter().collect();
+    Ok(put_rows(session, mirror, &rows, Over::Nothing).await?.is_empty())
 }
 
 /// The calendars whose lease still has the epoch given. Their leases are locked until the end of
@@ -153,10 +167,12 @@ enum Over {
     Anything,
     /// All but those that wait for what a vendor was granted.
     WhatMayBeSettled,
+    /// None.
+    Nothing,
 }
 
-/// Puts rows. Where `$3` is not 0, a stored one stays as long as it waits: `$waits_until` is null
-/// where it waits for nobody.
+/// Puts rows. Where `$3` is 1, a stored one stays as long as it waits: `$waits_until` is null where
+/// it waits for nobody. Where it is 2, a stored one stays.
 macro_rules! put_rows {
     ($waits_until:literal) => {
         over_rows!(
@@ -177,20 +193,21 @@ macro_rules! put_rows {
          generation = excluded.generation, remote = excluded.remote, intent = excluded.intent, \
          trouble = excluded.trouble, remote_id = excluded.remote_id, \
          intended_id = excluded.intended_id \
-         WHERE $3 = 0 OR coalesce(",
+         WHERE $3 = 0 OR ($3 = 1 AND coalesce(",
                 $waits_until,
-                " <= excluded.changed_at, true)"
+                " <= excluded.changed_at, true))"
             )
         )
     };
 }
 
+/// Puts rows; names those that were not put.
 async fn put_rows(
     session: &mut Session,
     mirror: &MirrorName,
     puts: &[&LedgerRow],
     over: Over,
-) -> Result<(), Fault> {
+) -> Result<BTreeSet<(CalendarKey, ItemKey)>, Fault> {
     // PostgreSQL's JSON functions refuse the escaped NUL that an id in the same text may hold. The
     // time is the last field, and a text that looks like it would end in a quotation mark.
     const PUT: Sql = Sql {
@@ -204,14 +221,45 @@ async fn put_rows(
         )
         .postgres,
     };
-    let guarded = Arg::Int(i64::from(over == Over::WhatMayBeSettled));
+    let guarded = Arg::Int(match over {
+        Over::Anything => 0,
+        Over::WhatMayBeSettled => 1,
+        Over::Nothing => 2,
+    });
+    let mut held = BTreeSet::new();
     for puts in puts.chunks(super::WRITE_ROWS) {
         let rows: Vec<_> = puts.iter().map(|row| encode_row(row)).collect::<Result<_, _>>()?;
         let rows = packed::rows(&rows)?;
         let args = [Arg::Text(&rows), Arg::Text(mirror.as_str()), guarded];
-        session.run(PUT, &args).await?;
+        let put = session.run(PUT, &args).await?;
+        if put < puts.len() as u64 {
+            held.extend(match over {
+                Over::Anything => vec![],
+                Over::WhatMayBeSettled => waiting(session, mirror, puts).await?,
+                Over::Nothing => puts.iter().map(|it| (it.calendar.clone(), it.item())).collect(),
+            });
+        }
     }
-    Ok(())
+    Ok(held)
+}
+
+/// Which of these were not put because the stored row waits; asked only where some were not.
+async fn waiting(
+    session: &mut Session,
+    mirror: &MirrorName,
+    puts: &[&LedgerRow],
+) -> Result<Vec<(CalendarKey, ItemKey)>, Fault> {
+    let keys: Vec<EntityKey> = puts.iter().map(|row| row.key.clone()).collect();
+    let stored = super::of_keys(session, mirror, &keys).await?;
+    let stored: HashMap<_, _> =
+        stored.iter().map(|row| ((&row.calendar, &row.key, row.part), row)).collect();
+    let stays = |put: &&&LedgerRow| {
+        let stored = stored.get(&(&put.calendar, &put.key, put.part));
+        let sent = stored.and_then(|it| it.intent.as_ref());
+        let waits = sent.filter(|it| it.state == IntentState::Sent).and_then(|it| it.not_before);
+        waits.is_some_and(|until| until > put.changed_at)
+    };
+    Ok(puts.iter().filter(stays).map(|row| (row.calendar.clone(), row.item())).collect())
 }
 
 async fn remove_rows(

@@ -433,7 +433,11 @@ async fn writes_that_go_together_come_out_one_by_one(bench: Bench) {
         WriteWhat::Delete { remote: ids[2].clone(), etag: Some(gone) },
         WriteWhat::Create(items[3].clone()),
     ];
-    let writes = writes.map(|what| Write { calendar: calendar.clone(), what });
+    let writes = writes.map(|what| Write {
+        calendar: calendar.clone(),
+        what,
+        not_after: jiff::Timestamp::MAX,
+    });
     let mut outcomes = Vec::new();
     for batch in writes.chunks(size) {
         let of_batch = target.write_all(batch).await;

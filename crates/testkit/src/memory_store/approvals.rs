@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use domain::{Fingerprint, MirrorName, RequestStep, RosterName};
 use engine::port::{
-    ApprovalCommit, ChangeSeq, Grant, IngestReceipt, RemoteId, RequestRow, StoreError,
+    ApprovalCommit, ChangeSeq, Grant, IngestReceipt, LedgerRow, LedgerWrite, RemoteId, RequestRow,
+    StoreError,
 };
 use jiff::Timestamp;
 
@@ -66,16 +67,28 @@ impl State {
             upserts,
             tombstones,
             ledger,
+            new_rows,
             requests,
             grants,
             grants_kept_from,
         } = commit;
+        let there = |row: &LedgerRow| {
+            let rows = self.ledgers.mirrors.get(mirror).into_iter();
+            let here = |it: &LedgerRow| it.calendar == row.calendar && it.item() == row.item();
+            rows.flat_map(|it| it.of_key(&row.key)).any(here)
+        };
+        if new_rows.iter().any(there) {
+            let (roster, found) = (roster.clone(), self.roster(roster).map_or(0, |it| it.seq));
+            return Err(StoreError::Superseded { roster, expected: expected.0, found });
+        }
         let seq = if upserts.is_empty() && tombstones.is_empty() {
             ChangeSeq(self.roster(roster).map_or(0, |it| it.seq))
         } else {
             let change = Change { upserts, tombstones, at, expected };
             self.rosters.entry(roster.clone()).or_default().change(roster, change)?
         };
+        let new_rows = new_rows.into_iter().map(LedgerWrite::Put);
+        let ledger: Vec<LedgerWrite> = ledger.into_iter().chain(new_rows).collect();
         if !ledger.is_empty() {
             self.ledgers.write_unfenced(mirror, ledger);
         }

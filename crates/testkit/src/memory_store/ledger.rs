@@ -146,13 +146,17 @@ impl Ledgers {
             .filter(|calendar| !ours.contains(calendar))
             .collect();
         let kept = self.mirrors.entry(mirror.clone()).or_default();
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut held) = (BTreeSet::new(), BTreeSet::new());
         for write in writes.into_iter().rev() {
             let (calendar, item) = write.place();
             if !ours.contains(calendar) {
                 fenced.insert(calendar.clone());
-            } else if seen.insert((calendar.clone(), item)) && !kept.must_wait(&write) {
-                kept.carry_out(write);
+            } else if seen.insert((calendar.clone(), item.clone())) {
+                if kept.must_wait(&write) {
+                    held.insert((calendar.clone(), item));
+                } else {
+                    kept.carry_out(write);
+                }
             }
         }
         for state in calendars {
@@ -175,7 +179,7 @@ impl Ledgers {
         }
         kept.conflicts.commit(conflicts, &ours, &mut fenced);
         self.audit.extend(audit.into_iter().filter(|it| !fenced.contains(&it.calendar)));
-        CommitReceipt { fenced }
+        CommitReceipt { fenced, held }
     }
 
     pub fn write_unfenced(&mut self, mirror: &MirrorName, writes: Vec<LedgerWrite>) {

@@ -217,9 +217,9 @@ impl<'a> Acting<'a> {
         let until = until.unwrap_or(Timestamp::MAX);
         commit.fences = vec![Fenced { calendar: calendar.clone(), epoch: self.epoch }];
         commit.renew_until = Some(until);
-        let fenced = self.cycling.commits.commit(commit).await.map_err(CycleError::Shared)?;
+        let done = self.cycling.commits.commit(commit).await.map_err(CycleError::Shared)?;
         self.lease_until = until;
-        Ok(!fenced.contains(calendar))
+        Ok(!done.fenced.contains(calendar))
     }
 }
 

@@ -29,6 +29,9 @@ pub(super) struct Look {
     pub taken: bool,
     /// The row of a write that is done: what is seen is its echo.
     pub confirms: Option<LedgerRow>,
+    /// The row of a change that may have been carried out by making another item, and of something
+    /// else than is wanted by now.
+    pub remade: Option<LedgerRow>,
 }
 
 /// Whose each item of a calendar is, as far as the ledger knows.
@@ -169,6 +172,11 @@ impl<'a> Drain<'a> {
                 self.confirm(row, sighting);
                 continue;
             }
+            let remade = look.remade.take().filter(|_| sighting == Sighting::Absent);
+            if let Some(row) = remade {
+                self.look_for_what_was_made(row);
+                continue;
+            }
             let seen = self.judge(&look, sighting, &owners);
             self.looked.insert(look.key.clone(), seen);
             self.queue.push_front(look.key);
@@ -303,6 +311,21 @@ impl<'a> Drain<'a> {
             && intent.is_some_and(|intent| shown != Some(intent.fingerprint))
     }
 
+    /// What was to be changed in place is gone from there: it may have been made anew somewhere
+    /// else, as what was wanted when it was sent. Reading everything back finds that.
+    fn look_for_what_was_made(&mut self, mut row: LedgerRow) {
+        let item = row.item();
+        row.remote = None;
+        if let Some(intent) = row.intent.as_mut() {
+            intent.verb = Verb::Create;
+            intent.remote_id = None;
+        }
+        row.changed_at = self.cycling.clock.now();
+        self.pending.writes.push(LedgerWrite::Put(row));
+        self.reopen = true;
+        self.queue.push_back(item);
+    }
+
     fn is_ours(&self, key: &ItemKey, item: &RemoteItem) -> bool {
         item.origin
             .as_ref()
@@ -332,6 +355,7 @@ impl<'a> Drain<'a> {
             (_, Some(was)) => (Some(was), None),
             (intended, None) => (intended, None),
         };
+        let here_is_its_place = at.is_none();
         let (here, before) = if at.is_some() { (at, None) } else { (here, before) };
         let key = row.item();
         let own = || self.cycling.target.remote_id(self.calendar, &key, row.generation);
@@ -343,7 +367,8 @@ impl<'a> Drain<'a> {
             shows: shows.clone().filter(|_| remote_id.is_none()),
             remote_id,
         };
-        Look { key, probe, before, shows, known, taken, confirms: None }
+        let remade = was_remade(row, shows.as_ref()).filter(|_| natural && here_is_its_place);
+        Look { key, probe, before, shows, known, taken, confirms: None, remade }
     }
 
     /// What to look at to learn how the target keeps what was just written.
@@ -353,7 +378,8 @@ impl<'a> Drain<'a> {
         let probe =
             Probe { key: Some(key.clone()), generation: row.generation, remote_id, shows: None };
         let (before, shows, confirms) = (None, None, Some(row));
-        Look { key, probe, before, shows, known: true, taken: false, confirms }
+        let remade = None;
+        Look { key, probe, before, shows, known: true, taken: false, confirms, remade }
     }
 
     /// Keeps the echo of a write. One that is gone again already is found by reading back.
@@ -376,4 +402,14 @@ fn is_emptied(ledger: &[LedgerRow], seen: &BTreeMap<ItemKey, Seen>) -> bool {
         gone += usize::from(seen.get(&row.item()) == Some(&Seen::Absent));
     }
     count > 1 && gone == count
+}
+
+/// A row whose change may have been sent when something else was wanted than what is shown now.
+/// What is still wanted is looked for by itself.
+fn was_remade(row: &LedgerRow, shows: Option<&Content>) -> Option<LedgerRow> {
+    let intent = row.intent.as_ref().filter(|intent| {
+        intent.state == IntentState::Sent && intent.verb == Verb::Update && row.remote.is_some()
+    })?;
+    let shown = shows.map(Content::fingerprint);
+    (shown != Some(intent.fingerprint)).then(|| row.clone())
 }

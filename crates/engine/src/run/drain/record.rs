@@ -144,9 +144,9 @@ impl Drain<'_> {
             (Some(_) | None, _) => None,
         };
         let written = item.as_ref().and_then(|item| item.content.interval());
-        for touched in [written, was_until.and_then(old_place), seen_until.and_then(old_place)] {
-            self.touch(touched);
-        }
+        // Together: it must be seen to go where it was when it is seen where it is.
+        let places = [written, was_until.and_then(old_place), seen_until.and_then(old_place)];
+        self.touch(places.into_iter().flatten().reduce(|one, other| one.hull(&other)));
         let there = row.remote.as_ref().map(|remote| remote.intended);
         let fingerprint = match (&step.showing, there) {
             (Some(showing), _) => showing.fingerprint,

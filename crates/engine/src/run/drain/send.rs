@@ -80,6 +80,20 @@ impl Drain<'_> {
         }
     }
 
+    /// What may be sent: the rest is a vendor's turn since it was planned, and is planned again.
+    pub(super) fn without_held(&mut self, sendings: Vec<Sending>) -> Vec<Sending> {
+        let held = std::mem::take(&mut self.held);
+        let is_held = |it: &Sending| held.contains(&it.step.item());
+        let (held, free): (Vec<_>, Vec<_>) = sendings.into_iter().partition(is_held);
+        for Sending { step, verb, because, .. } in held {
+            if verb == Verb::Delete && !because.replaces() {
+                self.cycling.return_deletion();
+            }
+            self.queue.push_back(step.item());
+        }
+        free
+    }
+
     /// It was not sent after all: the intent waits.
     fn put_back(&mut self, sending: Sending) {
         let Sending { step, mut row, verb, because, there_until, .. } = sending;
@@ -213,7 +227,7 @@ async fn send(
     deadline: Timestamp,
 ) -> (Sending, Result<Result<Option<Written>, Failure>, Shut>) {
     let Cycling { gate, watcher, clock, .. } = *cycling;
-    let Some(write) = write_of(calendar, &sending) else {
+    let Some(write) = write_of(calendar, &sending, deadline) else {
         return (sending, Ok(Err(nothing_to_send())));
     };
     loop {
@@ -233,7 +247,7 @@ async fn send(
 }
 
 /// What is sent; `None` when there is nothing to be sent.
-fn write_of(calendar: &CalendarKey, sending: &Sending) -> Option<Write> {
+fn write_of(calendar: &CalendarKey, sending: &Sending, not_after: Timestamp) -> Option<Write> {
     let what = match (&sending.step.action, &sending.item) {
         (Action::Create(_), Some(item)) => WriteWhat::Create(item.clone()),
         (Action::Update { remote, etag, .. }, Some(item)) => {
@@ -254,7 +268,7 @@ fn write_of(calendar: &CalendarKey, sending: &Sending) -> Option<Write> {
             _,
         ) => return None,
     };
-    Some(Write { calendar: calendar.clone(), what })
+    Some(Write { calendar: calendar.clone(), what, not_after })
 }
 
 fn nothing_to_send() -> Failure {

@@ -5,6 +5,7 @@ mod desk;
 mod desk_flows;
 mod desk_repeats;
 mod eligible;
+mod elsewhere;
 mod office;
 mod pages;
 mod properties;

@@ -77,6 +77,42 @@ async fn a_creation_that_a_crash_left_goes_when_its_entity_has_gone() {
 }
 
 #[tokio::test]
+async fn what_a_change_made_anew_before_a_crash_is_found_whatever_is_wanted_by_now() {
+    let bob = |start: i64| {
+        Entity::Shift(Shift { interval: hours(start, start + 8), ..shift("a", "bob", start) })
+    };
+    for wanted in [Some(bob(9)), None] {
+        let mut rig = rig();
+        rig.put([work("a", 6), work("x", 100)]).await;
+        rig.cycle().await;
+        // The old item was removed and the new one made; then the process died.
+        let mut row = rig.row(&work("a", 6).key());
+        let at = rig.remote_id(&row.key);
+        row.intent = Some(Intent {
+            verb: Verb::Update,
+            fingerprint: item_of(&bob(6)).fingerprint(),
+            remote_id: Some(at.clone()),
+            state: IntentState::Sent,
+            attempts: 0,
+            not_before: None,
+        });
+        rig.plant(row).await;
+        rig.line.target.settle(&super::rig::team(), &at, None);
+        rig.person_puts("anew", item_of(&bob(6)));
+        match &wanted {
+            Some(wanted) => rig.put([wanted.clone()]).await,
+            None => rig.remove([bob(6).key()]).await,
+        }
+        for _ in 0..2 {
+            let options = CycleOptions { allow_deletions: Some(9), ..CycleOptions::default() };
+            let report = rig.cycle_with(options).await;
+            assert!(report.is_done(), "{report:?}");
+        }
+        rig.expect(&wanted.into_iter().chain([work("x", 100)]).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
 async fn what_was_there_before_us_is_taken_over_once_as_it_is_or_put_right() {
     let mut rig = rig();
     let all = [work("same", 6), late("other", 20), work("twin1", 40), work("twin2", 40)];

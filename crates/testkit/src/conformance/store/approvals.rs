@@ -18,6 +18,7 @@ promises![
     what_was_decided_is_in_the_roster_and_everywhere,
     an_entity_that_is_changed_twice_counts_twice,
     superseded_decisions_change_nothing,
+    decisions_about_a_row_that_somebody_wrote_meanwhile_change_nothing,
     what_leaves_the_roster_alone_is_not_superseded,
     of_decisions_and_an_ingest_at_once_one_is_superseded,
     decisions_leave_what_is_remembered_of_the_source,
@@ -137,6 +138,32 @@ async fn superseded_decisions_change_nothing(Handles { one, two }: Handles) {
     assert_eq!(entry(&*one, "a").await.unwrap().version, 1);
     // What these would have dropped is there, too.
     assert_eq!(one.grants(&mirror(), &[grant("old", 1).key]).await.unwrap().len(), 1);
+}
+
+async fn decisions_about_a_row_that_somebody_wrote_meanwhile_change_nothing(
+    Handles { one, two }: Handles,
+) {
+    one.commit_ingest(&roster(), ingest(ChangeSeq(0), [an_early("a")])).await.unwrap();
+    let decided = |seq| {
+        let all = one_of_everything(ChangeSeq(seq), "a");
+        ApprovalCommit { ledger: vec![], new_rows: vec![row("a")], ..all }
+    };
+    let team = calendar("team");
+    hold(&*one, &[&team], "me").await;
+    let written = ledger_row(shift_key("a"), &team);
+    let put = commit_to(&team, vec![LedgerWrite::Put(written.clone())]);
+    assert_eq!(commit_ledger(&*one, put).await, []);
+    let error = two.commit_approvals(&roster(), &mirror(), decided(1)).await.unwrap_err();
+    assert!(matches!(error, StoreError::Superseded { .. }), "{error:?}");
+    assert_eq!(found(&*one, "a").await, [1, 1, 0, 0]);
+    assert_eq!(entry(&*one, "a").await.unwrap().version, 1);
+    assert_eq!(one.ledger_of(&mirror(), &[shift_key("a")]).await.unwrap(), [written]);
+    // Without it they are kept.
+    let gone = commit_to(&team, vec![ledger_removal(shift_key("a"), &team)]);
+    assert_eq!(commit_ledger(&*one, gone).await, []);
+    two.commit_approvals(&roster(), &mirror(), decided(1)).await.unwrap();
+    assert_eq!(found(&*one, "a").await, [1; 4]);
+    assert_eq!(one.ledger_of(&mirror(), &[shift_key("a")]).await.unwrap(), [row("a")]);
 }
 
 async fn what_leaves_the_roster_alone_is_not_superseded(Handles { one, two }: Handles) {

@@ -193,6 +193,11 @@ async fn a_row_that_waits_for_its_vendor_stays_until_then(Handles { one, two }: 
         let [_, planned, sent] = stale.clone();
         assert_eq!(put(stale.to_vec()).await, [granted.clone(), planned, sent]);
     }
+    // Whoever was about to send something of it is told.
+    let key = shift_key("granted");
+    let both = ["granted", "sent"].map(|id| LedgerWrite::Put(row(id, 5, None)));
+    let receipt = one.commit_ledger(&mirror(), commit_to(&ada, both.to_vec())).await.unwrap();
+    assert_eq!(Vec::from_iter(receipt.held), [(ada.clone(), key.into())]);
     // It still waits when the same commit takes it away and puts it again.
     let key = shift_key("granted");
     let remove = ledger_removal(key.clone(), &ada);
