@@ -129,7 +129,13 @@ impl GenesysDecider {
             let all = self.requests(&home, &item.employee).await?;
             let alike = |it: &&TimeOffRequest| it.activity_code_id == code && same(it, &when);
             let live = |it: &&TimeOffRequest| matches!(it.status.as_str(), "PENDING" | "APPROVED");
-            let found = all.iter().filter(alike).find(live);
+            // Who approved it there, or another request for the same time, is not undone by
+            // declining or taking back one that still waits.
+            let open = |it: &&TimeOffRequest| match status {
+                Wanted::Denied => it.status == "PENDING",
+                Wanted::Pending | Wanted::Approved => live(it),
+            };
+            let found = all.iter().filter(alike).find(open);
             let step = match (found, status) {
                 (Some(it), Wanted::Pending) => Step::There(it.clone()),
                 (Some(it), Wanted::Approved) if it.status == "APPROVED" => Step::There(it.clone()),
@@ -383,6 +389,10 @@ fn entities(home: &Home, who: &EmployeeId, request: &TimeOffRequest) -> Vec<Enti
 impl Decider for GenesysDecider {
     fn decides(&self) -> &BTreeSet<CommandKind> {
         &self.decides
+    }
+
+    fn is_outside(&self) -> bool {
+        true
     }
 
     fn grants_by_itself(&self) -> &BTreeSet<CommandKind> {

@@ -226,7 +226,7 @@ impl GoogleTarget {
     }
 
     fn ask(&self, spot: &Spot, write: &Write) -> Result<Ask, Failure> {
-        let Write { calendar, what } = write;
+        let Write { calendar, what, not_after: _ } = write;
         match what {
             WriteWhat::Create(item) => self.insertion(spot, calendar, item),
             WriteWhat::Update { remote, etag, item } => {
@@ -244,7 +244,7 @@ impl GoogleTarget {
         write: &Write,
         (ask, outcome): (&Ask, Result<Done, Failure>),
     ) -> Result<Option<Written>, Failure> {
-        let Write { calendar, what } = write;
+        let Write { calendar, what, not_after: _ } = write;
         match what {
             WriteWhat::Create(item) => {
                 self.created(spot, calendar, item, (ask, outcome)).await.map(Some)

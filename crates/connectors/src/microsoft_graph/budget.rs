@@ -21,6 +21,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use domain::limits::BATCH_REQUESTS_MAX;
 use engine::port::{Clock, QuotaDeclaration, QuotaScope};
 use http::Method;
 use jiff::Timestamp;
@@ -177,10 +178,11 @@ impl Budgets {
         }
     }
 
-    /// How many requests on one team may go together.
+    /// How many requests like the one of this path may go together.
     #[must_use]
-    pub fn together_max(&self) -> usize {
-        self.per_team.min(self.per_second)
+    pub fn together_max(&self, path: &str) -> usize {
+        let most = self.per_second.min(BATCH_REQUESTS_MAX);
+        if team_of(path).is_some() { self.per_team.min(most) } else { most }
     }
 
     /// Waits until `count` requests (at most [`Self::together_max`]) like this one may be sent.

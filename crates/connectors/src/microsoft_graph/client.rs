@@ -8,11 +8,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use engine::port::{Clock, Entropy, Failure, FailureClass, QuotaScope};
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::Full;
+use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -62,6 +64,16 @@ pub fn segment(id: &str) -> impl fmt::Display + '_ {
     utf8_percent_encode(id, if climbs { DOTS } else { SEGMENT })
 }
 
+/// Gives a turn to who sends something a second time, and has a place still.
+#[async_trait]
+pub trait TurnAgain: fmt::Debug + Send + Sync {
+    /// Waits until `count` requests may be sent again.
+    ///
+    /// # Errors
+    /// When it would take too long.
+    async fn again(&self, count: usize) -> Result<(), TooLong>;
+}
+
 /// One request.
 #[derive(Debug, Clone)]
 pub struct Ask {
@@ -74,6 +86,10 @@ pub struct Ask {
     only_reads: bool,
     /// What it spends, if that is not what it looks like: a request of which path, how often.
     spends: Option<(Method, String, usize)>,
+    /// Who gives the turn for a second time, where the connection's budgets do not count it.
+    again: Option<Arc<dyn TurnAgain>>,
+    /// From when on it must not be sent any more.
+    pub(super) not_after: Timestamp,
     operation: String,
 }
 
@@ -101,6 +117,8 @@ impl Ask {
             about,
             only_reads: false,
             spends: None,
+            again: None,
+            not_after: Timestamp::MAX,
             operation: operation.into(),
         }
     }
@@ -129,6 +147,21 @@ impl Ask {
     #[must_use]
     pub(super) fn spends_like(mut self, ask: &Self, count: usize) -> Self {
         self.spends = Some((ask.method.clone(), ask.path.clone(), count));
+        self.again.clone_from(&ask.again);
+        self
+    }
+
+    /// Says who gives the turn when it is sent a second time: whoever gave the first.
+    #[must_use]
+    pub fn turns_again_by(mut self, turns: Arc<dyn TurnAgain>) -> Self {
+        self.again = Some(turns);
+        self
+    }
+
+    /// Says from when on it must not be sent any more.
+    #[must_use]
+    pub fn not_after(mut self, instant: Timestamp) -> Self {
+        self.not_after = instant;
         self
     }
 
@@ -345,9 +378,11 @@ impl Graph {
     }
 
     async fn turn_again(&self, ask: &Ask) -> Result<(), GraphFailure> {
-        let turn = match &ask.spends {
-            Some((method, path, count)) => self.budgets.again(method, path, *count).await,
-            None => self.budgets.again(&ask.method, &ask.path, 1).await,
+        let count = ask.spends.as_ref().map_or(1, |(_, _, count)| *count);
+        let turn = match (&ask.again, &ask.spends) {
+            (Some(turns), _) => turns.again(count).await,
+            (None, Some((method, path, _))) => self.budgets.again(method, path, count).await,
+            (None, None) => self.budgets.again(&ask.method, &ask.path, count).await,
         };
         turn.map_err(|TooLong { wait, scope }| {
             let class = FailureClass::Throttled { retry_after: Some(wait), scope };
@@ -374,6 +409,10 @@ impl Graph {
         headers.insert(ACCEPT, JSON);
         if body.is_some() {
             headers.insert(CONTENT_TYPE, JSON);
+        } else if takes_a_body(&ask.method) {
+            // Without it Graph answers 411 (microsoft-graph-docs#2262, read 2026-11), and what
+            // sends the request leaves it out of an empty one.
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         headers.insert(AUTHORIZATION, authorization);
         // Vendor support finds a request by it (Learn, "Best practices", reliability and support).
@@ -382,6 +421,10 @@ impl Graph {
         }
         Ok(request)
     }
+}
+
+const fn takes_a_body(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
 /// What Graph said, in one clause: codes, message, whose words they are, and the request's name.

@@ -282,7 +282,13 @@ fn one_token_serves_many_requests() {
 
 fn creations(count: usize) -> Vec<Write> {
     let what = |number: usize| WriteWhat::Create(item(&format!("s{number}"), number as i64));
-    (0..count).map(|number| Write { calendar: key(ANNA), what: what(number) }).collect()
+    (0..count)
+        .map(|number| Write {
+            calendar: key(ANNA),
+            what: what(number),
+            not_after: jiff::Timestamp::MAX,
+        })
+        .collect()
 }
 
 #[test]

@@ -347,6 +347,7 @@ fn a_batch_of_many_mailboxes_is_one_request_and_each_item_has_its_own_outcome() 
             .map(|mailbox| Write {
                 calendar: mailbox.clone(),
                 what: WriteWhat::Create(item("a", "Late")),
+                not_after: jiff::Timestamp::MAX,
             })
             .collect();
         let outcomes = target.write_all(&writes).await;
@@ -514,6 +515,7 @@ fn no_budget_of_a_mailbox_is_exceeded_by_a_burst() {
             .map(|n| Write {
                 calendar: anna.clone(),
                 what: WriteWhat::Create(item(&format!("s{n}"), "Late")),
+                not_after: jiff::Timestamp::MAX,
             })
             .collect();
         for outcome in target.write_all(&writes).await {

@@ -49,6 +49,7 @@ fn where_answers_show_no_marks_those_of_a_batch_are_looked_at_in_one_request() {
         let write = |n: u32| Write {
             calendar: anna.clone(),
             what: WriteWhat::Create(item(&format!("s{n}"), "Late")),
+            not_after: jiff::Timestamp::MAX,
         };
         let writes: Vec<Write> = (0..20).map(write).collect();
         assert!(target.write_all(&writes).await.iter().all(Result::is_ok));

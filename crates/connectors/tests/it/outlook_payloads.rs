@@ -128,7 +128,11 @@ async fn write_everything(post: &Post, url: &str) {
     let parts = post.try_mirror_over(&*connection, "ward", "").unwrap();
     let target = &parts.target;
     target.open(&anna).await.unwrap();
-    let write = |item: Item| Write { calendar: anna.clone(), what: WriteWhat::Create(item) };
+    let write = |item: Item| Write {
+        calendar: anna.clone(),
+        what: WriteWhat::Create(item),
+        not_after: jiff::Timestamp::MAX,
+    };
     let made = target.write_all(&[write(item("a", "Late")), write(all_day("b"))]).await;
     let first = made[0].clone().unwrap().unwrap();
     let changed = item("a", "Later");

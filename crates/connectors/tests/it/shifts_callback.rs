@@ -113,9 +113,10 @@ impl Approvals for Record {
         Ok(Arc::default())
     }
 
-    async fn decide(&self, ask: Ask) -> Answer {
+    async fn decide_together(&self, asks: Vec<Ask>) -> Answer {
         let mut asked = self.asked.lock().unwrap();
-        asked.push(in_words(&ask.what));
+        let words: Vec<String> = asks.iter().map(|ask| in_words(&ask.what)).collect();
+        asked.push(words.join("; and "));
         match &self.refuses {
             Some(refusal) => Answer::Refused(refusal.clone()),
             None => Answer::Granted { version: format!("v{}", asked.len()) },

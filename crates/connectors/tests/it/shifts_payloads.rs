@@ -280,7 +280,9 @@ async fn write_everything(stage: &Stage, url: &str, team: &str) {
     registration.switch(true).await.unwrap();
     registration.rotate_secret().await.unwrap();
     let request = engine::port::RemoteId("SREQ_1".into());
-    for kind in [CommandKind::OfferRequest, CommandKind::SwapRequest] {
+    // None of them is there; where a colleague may have to agree first, that is seen by looking.
+    let manager = [CommandKind::OpenShiftRequest, CommandKind::TimeOffRequest];
+    for kind in [CommandKind::OfferRequest, CommandKind::SwapRequest].into_iter().chain(manager) {
         parts.approver.as_ref().unwrap().approve(&calendar, kind, &request).await.unwrap_err();
     }
 }

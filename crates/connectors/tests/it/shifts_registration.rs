@@ -310,6 +310,83 @@ fn a_request_is_granted_in_an_owners_name_and_one_that_is_decided_is_said_to_be_
     assert_eq!(wrong.unwrap_err().class, FailureClass::Bug);
 }
 
+/// Anna offers a shift to Ben, whose turn it is.
+fn offer(scene: &Scene, ben: &str) -> RemoteId {
+    let now = scene.stage.server.graph().now();
+    let step = |user: &str| Step { user: Some(user.into()), message: None, at: None };
+    let team = &scene.teams[0];
+    scene.stage.server.update(|all| {
+        let who = Who::Person(scene.owner.clone());
+        let tracked = Tracked {
+            created_at: now,
+            created_by: who.clone(),
+            modified_at: now,
+            modified_by: who,
+            version: 1,
+        };
+        let item = simulators::graph::state::Item {
+            start: now + jiff::SignedDuration::from_hours(24),
+            end: now + jiff::SignedDuration::from_hours(32),
+            theme: None,
+            display_name: None,
+            notes: None,
+            activities: Vec::new(),
+            open_slots: None,
+            reason: None,
+        };
+        let shift = simulators::graph::state::Planned {
+            user: Some(scene.owner.clone()),
+            shared: Some(item),
+            ..Default::default()
+        };
+        let request = ChangeRequest {
+            state: RequestState::Pending,
+            assigned_to: Assigned::Recipient,
+            sender: step(&scene.owner),
+            recipient: step(ben),
+            manager: Step::default(),
+            sender_shift: Some("SHFT_given".into()),
+            recipient_shift: None,
+            open_shift: None,
+            reason: None,
+            start: None,
+            end: None,
+        };
+        let team = all.teams.get_mut(team).unwrap();
+        let shift = Stored { entity: Entity::Planned(shift), tracked: tracked.clone() };
+        team.entities.entry(Kind::Shift).or_default().insert("SHFT_given".into(), shift);
+        let request = Stored { entity: Entity::Request(request), tracked };
+        team.entities.entry(Kind::OfferRequest).or_default().insert("SREQ_1".into(), request);
+    });
+    RemoteId("SREQ_1".into())
+}
+
+#[test]
+fn an_offer_is_granted_in_the_colleagues_name_while_it_is_their_turn_and_then_in_an_owners() {
+    let scene = Scene::new();
+    let ben = scene.stage.person("Ben");
+    scene.stage.server.update(|all| {
+        let team = all.teams.get_mut(&scene.teams[0]).unwrap();
+        let member = simulators::graph::state::Member { user: ben.clone(), role: Role::Member };
+        team.members.push(member);
+    });
+    let offer = offer(&scene, &ben);
+    let team = calendar(&scene.teams[0]);
+    let approve = || run(scene.approver.approve(&team, CommandKind::OfferRequest, &offer));
+    let there = || {
+        scene.stage.server.read(|all| {
+            let team = &all.teams[&scene.teams[0]];
+            team.request(Kind::OfferRequest, &offer.0).unwrap().clone()
+        })
+    };
+    assert_eq!(approve(), Ok(()));
+    assert_eq!((there().state, there().assigned_to), (RequestState::Pending, Assigned::Manager));
+    assert_eq!(approve(), Ok(()));
+    assert_eq!(there().state, RequestState::Approved);
+    assert_eq!(there().manager.user.as_ref(), Some(&scene.owner));
+    assert_eq!(approve().unwrap_err().class, FailureClass::Missing);
+}
+
 #[test]
 fn secrets_show_themselves_nowhere() {
     let scene = Scene::new();

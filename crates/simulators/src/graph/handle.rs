@@ -29,6 +29,8 @@ pub struct Seen {
     pub in_batch: bool,
     /// Whether it carried `X-MS-WFMPassthrough`.
     pub passthrough: bool,
+    /// Whether it carried `MS-APP-ACTS-AS`.
+    pub acts_as: bool,
     /// The status that it was answered with; `None` when it was not answered.
     pub status: Option<u16>,
 }
@@ -172,6 +174,7 @@ impl Graph {
             team: team_of(ask),
             in_batch: ask.in_batch,
             passthrough: ask.headers.contains_key("x-ms-wfmpassthrough"),
+            acts_as: ask.headers.contains_key("ms-app-acts-as"),
             status: None,
         });
         (what, Arrival { request_id, logged: Some(desk.seen.len() - 1) })

@@ -122,6 +122,16 @@ fn for_user(
 ) -> Result<Reply, Reply> {
     let body = call.body()?;
     let user = Fields::of("action", &body, &["message", "userId"])?.need_text("userId")?;
+    // An app speaks for the assignee; a person who manages may be faster than the colleague.
+    let assignee = call.graph.read(|state| {
+        let found = call.team(state, team)?.request(request.0, request.1);
+        let turn = found.filter(|it| it.assigned_to == Assigned::Recipient);
+        Ok(turn.and_then(|it| it.recipient.user.clone()))
+    })?;
+    if assignee.is_some_and(|it| it != user) {
+        let message = "The user is not the assignee of the request.";
+        return Err(error::shifts(403, "Forbidden", message));
+    }
     decided(call, team, request, decision, &user)
 }
 

@@ -63,6 +63,12 @@ async fn handle(
     graph: &Graph,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Unanswered> {
+    if says_no_length(&request) {
+        // microsoft-graph-docs#2262: also where there is no body.
+        let mut refusal = Response::new(Full::default());
+        *refusal.status_mut() = http::StatusCode::LENGTH_REQUIRED;
+        return Ok(refusal);
+    }
     let (parts, body) = request.into_parts();
     let body = Limited::new(body, REQUEST_BYTES_MAX).collect().await;
     let body = body.map_err(|_| Unanswered::Reset)?.to_bytes();
@@ -86,4 +92,12 @@ async fn handle(
         Err(Unanswered::Never) => std::future::pending().await,
         Err(Unanswered::Reset) => Err(Unanswered::Reset),
     }
+}
+
+/// Whether it is of a method that takes a body, and does not say how long that is.
+fn says_no_length(request: &Request<Incoming>) -> bool {
+    let takes_a_body =
+        matches!(*request.method(), http::Method::POST | http::Method::PUT | http::Method::PATCH);
+    let says = |name| request.headers().contains_key(name);
+    takes_a_body && !says(http::header::CONTENT_LENGTH) && !says(http::header::TRANSFER_ENCODING)
 }

@@ -111,6 +111,7 @@ fn an_approved_swap_is_five_elements_and_declines_the_rest() {
     };
     let id = first.id();
     assert_eq!(act(&id, "approveForUser", &world.anna), 403, "the sender decides nothing");
+    assert_eq!(act(&id, "approveForUser", &world.olga), 403, "it is not the owner's turn");
     assert_eq!(act(&id, "approveForUser", &world.ben), 204);
     assert_eq!(act(&id, "approveForUser", &world.olga), 204);
     let changes = record.changes.lock().unwrap();

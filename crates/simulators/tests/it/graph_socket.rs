@@ -54,6 +54,21 @@ fn a_client_reaches_it_and_faults_reach_the_client() {
     assert!(!log.contains(SECRET) && !log.contains(&token), "the log keeps no secret");
 }
 
+#[test]
+fn a_write_that_does_not_say_how_long_its_body_is_gets_411() {
+    let server = GraphServer::start(Options::default()).unwrap();
+    for method in ["POST", "PUT", "PATCH"] {
+        let mut stream = TcpStream::connect(server.address()).unwrap();
+        let head = format!("{method} /v1.0/x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 411"), "{method}: {answer}");
+    }
+    let answer = send(server.address(), "POST /v1.0/x HTTP/1.1", "");
+    assert!(answer.starts_with("HTTP/1.1 401"), "nothing is wrong with an empty one: {answer}");
+}
+
 /// Asks Graph for the schedule before it agrees to anything.
 struct Asks {
     address: std::sync::Mutex<Option<(SocketAddr, String)>>,

@@ -31,7 +31,7 @@ const PREFERENCES_AS_KEPT: HeaderValue =
 #[derive(Debug)]
 pub struct Caller {
     connection: Arc<Connection>,
-    turns: Turns,
+    turns: Arc<Turns>,
     sent: AtomicU64,
 }
 
@@ -48,7 +48,7 @@ impl Caller {
     /// Over a connection, with budgets of its own.
     #[must_use]
     pub fn new(connection: Arc<Connection>, requests_per_second: u32) -> Self {
-        let turns = Turns::new(Arc::clone(connection.clock()), requests_per_second);
+        let turns = Arc::new(Turns::new(Arc::clone(connection.clock()), requests_per_second));
         Self { connection, turns, sent: AtomicU64::new(0) }
     }
 
@@ -69,7 +69,7 @@ impl Caller {
     /// # Errors
     /// [`GraphFailure`]; `Throttled` also when our own budget is spent for long.
     pub async fn send(&self, call: &Call) -> Result<GraphAnswer, GraphFailure> {
-        let ask = dressed(&call.ask);
+        let ask = self.dressed(&call.ask);
         self.connection.graph().signed_in(&ask).await?;
         let mailboxes = BTreeMap::from([(call.mailbox.as_str(), 1)]);
         let turn = self.turns.turn(&mailboxes).await;
@@ -85,7 +85,7 @@ impl Caller {
             return vec![self.send(call).await];
         }
         let Some(first) = calls.first() else { return Vec::new() };
-        let asks: Vec<Ask> = calls.iter().map(|it| dressed(&it.ask)).collect();
+        let asks: Vec<Ask> = calls.iter().map(|it| self.dressed(&it.ask)).collect();
         let failed = |failure: &GraphFailure| calls.iter().map(|_| Err(failure.clone())).collect();
         if let Err(failure) = self.connection.graph().signed_in(&first.ask).await {
             return failed(&failure);
@@ -107,7 +107,7 @@ impl Caller {
     /// # Errors
     /// For the first page that fails.
     pub async fn list<T: DeserializeOwned>(&self, call: Call) -> Result<Vec<T>, GraphFailure> {
-        let mut pages = self.connection.graph().pages::<T>(dressed(&call.ask));
+        let mut pages = self.connection.graph().pages::<T>(self.dressed(&call.ask));
         let mut all = Vec::new();
         while pages.next_path().is_some() {
             self.connection.graph().signed_in(&call.ask).await?;
@@ -143,12 +143,15 @@ impl Caller {
         let detail = format!("more than {LIST_PAGES_MAX} pages");
         Err(call.ask.failure(FailureClass::Bug, detail))
     }
-}
 
-fn dressed(ask: &Ask) -> Ask {
-    match ask.headers.contains_key(PREFER) {
-        true => ask.clone(),
-        false => ask.clone().header(PREFER, PREFERENCES),
+    /// With what every request needs; when its token is refused, it takes another turn here.
+    fn dressed(&self, ask: &Ask) -> Ask {
+        let turns: Arc<Turns> = Arc::clone(&self.turns);
+        let ask = ask.clone().turns_again_by(turns);
+        match ask.headers.contains_key(PREFER) {
+            true => ask,
+            false => ask.header(PREFER, PREFERENCES),
+        }
     }
 }
 

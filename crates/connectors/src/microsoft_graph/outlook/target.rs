@@ -44,7 +44,7 @@ impl OutlookTarget {
     }
 
     async fn write(&self, calendar: &CalendarKey, what: WriteWhat) -> Result<Written, Failure> {
-        let write = Write { calendar: calendar.clone(), what };
+        let write = Write { calendar: calendar.clone(), what, not_after: jiff::Timestamp::MAX };
         let written = self.writer.write(&write).await?;
         written.ok_or_else(|| {
             super::call::failure(
@@ -154,7 +154,10 @@ impl Target for OutlookTarget {
         etag: Option<&ETag>,
     ) -> Result<(), Failure> {
         let what = WriteWhat::Delete { remote: remote.clone(), etag: etag.cloned() };
-        self.writer.write(&Write { calendar: calendar.clone(), what }).await.map(|_| ())
+        self.writer
+            .write(&Write { calendar: calendar.clone(), what, not_after: jiff::Timestamp::MAX })
+            .await
+            .map(|_| ())
     }
 
     async fn write_all(&self, writes: &[Write]) -> Vec<Result<Option<Written>, Failure>> {

@@ -13,9 +13,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use engine::port::{Clock, QuotaScope};
 use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::microsoft_graph::budget;
+use crate::microsoft_graph::client::TurnAgain;
 
 /// Requests of one application on one mailbox at once (Learn, "Microsoft Graph service-specific
 /// throttling limits", Outlook; read 2026-11).
@@ -85,11 +89,16 @@ impl Turns {
                 }
             }
         }
-        let count: usize = mailboxes.values().sum();
+        self.second(mailboxes.values().sum(), deadline).await?;
+        Ok(Turn { _places: places })
+    }
+
+    /// Waits for room in the application's second.
+    async fn second(&self, count: usize, deadline: Timestamp) -> Result<(), TooLong> {
         loop {
             let now = self.clock.now();
             let free_at = self.spend(now, count.min(self.per_second));
-            let Some(free_at) = free_at else { return Ok(Turn { _places: places }) };
+            let Some(free_at) = free_at else { return Ok(()) };
             if free_at > deadline {
                 let wait = free_at.duration_since(now).unsigned_abs();
                 return Err(TooLong { wait, scope: QuotaScope::Connection });
@@ -116,6 +125,14 @@ impl Turns {
         let mut mailboxes = self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || Arc::new(Semaphore::new(PER_MAILBOX_AT_ONCE));
         Arc::clone(mailboxes.entry(mailbox.to_owned()).or_insert_with(new))
+    }
+}
+
+#[async_trait]
+impl TurnAgain for Turns {
+    async fn again(&self, count: usize) -> Result<(), budget::TooLong> {
+        let waited = self.second(count, after(self.clock.now(), WAIT_MAX)).await;
+        waited.map_err(|TooLong { wait, scope }| budget::TooLong { wait, scope })
     }
 }
 

@@ -98,7 +98,7 @@ impl Writer {
     }
 
     async fn call(&self, write: &Write, id: &str) -> Result<Call, Failure> {
-        let Write { calendar, what } = write;
+        let Write { calendar, what, not_after: _ } = write;
         let path = self.mailboxes.path(calendar).await?;
         let at = |remote: &RemoteId| format!("{path}/events/{}", segment(&remote.0));
         let ask = match what {
@@ -131,7 +131,7 @@ impl Writer {
     }
 
     fn came_of(&self, write: &Write, id: &str, answer: Result<GraphAnswer, GraphFailure>) -> Came {
-        let Write { calendar, what } = write;
+        let Write { calendar, what, not_after: _ } = write;
         let failed = |failure: Failure| Came::To(Err(self.mailboxes.doubting(calendar, failure)));
         match (what, answer) {
             (WriteWhat::Create(_), Ok(answer)) => match answer.json::<Event>() {
@@ -164,7 +164,7 @@ impl Writer {
     ) -> Vec<Result<GraphAnswer, Failure>> {
         let asked = read::query(&[("$expand", &read::expand())]);
         let mut calls: Vec<Result<Call, Failure>> = Vec::new();
-        for (Write { calendar, what: _ }, came) in writes.iter().zip(came) {
+        for (Write { calendar, .. }, came) in writes.iter().zip(came) {
             let Came::ToOneThatWasThere(id) = came else { continue };
             calls.push(self.mailboxes.path(calendar).await.map(|path| {
                 let operation = format!("look for an event in mailbox `{calendar}`");
@@ -191,7 +191,7 @@ impl Writer {
         id: &str,
         found: Result<GraphAnswer, Failure>,
     ) -> Result<Written, Failure> {
-        let Write { calendar, what } = write;
+        let Write { calendar, what, not_after: _ } = write;
         let WriteWhat::Create(item) = what else {
             return Err(unknown(calendar, "only what is made can have been there"));
         };
@@ -215,7 +215,9 @@ impl Writer {
             etag: found.etag.clone().map(ETag),
             item: item.clone(),
         };
-        let call = self.call(&Write { calendar: calendar.clone(), what }, "").await?;
+        let call = self
+            .call(&Write { calendar: calendar.clone(), what, not_after: jiff::Timestamp::MAX }, "")
+            .await?;
         let changed: Event =
             self.caller.send(&call).await.map_err(|it| in_doubt(it.into()))?.json()?;
         Ok(written(&changed))

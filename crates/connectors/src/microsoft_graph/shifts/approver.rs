@@ -4,6 +4,10 @@
 //! instead, in beta only (Learn, "scheduleChangeRequest: approveForUser", read 2026-11). It carries
 //! no passthrough: the callback that follows from it names the shifts that Shifts is about to make,
 //! and is decided like a manager's.
+//!
+//! Whose yes it is depends on whose turn it is: that of the colleague who was asked, or that of a
+//! team owner (the same page: `userId` is "the assignee"). A colleague's yes passes the request on,
+//! and it is granted when it comes back.
 
 use std::sync::Arc;
 
@@ -21,6 +25,8 @@ use crate::microsoft_graph::client::{Ask, Version, segment};
 
 /// Which interface an operation is in: the only place to change when one comes to v1.0.
 const APPROVE: (Version, &str) = (Version::Beta, "approveForUser");
+
+const DECIDED: &str = "it is decided already";
 
 /// Grants in the name of an owner of the teams.
 pub struct ShiftsApprover {
@@ -47,8 +53,28 @@ pub const fn collection(kind: CommandKind) -> Option<&'static str> {
 
 /// What is looked at of a request.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Request {
     state: Option<String>,
+    assigned_to: Option<String>,
+    recipient_user_id: Option<String>,
+}
+
+impl Request {
+    fn is_pending(&self) -> bool {
+        self.state.as_deref().is_none_or(|it| it.eq_ignore_ascii_case("pending"))
+    }
+
+    /// The colleague, while it is their turn.
+    fn colleague(&self) -> Option<&str> {
+        let turn = self.assigned_to.as_deref()?;
+        self.recipient_user_id.as_deref().filter(|_| turn.eq_ignore_ascii_case("recipient"))
+    }
+}
+
+/// Whether somebody else than a manager is asked first.
+const fn asks_a_colleague(kind: CommandKind) -> bool {
+    matches!(kind, CommandKind::OfferRequest | CommandKind::SwapRequest)
 }
 
 #[async_trait]
@@ -65,21 +91,26 @@ impl Approver for ShiftsApprover {
             return Err(Failure { class: FailureClass::Bug, ..failure });
         };
         let path = schedule_path(calendar, &format!("/{collection}/{}", segment(&request.0)));
+        let read = || Ask::get(path.clone(), operation.clone()).about(About::Item);
+        let mut user = self.user.clone();
+        if asks_a_colleague(kind) {
+            let there = self.caller.read(read()).await?.json::<Request>()?;
+            if !there.is_pending() {
+                return Err(read().failure(FailureClass::Missing, DECIDED).failure);
+            }
+            user = there.colleague().map_or(user, str::to_owned);
+        }
         let (version, action) = APPROVE;
         let ask = Ask::new(Method::POST, version, format!("{path}/{action}"), operation.clone());
-        let ask = ask.about(About::Item).json(&json!({ "userId": self.user }));
+        let ask = ask.about(About::Item).json(&json!({ "userId": user }));
         let Err(failure) = self.caller.write_as_somebody(ask).await else { return Ok(()) };
         match failure.class {
             // Was it decided by somebody else meanwhile?
             FailureClass::Precondition | FailureClass::Refused => {
-                let ask = Ask::get(path, operation).about(About::Item);
-                let there = self.caller.read(ask).await?.json::<Request>()?;
-                let pending = there.state.is_none_or(|it| it.eq_ignore_ascii_case("pending"));
-                if pending {
+                if self.caller.read(read()).await?.json::<Request>()?.is_pending() {
                     return Err(failure);
                 }
-                let detail = "it is decided already".to_owned();
-                Err(Failure { class: FailureClass::Missing, detail, ..failure })
+                Err(Failure { class: FailureClass::Missing, detail: DECIDED.into(), ..failure })
             }
             FailureClass::Throttled { .. }
             | FailureClass::Unavailable

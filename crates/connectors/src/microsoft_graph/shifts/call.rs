@@ -89,9 +89,10 @@ impl Caller {
         Ok(all)
     }
 
-    /// Reads several things on one team, several in one request.
+    /// Reads several things of one kind, all of one team or of none, several in one request.
     pub async fn read_many(&self, asks: Vec<Ask>) -> Vec<Result<GraphAnswer, Failure>> {
-        let together = self.connection.budgets().together_max().max(1);
+        let Some(path) = asks.first().map(|it| it.path.as_str()) else { return vec![] };
+        let together = self.connection.budgets().together_max(path).max(1);
         let mut outcomes = Vec::with_capacity(asks.len());
         for chunk in asks.chunks(together) {
             let [first, ..] = chunk else { continue };
@@ -99,7 +100,8 @@ impl Caller {
                 outcomes.push(self.read(ask.clone()).await);
                 continue;
             }
-            let chunk: Vec<Ask> = chunk.iter().map(|it| self.dressed(it.clone())).collect();
+            let asked = |it: &Ask| self.dressed(it.clone().header(PREFER, ALL_MEMBERS));
+            let chunk: Vec<Ask> = chunk.iter().map(asked).collect();
             match self.turn(first, &first.path, chunk.len()).await {
                 Ok(_turn) => {
                     self.sent.fetch_add(1, Ordering::Relaxed);
@@ -143,6 +145,10 @@ impl Caller {
 
     async fn send(&self, ask: &Ask) -> Result<GraphAnswer, Failure> {
         let _turn = self.turn(ask, &ask.path, 1).await?;
+        if self.connection.clock().now() > ask.not_after {
+            let detail = "its turn came too late; nothing was sent";
+            return Err(ask.failure(FailureClass::Unavailable, detail).failure);
+        }
         self.sent.fetch_add(1, Ordering::Relaxed);
         let sent = self.connection.graph().send(ask).await;
         sent.map_err(|error| self.throttled(ask, error))

@@ -49,7 +49,7 @@ use self::provision::Provision;
 use self::read::Reader;
 use self::registration::ShiftsRegistration;
 use self::secrets::Secrets;
-use self::target::ShiftsTarget;
+use self::target::{NamesAtHand, ShiftsTarget};
 use self::team::TeamBook;
 use self::write::Writer;
 use super::connection::Connection;
@@ -152,7 +152,7 @@ fn inbound(
         tenant: tenant.to_owned(),
         teams: zones.collect::<Result<_, ConnectionError>>()?,
         secrets: Arc::clone(secrets) as Arc<dyn SecretSource>,
-        names: Arc::clone(book) as Arc<dyn Names>,
+        names: Arc::new(NamesAtHand(Arc::clone(book))) as Arc<dyn Names>,
         clock: Arc::clone(connection.clock()),
         replies: Replies::default(),
         turned_away: TurnedAway::default(),

@@ -6,13 +6,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::limits::GROUP_COMMIT_INTENTS_MAX;
 use domain::{
-    CalendarKey, Directory, Employee, Entity, EntityKind, ItemKey, ScheduleGroupId, UtcInterval,
+    CalendarKey, Directory, Employee, Entity, EntityKind, ItemKey, ScheduleGroupId, ScheduleItem,
+    UtcInterval,
 };
 use engine::port::{
     Capabilities, Content, ContentForm, DeltaToken, ETag, Failure, FailureClass, Finding, Item,
     ItemIdentity, Listing, Opened, Placement, Probe, QuotaDeclaration, QuotaScope, RemoteId,
-    Sighting, Target, Write, Written, write_one_by_one,
+    Sighting, Target, Write, WriteWhat, Written,
 };
+
+use jiff::Timestamp;
 
 use super::call::Caller;
 use super::callback::names::{Names, TeamNames};
@@ -87,6 +90,28 @@ fn quota_of_calls(declared: &QuotaDeclaration) -> QuotaDeclaration {
 }
 
 impl ShiftsTarget {
+    fn zone_of(&self, calendar: &CalendarKey) -> &str {
+        self.teams.zone_of(calendar).unwrap_or(&self.provision.time_zone)
+    }
+
+    async fn write_in_time(&self, write: &Write) -> Result<Option<Written>, Failure> {
+        let Write { calendar, what, not_after } = write;
+        let until = *not_after;
+        match what {
+            WriteWhat::Create(item) => {
+                self.writer.create(calendar, scheduled(calendar, item)?, until).await.map(Some)
+            }
+            WriteWhat::Update { remote, etag, item } => {
+                let item = (scheduled(calendar, item)?, until);
+                self.writer.update(calendar, remote, etag.as_ref(), item).await.map(Some)
+            }
+            WriteWhat::Delete { remote, etag } => {
+                let zone = (self.zone_of(calendar), until);
+                self.writer.delete(calendar, remote, etag.as_ref(), zone).await.map(|()| None)
+            }
+        }
+    }
+
     fn place_in_team(
         &self,
         group: Option<&ScheduleGroupId>,
@@ -202,10 +227,7 @@ impl Target for ShiftsTarget {
     }
 
     async fn create(&self, calendar: &CalendarKey, item: &Item) -> Result<Written, Failure> {
-        match &item.content {
-            Content::Schedule(it) => self.writer.create(calendar, it).await,
-            Content::Event(_) => Err(no_event(calendar)),
-        }
+        self.writer.create(calendar, scheduled(calendar, item)?, Timestamp::MAX).await
     }
 
     async fn update(
@@ -215,10 +237,8 @@ impl Target for ShiftsTarget {
         etag: Option<&ETag>,
         item: &Item,
     ) -> Result<Written, Failure> {
-        match &item.content {
-            Content::Schedule(it) => self.writer.update(calendar, remote, etag, it).await,
-            Content::Event(_) => Err(no_event(calendar)),
-        }
+        let item = (scheduled(calendar, item)?, Timestamp::MAX);
+        self.writer.update(calendar, remote, etag, item).await
     }
 
     async fn delete(
@@ -227,12 +247,16 @@ impl Target for ShiftsTarget {
         remote: &RemoteId,
         etag: Option<&ETag>,
     ) -> Result<(), Failure> {
-        let zone = self.teams.zone_of(calendar).unwrap_or(&self.provision.time_zone);
+        let zone = (self.zone_of(calendar), Timestamp::MAX);
         self.writer.delete(calendar, remote, etag, zone).await
     }
 
     async fn write_all(&self, writes: &[Write]) -> Vec<Result<Option<Written>, Failure>> {
-        write_one_by_one(self, writes).await
+        let mut outcomes = Vec::with_capacity(writes.len());
+        for write in writes {
+            outcomes.push(self.write_in_time(write).await);
+        }
+        outcomes
     }
 
     async fn publish(&self, calendar: &CalendarKey, interval: &UtcInterval) -> Result<(), Failure> {
@@ -244,20 +268,38 @@ impl Target for ShiftsTarget {
     }
 }
 
+fn scheduled<'i>(calendar: &CalendarKey, item: &'i Item) -> Result<&'i ScheduleItem, Failure> {
+    match &item.content {
+        Content::Schedule(it) => Ok(it),
+        Content::Event(_) => Err(no_event(calendar)),
+    }
+}
+
 fn no_event(calendar: &CalendarKey) -> Failure {
     let failure = refused(format!("write to team `{calendar}`"), "an event is no schedule item");
     Failure { class: FailureClass::Bug, ..failure }
 }
 
+/// What callbacks know of teams. Whoever waits for an answer does not wait for Graph where anything
+/// is known: what is old is read again behind them, and what is missing from it at once.
+pub struct NamesAtHand(pub Arc<TeamBook>);
+
 #[async_trait]
-impl Names for TeamBook {
+impl Names for NamesAtHand {
     async fn of(
         &self,
         team: &CalendarKey,
         directory: &Arc<Directory>,
     ) -> Result<Arc<TeamNames>, Failure> {
-        self.meet(Arc::clone(directory));
-        Ok(Arc::clone(&self.index(team).await?.names))
+        let Self(book) = self;
+        book.meet(Arc::clone(directory));
+        if book.index_in_memory(team).is_none()
+            && let Some(old) = book.old_index(team)
+        {
+            book.read_behind(team);
+            return Ok(Arc::clone(&old.names));
+        }
+        Ok(Arc::clone(&book.index(team).await?.names))
     }
 
     async fn look_again(
@@ -265,7 +307,7 @@ impl Names for TeamBook {
         team: &CalendarKey,
         directory: &Arc<Directory>,
     ) -> Result<Arc<TeamNames>, Failure> {
-        self.meet(Arc::clone(directory));
-        Ok(Arc::clone(&self.index_again(team).await?.names))
+        self.0.meet(Arc::clone(directory));
+        Ok(Arc::clone(&self.0.index_again(team).await?.names))
     }
 }

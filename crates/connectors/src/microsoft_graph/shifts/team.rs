@@ -21,6 +21,8 @@ use crate::microsoft_graph::client::{Ask, segment};
 
 /// How long what was learned is good.
 const GOOD_FOR: Duration = Duration::from_secs(15 * 60);
+/// How long it is better than nothing for who cannot wait.
+const OLD_FOR: Duration = Duration::from_secs(24 * 3600);
 /// How long something that is unknown stays so without another look.
 const UNKNOWN_FOR: Duration = Duration::from_secs(60);
 /// How long an id that was looked for and not found is not looked for again.
@@ -42,6 +44,8 @@ pub struct TeamBook {
     looked_for: Mutex<BTreeMap<CalendarKey, BTreeMap<String, Timestamp>>>,
     /// Whose preferences were written since the process started.
     available: Mutex<BTreeSet<String>>,
+    /// Teams that are being read for nobody who waits.
+    read_behind: Mutex<BTreeSet<CalendarKey>>,
 }
 
 /// Who there is in the roster.
@@ -72,6 +76,7 @@ impl TeamBook {
             queues: Mutex::default(),
             looked_for: Mutex::default(),
             available: Mutex::default(),
+            read_behind: Mutex::default(),
         }
     }
 
@@ -172,6 +177,27 @@ impl TeamBook {
     #[must_use]
     pub fn index_in_memory(&self, team: &CalendarKey) -> Option<Arc<Index>> {
         self.known_index(team, GOOD_FOR)
+    }
+
+    /// The same, however old it is by now, up to a day.
+    #[must_use]
+    pub fn old_index(&self, team: &CalendarKey) -> Option<Arc<Index>> {
+        self.known_index(team, OLD_FOR)
+    }
+
+    /// Has a team read by nobody who waits for it; once at a time.
+    pub fn read_behind(self: &Arc<Self>, team: &CalendarKey) {
+        if !lock(&self.read_behind).insert(team.clone()) {
+            return;
+        }
+        let (book, team) = (Arc::clone(self), team.clone());
+        tokio::spawn(async move {
+            if let Err(failure) = book.index(&team).await {
+                let class = failure.class.as_str();
+                tracing::info!(class, "what is known of a team stays old for now");
+            }
+            lock(&book.read_behind).remove(&team);
+        });
     }
 
     /// Forgets a team, unless it was learned just now: something was refused that should not be.

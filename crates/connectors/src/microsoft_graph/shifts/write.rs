@@ -3,6 +3,10 @@
 //! A change reads first: the version that the engine knows is held against what is there, the
 //! shared side is sent back as it was, and Graph's own etag guards the moment in between. Removing
 //! is staging for deletion, which becomes final with the next share.
+//!
+//! A call waits for turns, and may read and provision before it writes. So what is written has an
+//! instant after which it is not sent: whoever owns the team by then writes the same, and nothing
+//! would tell two of them from one.
 
 use std::sync::Arc;
 
@@ -12,6 +16,7 @@ use domain::{
 };
 use engine::port::{ETag, Failure, FailureClass, RemoteId, Written};
 use http::Method;
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -55,6 +60,7 @@ impl Writer {
         &self,
         team: &CalendarKey,
         item: &ScheduleItem,
+        not_after: Timestamp,
     ) -> Result<Written, Failure> {
         let index = self.book.index(team).await?;
         if let ScheduleItem::Availability(AvailabilityItem { employee, availability }) = item {
@@ -63,7 +69,7 @@ impl Writer {
             return preferences::write(&self.caller, &user, availability).await;
         }
         let (body, index) = self.body(team, item, index).await?;
-        self.add(team, &body, &index).await
+        self.add(team, &body, &index, not_after).await
     }
 
     async fn add(
@@ -71,11 +77,13 @@ impl Writer {
         team: &CalendarKey,
         body: &Body,
         index: &Index,
+        not_after: Timestamp,
     ) -> Result<Written, Failure> {
         let collection = body.collection;
         let path = schedule_path(team, &format!("/{}", collection.as_str()));
         let operation = format!("add to the {} of team `{team}`", collection.as_str());
-        let ask = Ask::new(Method::POST, Version::V1, path, operation).json(&body.properties);
+        let ask = Ask::new(Method::POST, Version::V1, path, operation).not_after(not_after);
+        let ask = ask.json(&body.properties);
         match self.caller.write(ask).await {
             Ok(answer) => written(collection, &answer, index, None),
             // Nothing of ours can be in the way: Shifts assigns the ids. It is busy.
@@ -95,7 +103,7 @@ impl Writer {
         team: &CalendarKey,
         remote: &RemoteId,
         etag: Option<&ETag>,
-        item: &ScheduleItem,
+        (item, not_after): (&ScheduleItem, Timestamp),
     ) -> Result<Written, Failure> {
         if let (Some(user), ScheduleItem::Availability(AvailabilityItem { availability, .. })) =
             (preferences::user_of(remote), item)
@@ -114,11 +122,11 @@ impl Writer {
             return Err(Failure { class: FailureClass::Bug, ..refused(operation, detail) });
         }
         if changes_hands(&there, &body) {
-            return self.hand_over(team, remote, &there, &body, &index).await;
+            return self.hand_over((team, remote), &there, (&body, &index), not_after).await;
         }
         let ask =
             Ask::new(Method::PUT, Version::V1, item_path(team, collection, remote), operation);
-        let ask = ask.about(About::Item).json(&body.replacing(&there.raw));
+        let ask = ask.about(About::Item).not_after(not_after).json(&body.replacing(&there.raw));
         let answer = self.caller.write(if_match(ask, there.planned.etag.as_deref())).await;
         let answer = match answer {
             Ok(answer) => answer,
@@ -137,14 +145,13 @@ impl Writer {
     /// between it is not there for the engine, which then makes it like any item that is missing.
     async fn hand_over(
         &self,
-        team: &CalendarKey,
-        remote: &RemoteId,
+        (team, remote): (&CalendarKey, &RemoteId),
         there: &There,
-        body: &Body,
-        index: &Index,
+        (body, index): (&Body, &Index),
+        not_after: Timestamp,
     ) -> Result<Written, Failure> {
-        self.remove(team, remote, there).await?;
-        self.add(team, body, index).await
+        self.remove(team, remote, there, not_after).await?;
+        self.add(team, body, index, not_after).await
     }
 
     /// Stages an item for deletion.
@@ -156,7 +163,7 @@ impl Writer {
         team: &CalendarKey,
         remote: &RemoteId,
         etag: Option<&ETag>,
-        zone: &str,
+        (zone, not_after): (&str, Timestamp),
     ) -> Result<(), Failure> {
         if let Some(user) = preferences::user_of(remote) {
             self.check_preferences(user, etag).await?;
@@ -164,7 +171,7 @@ impl Writer {
         }
         let there = self.there(team, remote).await?;
         check_version(&there, etag, &operation("remove", team, there.collection, remote))?;
-        self.remove(team, remote, &there).await
+        self.remove(team, remote, &there, not_after).await
     }
 
     async fn remove(
@@ -172,11 +179,13 @@ impl Writer {
         team: &CalendarKey,
         remote: &RemoteId,
         there: &There,
+        not_after: Timestamp,
     ) -> Result<(), Failure> {
         let operation = operation("remove", team, there.collection, remote);
         let path = item_path(team, there.collection, remote);
         let stage = format!("{path}/stageForDeletion");
         let ask = Ask::new(Method::POST, Version::V1, stage, operation.clone()).about(About::Item);
+        let ask = ask.not_after(not_after);
         let graphs = there.planned.etag.as_deref();
         let failure = match self.caller.write(if_match(ask, graphs)).await {
             Ok(_) => return Ok(()),
@@ -188,6 +197,7 @@ impl Writer {
             return Err(self.sure(team, failure).await);
         }
         let ask = Ask::new(Method::DELETE, Version::V1, path, operation).about(About::Item);
+        let ask = ask.not_after(not_after);
         self.caller.write(if_match(ask, graphs)).await.map(|_| ())
     }
 

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use domain::limits::{DECISION_TIME_MAX, ELIGIBLE_MAX};
 use domain::{
     Command, CommandKind, Directory, EligibilityQuestion, Eligible, EmployeeId, Entity, Refusal,
-    RequestStep, ShiftId, TimeOffReasonId,
+    RequestStep, Shift, ShiftId, TimeOffReasonId,
 };
 use engine::port::{Decider, Facts, FactsNeeded, Failure, FailureClass, RosterChange, Verdict};
 use tokio::time::Instant;
@@ -184,6 +184,10 @@ impl Decider for WfmDecider {
         &self.decides
     }
 
+    fn is_outside(&self) -> bool {
+        true
+    }
+
     fn grants_by_itself(&self) -> &BTreeSet<CommandKind> {
         &self.automatic
     }
@@ -218,14 +222,26 @@ impl Decider for WfmDecider {
         decided
     }
 
-    fn needs_for(&self, _: &EligibilityQuestion, _: &[Entity], _: &Directory) -> FactsNeeded {
-        FactsNeeded::default()
+    fn needs_for(
+        &self,
+        question: &EligibilityQuestion,
+        _: &[Entity],
+        _: &Directory,
+    ) -> FactsNeeded {
+        // Of use where the system has no say in it: whether that is so, it is asked later.
+        let everybody = match question {
+            EligibilityQuestion::SwapFor { within, .. } => Some(*within),
+            EligibilityQuestion::OfferOf { .. } | EligibilityQuestion::TimeOffReasons { .. } => {
+                None
+            }
+        };
+        FactsNeeded { everybody, ..FactsNeeded::default() }
     }
 
     async fn eligible(
         &self,
         question: &EligibilityQuestion,
-        _: &Facts,
+        facts: &Facts,
     ) -> Result<Vec<Eligible>, Failure> {
         let capabilities = self.known.capabilities().await?;
         let word = match question {
@@ -234,7 +250,7 @@ impl Decider for WfmDecider {
             EligibilityQuestion::TimeOffReasons { .. } => "time_off_reasons",
         };
         if !capabilities.eligibility.contains(word) {
-            return Ok(vec![]);
+            return Ok(unfiltered(question, facts));
         }
         let answer = self.known.wfm.eligible(&map::question(question)).await?;
         let named = |id: String| {
@@ -249,4 +265,36 @@ impl Decider for WfmDecider {
         };
         Ok(answer.eligible.into_iter().filter_map(named).take(ELIGIBLE_MAX).collect())
     }
+}
+
+/// Everything that could be asked for, where the system says nothing beforehand: it decides when it
+/// is asked. To offer nothing would be to refuse everything.
+fn unfiltered(question: &EligibilityQuestion, facts: &Facts) -> Vec<Eligible> {
+    let shifts = || facts.entities.iter().filter_map(as_shift);
+    let owner = |given: &ShiftId| shifts().find(|it| it.id == *given).map(|it| &it.employee);
+    match question {
+        EligibilityQuestion::SwapFor { given, within } => {
+            let Some(owner) = owner(given) else { return vec![] };
+            let others = shifts().filter(|it| it.employee != *owner);
+            let mut others: Vec<&Shift> =
+                others.filter(|it| within.contains(&it.interval)).collect();
+            others.sort_unstable_by_key(|it| (it.interval, &it.id));
+            let first = others.into_iter().take(ELIGIBLE_MAX);
+            first.map(|it| Eligible::Shift(it.id.clone())).collect()
+        }
+        EligibilityQuestion::OfferOf { given } => {
+            let Some(owner) = owner(given) else { return vec![] };
+            // All of them: who is in the team, only the mirror knows, and it names nobody else.
+            let others = facts.directory.employees.keys().filter(|it| *it != owner);
+            others.cloned().map(Eligible::Employee).collect()
+        }
+        EligibilityQuestion::TimeOffReasons { employee: _ } => {
+            let reasons = facts.directory.reasons.keys().take(ELIGIBLE_MAX);
+            reasons.cloned().map(Eligible::Reason).collect()
+        }
+    }
+}
+
+fn as_shift(entity: &Entity) -> Option<&Shift> {
+    if let Entity::Shift(shift) = entity { Some(shift) } else { None }
 }

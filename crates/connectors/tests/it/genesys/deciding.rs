@@ -106,6 +106,19 @@ async fn what_is_declined_or_taken_back_is_denied() {
 }
 
 #[tokio::test]
+async fn giving_up_a_request_takes_back_no_absence_that_was_approved() {
+    for last in [RequestStep::Declined, RequestStep::Cancelled] {
+        let world = World::new();
+        let item = two_days(&world);
+        // Approved, through us or there; then somebody gives up another request for the same days.
+        decide(&world, &step(&item, RequestStep::Approved)).await;
+        let given_up = decide(&world, &step(&item, last)).await;
+        assert!(matches!(given_up, Verdict::Granted(it) if it.tombstones.is_empty()));
+        assert_eq!(statuses(&world), ["APPROVED"]);
+    }
+}
+
+#[tokio::test]
 async fn a_stale_version_is_read_again() {
     let world = World::new();
     let item = two_days(&world);

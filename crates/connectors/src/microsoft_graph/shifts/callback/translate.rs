@@ -57,21 +57,17 @@ pub fn kind(change: &Change) -> Option<CommandKind> {
     }
 }
 
-/// What is asked for, in a team whose names these are. `user` is whose preferences they are, from
-/// the callback's route.
+/// What is asked for, in a team whose names these are: one thing, or several that are one act.
+/// `user` is whose preferences they are, from the callback's route.
 ///
 /// # Errors
 /// Why it is no ask.
-pub fn ask(change: &Change, names: &TeamNames, user: Option<&str>) -> Result<AskWhat, NoAsk> {
+pub fn ask(change: &Change, names: &TeamNames, user: Option<&str>) -> Result<Vec<AskWhat>, NoAsk> {
     let team = Team { names };
-    match change {
+    let what = match change {
         Change::Nothing => Err(NoAsk::Nothing),
-        Change::Items(items) => match items.as_slice() {
-            [] => Err(NoAsk::Nothing),
-            [item] => team.item_change(item),
-            // What is granted is granted as a whole, and there is no such ask yet.
-            [_, _, ..] => Err(NoAsk::Unsupported),
-        },
+        Change::Items(items) if items.is_empty() => Err(NoAsk::Nothing),
+        Change::Items(items) => return items.iter().map(|it| team.item_change(it)).collect(),
         Change::Assign { open_shift, shift } => Ok(AskWhat::Assign {
             open_shift: remote(open_shift.id()),
             at: remote(&shift.id),
@@ -84,7 +80,8 @@ pub fn ask(change: &Change, names: &TeamNames, user: Option<&str>) -> Result<Ask
             let availability = availability::read(body).ok_or(NoAsk::Unreadable)?;
             Ok(AskWhat::SetAvailability { item: AvailabilityItem { employee, availability } })
         }
-    }
+    };
+    what.map(|it| vec![it])
 }
 
 fn remote(id: &str) -> RemoteId {

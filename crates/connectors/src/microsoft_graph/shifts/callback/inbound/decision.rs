@@ -60,25 +60,27 @@ impl Asker {
             return Decision::NotAsked(NoAsk::Nothing);
         }
         match self.ask(change).await {
-            Ok(ask) => Decision::Decided(self.approvals.decide(ask).await),
+            Ok(asks) => Decision::Decided(self.approvals.decide_together(asks).await),
             Err(no_ask) => Decision::NotAsked(no_ask),
         }
     }
 
-    async fn ask(&self, change: &Change) -> Result<Ask, NoAsk> {
+    async fn ask(&self, change: &Change) -> Result<Vec<Ask>, NoAsk> {
         let directory = self.approvals.directory().await.map_err(NoAsk::Refused)?;
         let (team, names) = self.team(&directory).await?;
         let user = self.user.as_deref();
-        let what = match translate::ask(change, &names, user) {
+        let all = match translate::ask(change, &names, user) {
             Err(NoAsk::Refused(_)) => {
                 // Somebody or something that was added a moment ago, perhaps.
                 let names = self.names.look_again(team, &directory).await;
                 translate::ask(change, &*names.map_err(not_reachable)?, user)?
             }
-            Ok(what) => what,
+            Ok(all) => all,
             Err(no_ask) => return Err(no_ask),
         };
-        Ok(Ask { calendar: team.clone(), what, expires_at: self.expires_at })
+        let (calendar, expires_at) = (team, self.expires_at);
+        let ask = |what| Ask { calendar: calendar.clone(), what, expires_at };
+        Ok(all.into_iter().map(ask).collect())
     }
 
     /// The team that is meant: the only one, or the first that the person is in.

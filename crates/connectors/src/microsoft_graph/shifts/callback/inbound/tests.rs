@@ -91,8 +91,8 @@ impl Approvals for PlayedRecord {
         Ok(Arc::default())
     }
 
-    async fn decide(&self, ask: Ask) -> Said {
-        self.asked.lock().unwrap().push(ask);
+    async fn decide_together(&self, asks: Vec<Ask>) -> Said {
+        self.asked.lock().unwrap().extend(asks);
         self.begun.notify_one();
         if self.slow {
             self.go_on.notified().await;

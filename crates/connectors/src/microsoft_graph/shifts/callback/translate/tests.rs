@@ -22,7 +22,9 @@ fn names() -> TeamNames {
 fn told(elements: serde_json::Value) -> Result<AskWhat, NoAsk> {
     let json = json!({ "requests": elements }).to_string();
     let change = read_change(&read_elements(json.as_bytes()).unwrap()).unwrap();
-    ask(&change, &names(), Some("U-1"))
+    let mut all = ask(&change, &names(), Some("U-1"))?;
+    assert_eq!(all.len(), 1);
+    Ok(all.remove(0))
 }
 
 fn interval() -> UtcInterval {
@@ -167,10 +169,14 @@ fn every_zone_that_windows_names_is_one_that_this_build_knows() {
 }
 
 #[test]
-fn several_items_at_once_and_kinds_of_absence_cannot_be_asked_for() {
+fn several_items_at_once_are_one_act_and_kinds_of_absence_cannot_be_asked_for() {
     let two = json!([{ "method": "DELETE", "url": "/shifts/A" },
         { "method": "DELETE", "url": "/shifts/B" }]);
-    assert_eq!(told(two), Err(NoAsk::Unsupported));
+    let two = json!({ "requests": two }).to_string();
+    let two = read_change(&read_elements(two.as_bytes()).unwrap()).unwrap();
+    let all = ask(&two, &names(), None).unwrap();
+    let removed = |id: &str| AskWhat::Delete { at: remote(id), kind: EntityKind::Shift };
+    assert_eq!(all, [removed("A"), removed("B")]);
     let reason = json!([{ "method": "POST", "url": "/timeoffReasons/A", "body": {} }]);
     assert_eq!(told(reason), Err(NoAsk::Unsupported));
 }
