@@ -42,7 +42,7 @@ impl Approvals for Nobody {
     async fn directory(&self) -> Result<Arc<Directory>, Refusal> {
         Ok(Arc::default())
     }
-    async fn decide(&self, _: Ask) -> Answer {
+    async fn decide_together(&self, _: Vec<Ask>) -> Answer {
         Answer::Refused(Refusal::Unknown)
     }
     async fn offered(&self, _: &CalendarKey, _: AskedQuestion) -> Result<Vec<Offered>, Refusal> {

@@ -1,7 +1,7 @@
 //! The pains of existing connectors (`shifts.md` §4, "Top pains"), each shown to be absent here.
 //!
-//! Number 6, requests made in the WFM that do not appear in Teams, is no pain of ours: no roster
-//! that we read has requests of its own; what people ask for in Shifts ends in Shifts.
+//! Number 6, requests made in the WFM that do not appear in Teams: what came of them does. While
+//! they wait they stay where they were made, as what people ask for in Shifts ends in Shifts.
 
 use jiff::SignedDuration;
 use simulators::graph::people::{NewShift, working};
@@ -88,6 +88,26 @@ fn pain_05_a_request_for_time_off_that_is_taken_back_is_taken_back_in_the_record
 }
 
 #[test]
+fn pain_06_what_was_asked_for_and_granted_in_the_wfm_is_shown_as_granted() {
+    let mut site = Site::new(Setup::one_way(), Plan::usual());
+    site.sync(&[]);
+    // Two people swapped there, and one got a day off.
+    let [first, second] = ["s1", "s2"].map(|id| site.plan.row(id).employee.clone());
+    assert_ne!(first, second);
+    site.plan.row("s1").employee = second;
+    site.plan.row("s2").employee = first;
+    site.plan.away("cleo", "Vacation", (20, 0, 24));
+    site.save();
+    site.sync(&[]);
+    site.shows_the_plan();
+    let requests = site.graph.read(|state| {
+        let requests = [Kind::SwapRequest, Kind::OfferRequest, Kind::TimeOffRequest];
+        state.teams.values().map(|it| requests.map(|kind| it.all(kind).count())).collect::<Vec<_>>()
+    });
+    assert!(requests.iter().flatten().all(|it| *it == 0), "nobody is asked again: {requests:?}");
+}
+
+#[test]
 fn pain_07_an_approved_claim_makes_one_shift() {
     let site = two_way(RULES);
     let writes = site.writes();
@@ -117,6 +137,23 @@ fn pain_08_an_open_shift_is_found_and_one_that_is_gone_is_said_to_be() {
     let message = told(site.when(site.person("ben").claims(&id)));
     assert!(!message.contains("WorkforceIntegrationError") && message.ends_with('.'), "{message}");
     assert!(message.contains("open shift") || message.contains("schedul"), "{message}");
+}
+
+#[test]
+fn pain_09_nobody_is_named_in_a_header_unless_the_operator_wants_it() {
+    for wanted in [false, true] {
+        let site = Site::new(Setup::one_way(), Plan::usual());
+        if wanted {
+            let acts_as = format!("kind = \"shifts\"\nacts_as = \"{}\"", site.user("mona"));
+            site.world.edit("kind = \"shifts\"", &acts_as);
+        }
+        site.sync(&[]);
+        site.shows_the_plan();
+        let requests = site.graph.requests();
+        let schedule = requests.iter().filter(|it| it.team.is_some() && !it.in_batch);
+        assert!(schedule.clone().count() > 7);
+        assert!(schedule.clone().all(|it| it.acts_as == wanted), "{requests:#?}");
+    }
 }
 
 #[test]

@@ -3,6 +3,8 @@
 
 use serde_json::{Value, json};
 use simulators::graph::Kind;
+use simulators::graph::integration::Mishap;
+use simulators::graph::people::{NewShift, working};
 
 use super::plan::{About, COLUMNS, Plan, at};
 use super::seen::assert_same;
@@ -131,6 +133,33 @@ fn an_answer_that_is_lost_is_asked_for_again_and_nothing_happens_twice() {
     site.agrees_without_writing_since(writes);
     let decided = server.asked().iter().filter(|it| *it == "POST /commands").count();
     assert_eq!(decided, 3, "twice without an answer");
+}
+
+#[test]
+fn a_kill_between_the_decision_of_the_wfm_and_our_keeping_it_leaves_one_shift() {
+    let Some((mut site, server)) = open(&[]) else { return };
+    let (user, group) = (site.user("dan").to_owned(), site.group("Ward"));
+    for (day, moment) in (12..).zip([0, 3, 8, 20, 50]) {
+        let mut item = working(at(day, 5), at(day, 13));
+        item.display_name = Some("Early".to_owned());
+        let new = NewShift::of(&user, &group, item);
+        site.mishaps([Mishap::StopsWaiting]);
+        let make = async |it: &Site| it.manager("Ward").creates_shift(new.clone()).await;
+        assert!(site.when(make(&site)).is_err(), "nobody waited for the answer");
+        std::thread::sleep(std::time::Duration::from_millis(moment));
+        site.kill();
+        site.serve();
+        // Where it is read and shown by now, it is not made again, and they are told so.
+        match site.when(make(&site)) {
+            Ok(made) => site.when(site.manager("Ward").shares(&made)).unwrap(),
+            Err(_) => assert!(works(&server).iter().any(|it| it.1 == "dan")),
+        }
+        site.plan.shift("dan", "Ward", "Early", (day, 5, 13));
+    }
+    let of_dan = works(&server).into_iter().filter(|it| it.1 == "dan").count();
+    assert_eq!(of_dan, 5, "the WFM made each once");
+    site.looks_at_everything();
+    site.shows_the_plan();
 }
 
 #[test]
