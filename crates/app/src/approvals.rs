@@ -31,6 +31,10 @@ impl Approvals for Telling {
         self.desk.kinds()
     }
 
+    fn grants_by_itself(&self) -> &BTreeSet<CommandKind> {
+        self.desk.grants_by_itself()
+    }
+
     async fn directory(&self) -> Result<Arc<Directory>, Refusal> {
         self.desk.directory().await
     }

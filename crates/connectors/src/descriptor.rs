@@ -47,9 +47,10 @@ pub struct MirrorDescriptor {
     pub schema: fn(&mut schemars::SchemaGenerator) -> schemars::Schema,
 }
 
-/// What people can ask for by changing items in their calendars: that a shift or an absence is
-/// moved or removed.
-pub const CALENDAR_ASKS: &[CommandKind] = &[CommandKind::Shift, CommandKind::TimeOff];
+/// What people can ask for in their calendars: by changing items, that a shift or an absence is
+/// moved or removed; by an event of their own, time off.
+pub const CALENDAR_ASKS: &[CommandKind] =
+    &[CommandKind::Shift, CommandKind::TimeOff, CommandKind::TimeOffRequest];
 
 impl MirrorDescriptor {
     /// Whether it is kept in a product that plans work itself, and so shows the schedule as it is.
@@ -299,6 +300,11 @@ pub trait MirrorConfig: fmt::Debug + Send + Sync + std::any::Any {
     /// The key, and what it is for.
     fn validate_two_way(&self) -> Result<(), ConnectionError> {
         Ok(())
+    }
+
+    /// All labels that people's events can have there; `None` where any text can be one.
+    fn event_labels(&self) -> Option<&'static [&'static str]> {
+        None
     }
 
     /// Whether what is found in a calendar and is not ours is removed, rather than told of.

@@ -258,6 +258,9 @@ pub const KEPT_EVENT_MEMORY: Duration = Duration::from_secs(30 * 24 * 3600);
 pub const MEETING_NOTE_CHARS_MAX: usize = 2000;
 /// Bytes of an event as it is kept, to be put back: what is larger is not changed.
 pub const KEPT_EVENT_BYTES_MAX: usize = 1024 * 1024;
+/// Events by which somebody asks for time off that one look at a calendar acts on; the others are
+/// acted on by the next one. A series that repeats daily is no flood of requests.
+pub const WISHES_PER_LOOK_MAX: usize = 20;
 /// Steps in which free time is searched for an event: a month of a full calendar.
 pub const FREE_TIME_STEPS_MAX: usize = 2000;
 /// Conflicts told one by one in a plan or a report; the rest are counted.

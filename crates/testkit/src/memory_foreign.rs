@@ -185,7 +185,7 @@ fn changed(event: &ForeignEvent, change: &ForeignChange) -> Result<Option<Foreig
             }
         }
         ForeignChange::Relabel { of, by } => {
-            event.categories.retain(|it| !of.contains(it));
+            event.categories.retain(|it| !of.contains(it) && it != by);
             event.categories.push(by.clone());
         }
         ForeignChange::Delete | ForeignChange::Decline { .. } | ForeignChange::Move { .. } => {

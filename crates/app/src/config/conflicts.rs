@@ -2,8 +2,10 @@
 //! where a shift is.
 
 use connectors::ForeignReach;
+use domain::CommandKind;
 use domain::policy::{ConflictPolicy, EventRule, MoveTo, OverrideAction};
 use engine::plan::conflict::ConflictRules;
+use engine::plan::unavailable::UnavailableRules;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
@@ -163,6 +165,8 @@ pub struct Conflicts {
     pub preserve_meeting_context: bool,
     /// `[mirror.conflicts]`, where it is there.
     pub section: Option<ConflictsSection>,
+    /// What `[mirror.unavailable]` says, where it is there.
+    pub unavailable: Option<UnavailableRules>,
 }
 
 impl Conflicts {
@@ -187,6 +191,9 @@ impl Conflicts {
     /// Whether the operator asked for anything that needs people's events to be seen.
     fn needs_events(&self) -> Option<&'static str> {
         let overriding = self.policy.is_some_and(|it| it != ConflictPolicy::Report);
+        if self.unavailable.is_some() {
+            return Some("unavailable");
+        }
         match (overriding, self.section.is_some(), self.preserve_meeting_context) {
             (true, _, _) => Some("conflict_policy"),
             (false, true, _) => Some("conflicts"),
@@ -199,7 +206,11 @@ impl Conflicts {
     pub fn rules(&self, reach: &ForeignReach, zone: TimeZone) -> Option<ConflictRules> {
         match reach {
             ForeignReach::Nowhere { .. } => return None,
-            ForeignReach::OnRequest if self.policy.is_none() && self.section.is_none() => {
+            ForeignReach::OnRequest
+                if self.policy.is_none()
+                    && self.section.is_none()
+                    && self.unavailable.is_none() =>
+            {
                 return None;
             }
             ForeignReach::OnRequest | ForeignReach::ReadOnly { .. } | ForeignReach::Always => {}
@@ -234,6 +245,7 @@ impl Conflicts {
             zone,
             changes_max,
             look_interval: interval.0,
+            unavailable: self.unavailable.clone(),
         })
     }
 }
@@ -249,7 +261,16 @@ pub fn check(connections: &[ConnectionSection], mirrors: &[MirrorSection], fault
         let Some(key) = mirror.conflicts.needs_events() else { continue };
         let reach = mirror.reach(connection.config.as_ref());
         let (name, kind) = (&connection.name, mirror.kind);
-        let overrides = mirror.conflicts.policy == Some(ConflictPolicy::WfmPriorityOverride);
+        let wishes = mirror.conflicts.unavailable.is_some();
+        let overrides =
+            wishes || mirror.conflicts.policy == Some(ConflictPolicy::WfmPriorityOverride);
+        if wishes && !mirror.two_way.contains(&CommandKind::TimeOffRequest) {
+            let message =
+                format!("`unavailable`: nobody may ask for time off in mirror `{}`", mirror.name);
+            let hint = "`direction = \"two_way\"`, or \
+                        `directions = { time_off_request = \"two_way\" }`";
+            faults.add(mirror.spans.of("unavailable"), message, Some(hint.to_owned()));
+        }
         let (message, hint) = match reach {
             ForeignReach::Nowhere { why, hint } => (format!("see people's events: {why}"), hint),
             ForeignReach::ReadOnly { hint } if overrides => {

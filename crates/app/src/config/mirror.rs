@@ -20,6 +20,7 @@ use super::duration::Length;
 use super::guard::GuardSection;
 use super::look::{self, LOOK_KEYS};
 use super::reader::{Faults, Section, Spans, list, refused, with_article};
+use super::unavailable::UnavailableSection;
 use super::window::Window;
 
 /// Asking each calendar more often what changed costs more than hints that come by themselves.
@@ -114,6 +115,10 @@ pub(super) struct Written {
     /// More about conflicts.
     #[serde(default)]
     conflicts: Option<ConflictsSection>,
+    /// Events by which people say that they want to be absent: they become time off, or requests
+    /// for it. Needs to see and change people's events, and two ways for `time_off_request`.
+    #[serde(default)]
+    unavailable: Option<UnavailableSection>,
     /// Whether open shifts are shown, and how: `{activity}`, `{group}`, `{slots}` and the times.
     #[serde(default)]
     open_shifts: Option<look::AppearanceWritten>,
@@ -213,7 +218,7 @@ enum ConflictWord {
     WfmPriorityOverride,
 }
 
-pub(super) const SHARED_KEYS: [&str; 20] = [
+pub(super) const SHARED_KEYS: [&str; 21] = [
     "name",
     "roster",
     "connection",
@@ -223,6 +228,7 @@ pub(super) const SHARED_KEYS: [&str; 20] = [
     "conflict_policy",
     "preserve_meeting_context",
     "conflicts",
+    "unavailable",
     "open_shifts",
     "organizer",
     "attendees",
@@ -252,7 +258,15 @@ impl MirrorSection {
             return None;
         }
         let mut clean = written.check(kind, &look, &spans, faults);
-        let conflicts = written.conflicts();
+        let mut conflicts = written.conflicts();
+        match written.unavailable.as_ref().map(|it| it.rules(config.event_labels())).transpose() {
+            Ok(rules) => conflicts.unavailable = rules,
+            Err((message, hint)) => {
+                let at = spans.of("unavailable");
+                faults.add(at, format!("`unavailable`: {message}"), Some(hint));
+                clean = false;
+            }
+        }
         if let Some((key, message, hint)) = conflicts.fault() {
             faults.add(spans.of(key), format!("`{key}`: {message}"), Some(hint));
             clean = false;
@@ -344,6 +358,7 @@ impl Written {
             policy: self.conflict_policy,
             preserve_meeting_context: self.preserve_meeting_context,
             section: self.conflicts.clone(),
+            unavailable: None,
         }
     }
 

@@ -18,6 +18,7 @@ mod schema;
 mod secrets;
 mod server;
 mod store;
+mod unavailable;
 mod window;
 
 use std::collections::BTreeSet;

@@ -385,3 +385,20 @@ fn conflicts_that_make_no_sense_are_refused() {
     let group = "collection = \"{group}/\"\nconflict_policy = \"keep_both\"\n";
     assert!(told(group).contains("belong to no single person"), "{}", told(group));
 }
+
+#[test]
+fn wishes_need_people_s_events_two_ways_and_labels_that_there_are() {
+    let dav = "connection = \"dav\"\nkind = \"caldav\"\n";
+    let told = |keys: &str| with_mirror(keys).unwrap_err().join("\n");
+    let wishes = "unavailable = { category = \"Unavailable\" }\n";
+    let one_way = told(&format!("{dav}{wishes}"));
+    assert!(one_way.contains("nobody may ask for time off"), "{one_way}");
+    let same = "direction = \"two_way\"\nunavailable = { asked = \"A\", granted = \"a\" }\n";
+    let same = told(&format!("{dav}{same}"));
+    assert!(same.contains("`asked` and `granted` are both `a`"), "{same}");
+    let google = "connection = \"google\"\nkind = \"google\"\nforeign_events = \"change\"\n";
+    let words = told(&format!("{google}unavailable = {{ category = \"Unavailable\" }}\n"));
+    assert!(words.contains("events have only these labels"), "{words}");
+    let group = told(&format!("{dav}collection = \"{{group}}/\"\n{wishes}"));
+    assert!(group.contains("belong to no single person"), "{group}");
+}

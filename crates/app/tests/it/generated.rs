@@ -43,6 +43,7 @@ fn every_key_of_the_example_is_a_key() {
         "adherence",
         // Beside people's events: its calendars are nobody's own.
         "groups",
+        "unavailable",
     ];
     let all: String = text
         .lines()

@@ -278,6 +278,10 @@ impl MirrorConfig for GoogleMirrorConfig {
         self.shared.is_none()
     }
 
+    fn event_labels(&self) -> Option<&'static [&'static str]> {
+        Some(&super::foreign::LABEL_NAMES)
+    }
+
     fn profile(&self) -> String {
         let Self { calendar, shared, shared_with: _, foreign_events: _ } = self;
         match shared {

@@ -40,6 +40,20 @@ const LABELS: [(&str, &str); 11] = [
     ("10", "Basil"),
     ("11", "Tomato"),
 ];
+/// The names of its colours.
+pub(super) const LABEL_NAMES: [&str; 11] = [
+    LABELS[0].1,
+    LABELS[1].1,
+    LABELS[2].1,
+    LABELS[3].1,
+    LABELS[4].1,
+    LABELS[5].1,
+    LABELS[6].1,
+    LABELS[7].1,
+    LABELS[8].1,
+    LABELS[9].1,
+    LABELS[10].1,
+];
 const PRIMARY: &str = "primary";
 
 /// The way to people's own events.

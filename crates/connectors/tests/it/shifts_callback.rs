@@ -109,6 +109,10 @@ impl Approvals for Record {
         &self.kinds
     }
 
+    fn grants_by_itself(&self) -> &BTreeSet<CommandKind> {
+        &self.kinds
+    }
+
     async fn directory(&self) -> Result<Arc<Directory>, Refusal> {
         Ok(Arc::default())
     }

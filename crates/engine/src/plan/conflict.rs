@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 
+use super::unavailable::UnavailableRules;
 use crate::port::{
     AuditId, EventChange, EventChangeState, ForeignChange, ForeignEvent, ForeignRole,
     ForeignShowAs, Left, RemoteId, Response,
@@ -29,7 +30,7 @@ mod settle;
 
 use free_time::FreeTime;
 
-pub use settle::{Undoing, changed_since, settled, undoing};
+pub use settle::{Undoing, changed_since, same_time, settled, undoing};
 
 /// What the operator decided about conflicts of one mirror.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,6 +65,8 @@ pub struct ConflictRules {
     pub changes_max: u64,
     /// How long after a look a calendar is looked at again, if nothing else asks for it.
     pub look_interval: std::time::Duration,
+    /// Which events ask for time off; `None`: none does.
+    pub unavailable: Option<UnavailableRules>,
 }
 
 impl Default for ConflictRules {
@@ -84,6 +87,7 @@ impl Default for ConflictRules {
             zone: TimeZone::UTC,
             changes_max: 50,
             look_interval: std::time::Duration::from_secs(3600),
+            unavailable: None,
         }
     }
 }
@@ -261,7 +265,7 @@ pub fn takes_time(event: &ForeignEvent) -> bool {
 
 /// Whether an event stands where one of our items is. Connectors put the calendar before the id of
 /// an item, and the occurrence behind it, where one person has several.
-fn is_ours(id: &RemoteId, ours: &BTreeSet<RemoteId>) -> bool {
+pub(super) fn is_ours(id: &RemoteId, ours: &BTreeSet<RemoteId>) -> bool {
     let path = id.0.split('#').next().unwrap_or_default();
     let name = path.rsplit('/').next().unwrap_or_default();
     [id.0.as_str(), path, name].into_iter().any(|it| ours.contains(&RemoteId(it.to_owned())))
@@ -305,7 +309,9 @@ fn is_copy(event: &ForeignEvent, at: UtcInterval, shift: &Working) -> bool {
 fn remembered(situation: Situation<'_>, event: &ForeignEvent) -> Option<Left> {
     let means = meaning(event, &event.span);
     let (mut moves, mut left) = (0, None);
-    for change in situation.changes {
+    // A label says nothing of what its owner wants with the event.
+    let labels = |it: &&EventChange| matches!(it.change, ForeignChange::Relabel { .. });
+    for change in situation.changes.iter().filter(|it| !labels(it)) {
         let same = change.kept.id == event.id;
         let told = match &change.state {
             EventChangeState::Undoing if same => Some(Left::Undone),

@@ -13,3 +13,4 @@ pub mod outcome;
 pub mod reconcile;
 pub mod state;
 pub mod summary;
+pub mod unavailable;

@@ -197,6 +197,9 @@ pub trait Approvals: Send + Sync {
     /// What can be asked for in this mirror; everything else is refused as [`Refusal::NotHere`].
     fn kinds(&self) -> &std::collections::BTreeSet<CommandKind>;
 
+    /// What of it the record grants without a manager.
+    fn grants_by_itself(&self) -> &std::collections::BTreeSet<CommandKind>;
+
     /// The people, groups and reasons of the roster, as they are now.
     ///
     /// # Errors

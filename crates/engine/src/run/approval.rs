@@ -341,6 +341,10 @@ impl Approvals for Desk {
         &self.kinds
     }
 
+    fn grants_by_itself(&self) -> &BTreeSet<CommandKind> {
+        self.equipment.decider.grants_by_itself()
+    }
+
     async fn directory(&self) -> Result<Arc<Directory>, Refusal> {
         match self.head(self.equipment.clock.now()).await {
             Ok((head, _)) => Ok(head.directory),

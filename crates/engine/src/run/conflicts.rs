@@ -30,6 +30,7 @@ use crate::report::CycleReport;
 mod act;
 pub mod look;
 mod settle;
+mod unavailable;
 pub mod undo;
 
 use act::Acting;

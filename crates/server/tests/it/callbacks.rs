@@ -39,6 +39,10 @@ impl Approvals for Nobody {
     fn kinds(&self) -> &BTreeSet<CommandKind> {
         &self.0
     }
+
+    fn grants_by_itself(&self) -> &BTreeSet<CommandKind> {
+        &self.0
+    }
     async fn directory(&self) -> Result<Arc<Directory>, Refusal> {
         Ok(Arc::default())
     }

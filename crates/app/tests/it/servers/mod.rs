@@ -30,5 +30,6 @@ mod proxy;
 mod reader;
 mod roster;
 mod two_processes;
+mod unavailable;
 mod ward;
 mod watch;

@@ -101,8 +101,9 @@ fn is_at(change: &EventChange, event: &ForeignEvent) -> bool {
     }
 }
 
-/// Vendors keep whole seconds.
-fn same_time(one: &EventSpan, other: &EventSpan) -> bool {
+/// Whether two spans are one to vendors, who keep whole seconds.
+#[must_use]
+pub fn same_time(one: &EventSpan, other: &EventSpan) -> bool {
     match (one, other) {
         (EventSpan::Timed(one), EventSpan::Timed(other)) => {
             one.to_whole_seconds() == other.to_whole_seconds()

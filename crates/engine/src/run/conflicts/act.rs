@@ -13,6 +13,7 @@ use jiff::Timestamp;
 
 use super::look::Looked;
 use super::shut_words;
+use super::unavailable::{Answered, answer};
 use crate::plan::conflict::{Conflict, Planned, Verdict, hash};
 use crate::port::{
     AuditEntry, AuditVerb, ChangesOf, ConflictRow, ConflictWrite, Epoch, EventChange,
@@ -38,6 +39,9 @@ pub(super) struct Acted {
     pub in_doubt: u64,
     /// Why changes were not made.
     pub problems: Vec<(CalendarKey, String)>,
+    /// Wishes that were granted, and that were refused.
+    pub granted: u64,
+    pub refused: u64,
     /// Shifts whose items tell something new.
     pub noted: Vec<EntityKey>,
 }
@@ -47,6 +51,8 @@ impl Acted {
     pub(super) fn told(self, report: &mut CycleReport) -> Vec<EntityKey> {
         report.conflicts.changed += self.changed;
         report.conflicts.in_doubt += self.in_doubt;
+        report.granted += self.granted;
+        report.refused_requests += self.refused;
         report.conflicts.failed += self.problems.len() as u64;
         for (calendar, reason) in self.problems {
             report.problem(calendar, reason);
@@ -77,14 +83,18 @@ impl<'a> Acting<'a> {
         {
             return Ok(Acted::default());
         }
-        let mut writes = vec![self.looked(&[]).await?];
-        let changes = self.changes().map(|it| ConflictWrite::Change(Box::new(it.change.clone())));
-        writes.extend(changes);
         let mut acted = Acted::default();
-        if !self.commit(LedgerCommit { conflicts: writes, ..LedgerCommit::default() }).await? {
+        let Answered { labels, ended, audit } =
+            answer(cycling, self.foreign, self.looked, &mut acted).await?;
+        let all: Vec<&Planned> = self.changes().chain(&labels).collect();
+        let mut writes = vec![self.looked(&[]).await?];
+        let changes = all.iter().map(|it| it.change.clone()).chain(ended);
+        writes.extend(changes.map(|it| ConflictWrite::Change(Box::new(it))));
+        let commit = LedgerCommit { conflicts: writes, audit, ..LedgerCommit::default() };
+        if !self.commit(commit).await? {
             return Ok(acted);
         }
-        let (mut changes, mut waiting) = (self.changes(), Vec::new());
+        let (mut changes, mut waiting) = (all.into_iter(), Vec::new());
         for planned in changes.by_ref() {
             let before = acted.changed;
             let go_on = self.carry_out(planned, &mut acted).await?;
@@ -256,7 +266,9 @@ pub(super) async fn done(
     let verb = match &change.change {
         ForeignChange::Delete => AuditVerb::EventDeleted,
         ForeignChange::Decline { .. } => AuditVerb::EventDeclined,
-        ForeignChange::Move { .. } | ForeignChange::Relabel { .. } => AuditVerb::EventMoved,
+        ForeignChange::Move { .. } => AuditVerb::EventMoved,
+        // What was decided is written down with the decision itself.
+        ForeignChange::Relabel { .. } => return Ok(LedgerCommit::default()),
     };
     let detail = format!("{}: `rotabridge undo {}` takes it back", when(change), change.id);
     written(store, mirror, change, verb, &detail).await

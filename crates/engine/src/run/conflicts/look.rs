@@ -13,6 +13,7 @@ use jiff::Timestamp;
 
 use super::shut_words;
 use crate::plan::conflict::{Conflict, ConflictRules, Situation, Working, decide};
+use crate::plan::unavailable::{Hopes, Wish, is_wish, wishes as wishes_of};
 use crate::port::{
     ChangesOf, Content, ForeignEvents, LedgerRow, Placement, RemoteId, RosterEntry, Store,
     StoreError,
@@ -34,6 +35,10 @@ pub struct Looked {
     pub at: Timestamp,
     /// What stands in the way there, and what is to be done about it.
     pub conflicts: Vec<Conflict>,
+    /// Whose calendar it is, where it is one person's.
+    pub owner: Option<EmployeeId>,
+    /// What they wish there.
+    pub wishes: Vec<Wish>,
 }
 
 /// Why a calendar could not be looked at.
@@ -111,9 +116,12 @@ impl<'a> Lookout<'a> {
         let ledger = self.store.ledger_of_calendar(self.mirror, calendar).await?;
         let shifts = self.shifts(calendar, &ledger).await?;
         let at = self.now;
-        let Some(within) = self.within(&shifts) else {
-            return Ok(Looked { calendar: calendar.clone(), at, conflicts: Vec::new() });
-        };
+        let owner = self.homes.get(calendar).filter(|it| it.len() == 1);
+        let owner = owner.and_then(|it| it.first().cloned());
+        let unavailable = self.rules.unavailable.as_ref().filter(|_| owner.is_some());
+        let (conflicts, wishes) = (Vec::new(), Vec::new());
+        let mut looked = Looked { calendar: calendar.clone(), at, conflicts, owner, wishes };
+        let Some(within) = self.within(&shifts, unavailable.is_some()) else { return Ok(looked) };
         let reader = Reader {
             target: self.equipment.target,
             gate: self.equipment.gate,
@@ -123,24 +131,44 @@ impl<'a> Lookout<'a> {
             calendar,
             deadline: self.deadline,
         };
-        let events = reader.request(|| self.foreign.overlapping(calendar, &within)).await?;
+        let mut events = reader.request(|| self.foreign.overlapping(calendar, &within)).await?;
         let which = ChangesOf::Calendar(calendar.clone());
         let changes = self.store.event_changes(self.mirror, &which).await?;
-        let conflicts = decide(Situation {
+        let ours = ours(&ledger);
+        if let Some(rules) = unavailable {
+            let (within, now) = (&within, self.now);
+            let hopes =
+                Hopes { rules, now, within, events: &events, ours: &ours, changes: &changes };
+            looked.wishes = wishes_of(hopes);
+            let wished: Vec<bool> = events.iter().map(|it| is_wish(it, hopes)).collect();
+            let mut wished = wished.into_iter();
+            events.retain(|_| !wished.next().unwrap_or(false));
+        }
+        looked.conflicts = decide(Situation {
             mirror: self.mirror,
             calendar,
             now: self.now,
             shifts: &shifts,
             events: &events,
-            ours: &ours(&ledger),
+            ours: &ours,
             changes: &changes,
             rules: self.rules,
         });
-        Ok(Looked { calendar: calendar.clone(), at, conflicts })
+        Ok(looked)
     }
 
-    /// The time in which events matter.
-    fn within(&self, shifts: &[Working]) -> Option<UtcInterval> {
+    /// The time in which events matter: all that is to come where people wish by them.
+    fn within(&self, shifts: &[Working], wishes: bool) -> Option<UtcInterval> {
+        let of_shifts = self.around(shifts);
+        let to_come = UtcInterval::new(self.now, self.window.interval.end()).ok();
+        match (of_shifts, to_come.filter(|_| wishes)) {
+            (Some(one), Some(other)) => Some(one.hull(&other)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// The time in which events can stand in the way, and those may go that do.
+    fn around(&self, shifts: &[Working]) -> Option<UtcInterval> {
         let end = shifts.iter().map(|it| it.interval.end()).max()?;
         let moves = self.rules.policy == ConflictPolicy::WfmPriorityOverride
             && self.rules.action == OverrideAction::Move;

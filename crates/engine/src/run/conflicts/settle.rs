@@ -70,15 +70,7 @@ async fn settle_one(
     foreign: &dyn ForeignEvents,
     change: &EventChange,
 ) -> Result<EventChangeState, String> {
-    let reader = Reader {
-        target: cycling.target,
-        gate: cycling.gate,
-        clock: cycling.clock,
-        watcher: cycling.watcher,
-        mirror: &cycling.spec.name,
-        calendar: &change.calendar,
-        deadline: cycling.deadline,
-    };
+    let reader = reader(cycling, &change.calendar);
     if change.state == EventChangeState::Planned {
         return Ok(EventChangeState::NotDone { why: "its turn did not come".to_owned() });
     }
@@ -92,6 +84,19 @@ async fn settle_one(
         };
     }
     Ok(settled(change, found.as_ref()))
+}
+
+/// What reads from one calendar in a cycle.
+pub(super) fn reader<'a>(cycling: &'a Cycling<'_>, calendar: &'a CalendarKey) -> Reader<'a> {
+    Reader {
+        target: cycling.target,
+        gate: cycling.gate,
+        clock: cycling.clock,
+        watcher: cycling.watcher,
+        mirror: &cycling.spec.name,
+        calendar,
+        deadline: cycling.deadline,
+    }
 }
 
 /// The event that a change is about, as it is now.

@@ -6,4 +6,5 @@ mod crashes;
 mod decisions;
 mod properties;
 mod rig;
+mod unavailable;
 mod undoing;

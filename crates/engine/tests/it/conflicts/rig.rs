@@ -8,8 +8,8 @@ use domain::{CalendarKey, Employee, Entity, EntityKey};
 use engine::mapping::MappingProfile;
 use engine::plan::conflict::ConflictRules;
 use engine::port::{
-    AuditEntry, ChangeSeq, ChangesOf, ConflictRow, ConflictStore, Content, EventChange, Left,
-    Store, Target,
+    Approvals, AuditEntry, ChangeSeq, ChangesOf, ConflictRow, ConflictStore, Content, EventChange,
+    Left, Store, Target,
 };
 use engine::report::CycleReport;
 use engine::run::conflicts::undo::{UndoError, undo};
@@ -30,7 +30,8 @@ use testkit::seeded_entropy::SeededEntropy;
 pub const LOOK_INTERVAL: Duration = Duration::from_secs(3600);
 
 pub struct Rig {
-    pub store: MemoryStore,
+    pub store: Arc<MemoryStore>,
+    pub approvals: Option<Box<dyn Approvals>>,
     pub target: MemoryTarget,
     pub foreign: MemoryForeign,
     pub spec: MirrorSpec,
@@ -91,9 +92,21 @@ impl Rig {
         let gone = Obituaries::default();
         let owner = NamedOwner::new("me", gone.clone());
         let other = NamedOwner::new("you", gone.clone());
-        let (store, foreign) = (MemoryStore::new(), MemoryForeign::new());
-        let mut rig =
-            Self { store, target, foreign, spec, clock, gate, owner, other, gone, seq: 0 };
+        let (store, foreign) = (Arc::new(MemoryStore::new()), MemoryForeign::new());
+        let approvals = None;
+        let mut rig = Self {
+            store,
+            approvals,
+            target,
+            foreign,
+            spec,
+            clock,
+            gate,
+            owner,
+            other,
+            gone,
+            seq: 0,
+        };
         rig.put([person("ada")]).await;
         rig
     }
@@ -122,14 +135,14 @@ impl Rig {
 
     fn equipment<'a>(&'a self, owner: &'a NamedOwner) -> Equipment<'a> {
         Equipment {
-            store: &self.store,
+            store: &*self.store,
             target: &self.target,
             gate: &self.gate,
             clock: &self.clock,
             ownership: owner,
             watcher: &Unwatched,
             foreign: Some(&self.foreign),
-            approvals: None,
+            approvals: self.approvals.as_deref(),
         }
     }
 

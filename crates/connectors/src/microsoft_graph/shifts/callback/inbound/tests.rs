@@ -87,6 +87,10 @@ impl Approvals for PlayedRecord {
         &self.kinds
     }
 
+    fn grants_by_itself(&self) -> &BTreeSet<CommandKind> {
+        &self.kinds
+    }
+
     async fn directory(&self) -> Result<Arc<Directory>, Refusal> {
         Ok(Arc::default())
     }
