@@ -1,6 +1,6 @@
 //! What is answered to a repetition of something granted. Pure.
 
-use domain::{Entity, Refusal, RequestStep, ScheduleItem};
+use domain::{Entity, Refusal, RequestStep};
 
 use super::land::{Outcome, Terms, not_before, places};
 use super::request_rows::given_up;
@@ -10,8 +10,7 @@ use crate::port::{Answer, Ask, AskWhat, Grant, IntentState, LedgerRow, LedgerWri
 /// The answer to a repetition: the same as before, with everything that is still
 /// in doubt put to the places that the repetition names, and to its deadline. `None` when it is no
 /// repetition: what was granted does not stand any more, or the vendor did it already and now
-/// names other places, or places that something else has, or it is another open shift that looks
-/// the same; so it is to be decided anew.
+/// names other places, or places that something else has; so it is to be decided anew.
 #[must_use]
 pub fn replay(world: &World, ask: &Ask, grant: &Grant, terms: Terms<'_>) -> Option<Outcome> {
     let removes = matches!(ask.what, AskWhat::Delete { .. });
@@ -22,9 +21,6 @@ pub fn replay(world: &World, ask: &Ask, grant: &Grant, terms: Terms<'_>) -> Opti
     if !stands {
         let there = is_there_changed(world, ask, grant);
         return there.then(|| Outcome::just(grant.answer.clone()));
-    }
-    if is_another(ask, grant, terms) {
-        return None;
     }
     if ask.expires_at.is_some() && ask.expires_at < grant.expires_at {
         // An attempt that the vendor gave up before the one that we answered last.
@@ -86,15 +82,6 @@ pub fn replay(world: &World, ask: &Ask, grant: &Grant, terms: Terms<'_>) -> Opti
     }
     outcome.grant = (renewed != *grant).then_some(renewed);
     Some(outcome)
-}
-
-/// Whether it makes another open shift that looks like the one that was granted: it has an id of
-/// its own, and the vendor repeats nothing of which it still waits for the answer. Of other items
-/// two alike would be twice the same.
-fn is_another(ask: &Ask, grant: &Grant, terms: Terms<'_>) -> bool {
-    let AskWhat::Create { at, item: ScheduleItem::OpenShift(_) } = &ask.what else { return false };
-    let elsewhere = grant.landed.iter().all(|(_, landed)| landed != at);
-    elsewhere && grant.expires_at.is_some_and(|until| terms.now < until)
 }
 
 /// Whether what was made is there all the same, and was changed since.
