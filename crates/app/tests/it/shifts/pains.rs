@@ -92,10 +92,13 @@ fn pain_06_what_was_asked_for_and_granted_in_the_wfm_is_shown_as_granted() {
     let mut site = Site::new(Setup::one_way(), Plan::usual());
     site.sync(&[]);
     // Two people swapped there, and one got a day off.
-    let [first, second] = ["s1", "s2"].map(|id| site.plan.row(id).employee.clone());
-    assert_ne!(first, second);
-    site.plan.row("s1").employee = second;
-    site.plan.row("s2").employee = first;
+    let of = |who: &str| {
+        let works = |it: &&super::plan::Row| it.employee == who && !it.label.is_empty();
+        site.plan.rows.iter().find(works).unwrap().id.clone()
+    };
+    let [annas, bens] = ["anna", "ben"].map(of);
+    "ben".clone_into(&mut site.plan.row(&annas).employee);
+    "anna".clone_into(&mut site.plan.row(&bens).employee);
     site.plan.away("cleo", "Vacation", (20, 0, 24));
     site.save();
     site.sync(&[]);
