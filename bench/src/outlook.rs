@@ -32,6 +32,9 @@ const RATE: u32 = 500;
 /// Requests under way at once: a batch of twenty on one mailbox takes five turns of four.
 const CONCURRENCY: usize = 512;
 
+/// Without TLS only this machine may be named; nothing listens there.
+const URL: &str = "http://127.0.0.1:1";
+
 /// Measures.
 pub fn run(_: &Setting) -> Result<Report, Trouble> {
     let note = format!(
@@ -50,13 +53,14 @@ fn tenant() -> Result<People<Graph>, Trouble> {
     let start: Timestamp = "2026-11-23T00:00:00Z".parse().map_err(Trouble::failed)?;
     let clock = Arc::new(VirtualClock::starting_at(start));
     let roles = OUTLOOK_ROLES.map(String::from).to_vec();
-    let graph = Graph::new(Options {
+    let options = Options {
         clock: Some(for_graph(&clock)),
         apps: vec![App { roles, ..App::default() }],
         mailbox: MailboxOptions { takes: LATENCY, ..MailboxOptions::default() },
         log: false,
         ..Options::default()
-    });
+    };
+    let graph = Graph::at(options, URL.into());
     graph.set_faults([
         Fault::on_any().at("/$batch").then(What::Delay(LATENCY)),
         Fault::on_any().at("/token").then(What::Delay(LATENCY)),
@@ -112,11 +116,9 @@ fn mirror(
 ) -> Result<(MirrorSpec, Arc<dyn Target>, Gate), Trouble> {
     let folder = tempfile::tempdir()?;
     std::fs::write(folder.path().join("secret"), SECRET)?;
-    // Without TLS only this machine may be named; nothing listens there.
-    let url = "http://127.0.0.1:1";
     let connection: MicrosoftGraphConfig = section(&format!(
-        "{{ tenant_id = \"{TENANT}\", client_id = \"{APP}\", graph_url = \"{url}\", \
-         login_url = \"{url}\", client_secret_file = \"secret\" }}"
+        "{{ tenant_id = \"{TENANT}\", client_id = \"{APP}\", graph_url = \"{URL}\", \
+         login_url = \"{URL}\", client_secret_file = \"secret\" }}"
     ))?;
     let connection = connection.reached_by(Arc::new(ToGraph(graph.clone())));
     let config: OutlookMirrorConfig =

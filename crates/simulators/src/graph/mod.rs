@@ -100,7 +100,9 @@ impl Graph {
         Self::at(options, "https://graph.microsoft.com".into())
     }
 
-    fn at(options: Options, base: String) -> Self {
+    /// The same, which calls itself by this URL: the links that it gives lead there.
+    #[must_use]
+    pub fn at(options: Options, base: String) -> Self {
         let state = State { apps: options.apps.clone(), seed: options.seed, ..State::default() };
         let callbacks = RwLock::new(options.callbacks.clone());
         let (state, desk) = (Mutex::new(state), Mutex::default());
