@@ -128,7 +128,7 @@ kind = "google"
         let counts = |line: &Value| {
             assert_eq!((&line["failed"], &line["problems"]), (&0.into(), &Value::Array(vec![])));
             let of = |name: &str| line[name].as_u64().unwrap();
-            let name = line["mirror"].as_str().unwrap().to_owned();
+            let name = line["name"].as_str().unwrap().to_owned();
             (name, [of("created"), of("updated"), of("deleted")])
         };
         lines["mirrors"].as_array().unwrap().iter().map(counts).collect()

@@ -5,9 +5,9 @@
 //! the first when it refuses the second, so it is not asked.
 //!
 //! What another system granted, it has done, and its schedule may have been read and shown while it
-//! was thinking. So the ledger is read again after its verdict: what stands in the mirror by then is
-//! not made there a second time ([`would_stand_twice`]), and what is about to be written there is
-//! found out by the commit, which wants the row to be new.
+//! was thinking. So the ledger is read again after its verdict: what stands in the mirror by then
+//! is not made there a second time ([`would_stand_twice`]), and what is about to be written there
+//! is found out by the commit, which wants the row to be new.
 
 use std::collections::BTreeSet;
 
