@@ -58,6 +58,13 @@ fn is_sqlite(error: &dyn DatabaseError) -> bool {
     error.try_downcast_ref::<SqliteError>().is_some()
 }
 
+/// Whether another connection has the SQLite file for itself just now.
+pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
+    let error = error.as_database_error().filter(|it| is_sqlite(*it));
+    let code = error.and_then(|it| it.code()?.parse::<i32>().ok());
+    matches!(code.map(|it| it & 0xff), Some(5 | 6))
+}
+
 fn describe(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(error) if is_sqlite(error.as_ref()) => {

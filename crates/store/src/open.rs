@@ -12,13 +12,17 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection, PgConnection, SqliteConnection};
 
 use crate::backend::Backend;
-use crate::fault::Fault;
+use crate::fault::{Fault, is_busy};
 use crate::migration::{self, SCHEMA_VERSION};
 
 const OPEN: &str = "open the database";
 
 /// How long a writer waits for another process before it gives up.
 const LOCK_WAIT: Duration = Duration::from_secs(15);
+/// How long one try waits, and how many there are, until a file is in the journal mode we use: some
+/// [`LOCK_WAIT`] together.
+const SETTLE_WAIT: Duration = Duration::from_millis(100);
+const SETTLE_TRIES: u32 = 150;
 /// How long an operation waits for a connection, on either database.
 const CONNECTION_WAIT: Duration = Duration::from_secs(30);
 /// Readers of one SQLite file: each has a thread, a page cache and an allocation arena of its own,
@@ -81,9 +85,11 @@ impl Place {
             Self::Sqlite(options) if !options.get_filename().exists() => Ok(0),
             Self::SqliteMemory(_) => Ok(0),
             Self::Sqlite(options) => {
+                let settled = settle(options).await?;
                 let mut connection = SqliteConnection::connect_with(options).await?;
                 let version = migration::sqlite_version(&mut connection).await?;
                 connection.close().await?;
+                settled.close().await?;
                 Ok(version)
             }
             Self::Postgres(options) => {
@@ -104,9 +110,11 @@ impl Place {
                 if let Self::Sqlite(_) = self {
                     make_private(options.get_filename());
                 }
+                let settled = settle(&options).await?;
                 let mut connection = SqliteConnection::connect_with(&options).await?;
                 let before = migration::migrate_sqlite(&mut connection).await?;
                 connection.close().await?;
+                settled.close().await?;
                 Ok(before)
             }
             Self::Postgres(options) => {
@@ -124,8 +132,10 @@ impl Place {
             Self::Sqlite(options) => {
                 let options = options.create_if_missing(true);
                 make_private(options.get_filename());
+                let settled = settle(&options).await?;
                 let writer = sqlite_pool(1).connect_with(options.clone()).await?;
                 prepare_sqlite(&writer).await?;
+                settled.close().await?;
                 let readers = options.pragma("query_only", "on");
                 let readers = sqlite_pool(SQLITE_READERS_MAX).connect_lazy_with(readers);
                 Ok(Backend::Sqlite { writer, readers })
@@ -154,6 +164,20 @@ impl Place {
             }
         }
     }
+}
+
+/// Connects so that the file is in its journal mode, and stays so while this connection is there.
+/// Whoever puts a new file into that mode has it alone, and others are not made to wait but refused
+/// (<https://www.sqlite.org/c3ref/busy_handler.html>, read 2026-11-29): so they try again.
+async fn settle(options: &SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
+    let brief = options.clone().busy_timeout(SETTLE_WAIT);
+    for _ in 1..SETTLE_TRIES {
+        match SqliteConnection::connect_with(&brief).await {
+            Err(error) if is_busy(&error) => tokio::time::sleep(SETTLE_WAIT).await,
+            done => return done,
+        }
+    }
+    SqliteConnection::connect_with(&brief).await
 }
 
 fn sqlite_pool(connections: u32) -> SqlitePoolOptions {
@@ -265,6 +289,24 @@ mod tests {
         }
         crate::report::put_report(&backend, &report("small".into())).await.unwrap();
         assert_eq!(add_hints(&backend, 2).await.unwrap(), 2);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn all_who_open_a_new_file_at_once_can() {
+        for _ in 0..20 {
+            let folder = tempfile::tempdir().unwrap();
+            let url = format!("sqlite:{}", folder.path().join("new.db").display());
+            let openings: Vec<_> = (0..6)
+                .map(|_| {
+                    let place = Place::parse(&url).unwrap();
+                    tokio::spawn(async move { place.open().await.map(drop) })
+                })
+                .collect();
+            for opening in openings {
+                let opened = opening.await.unwrap();
+                opened.map_err(|fault| fault.during(OPEN).to_string()).unwrap();
+            }
+        }
     }
 
     #[tokio::test]
