@@ -7,9 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use domain::limits::{GROUP_COMMIT_INTENTS_MAX, LEASE_DURATION};
+use domain::limits::{GROUP_COMMIT_INTENTS_MAX, LEASE_DURATION, REQUEST_TIMEOUT};
 use domain::{CalendarKey, EntityKey, ItemKey, Part, UtcInterval};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::cycle::{CycleError, Cycling};
 use super::gate::Shut;
@@ -38,10 +38,13 @@ use look::Look;
 use record::waits_for_vendor;
 
 /// Intents in the first chunk; grows while chunks are quick.
-const CHUNK_FIRST: usize = 64;
+const CHUNK_FIRST: usize = 32;
 /// A chunk that took longer than this is followed by a smaller one: it must end well inside the
 /// lease.
-const CHUNK_SECONDS_GOAL: i64 = 4;
+const CHUNK_GOAL: SignedDuration = SignedDuration::from_secs(4);
+/// What of the lease is left for sending: a request that begins later could outlast it.
+const LEASE_USABLE: SignedDuration =
+    SignedDuration::from_secs((LEASE_DURATION.as_secs() - REQUEST_TIMEOUT.as_secs()).cast_signed());
 
 /// One calendar being drained.
 pub(super) struct Drain<'a> {
@@ -146,6 +149,19 @@ impl From<ReadFailure> for Stop {
     }
 }
 
+/// How many intents the chunk after one of `size` has, which took so long. Where one calendar may
+/// have `width` requests under way, fewer would leave places empty; but a chunk that the lease did
+/// not last for waits for others anyway, and what was not sent in time would be planned anew.
+fn size_after(size: usize, took: SignedDuration, width: usize) -> usize {
+    if took < CHUNK_GOAL {
+        (size * 2).min(GROUP_COMMIT_INTENTS_MAX)
+    } else if took < LEASE_USABLE {
+        (size / 2).max(width.min(size))
+    } else {
+        (size / 2).max(1)
+    }
+}
+
 impl<'a> Drain<'a> {
     pub(super) fn new(
         cycling: &'a Cycling<'a>,
@@ -226,14 +242,8 @@ impl<'a> Drain<'a> {
             if let Some(wait) = self.work(keys).await? {
                 self.wait(wait).await?;
             }
-            let took = self.cycling.clock.now().duration_since(started).as_secs();
-            // Fewer than may be under way at once would leave places empty; what the lease does
-            // not last for is put back.
-            self.chunk = if took >= CHUNK_SECONDS_GOAL {
-                (self.chunk / 2).max(self.cycling.width)
-            } else {
-                (self.chunk * 2).min(GROUP_COMMIT_INTENTS_MAX)
-            };
+            let took = self.cycling.clock.now().duration_since(started);
+            self.chunk = size_after(self.chunk, took, self.cycling.width);
         }
         self.note_read();
         self.publish().await
@@ -476,4 +486,37 @@ fn by_entity(items: Vec<ItemKey>) -> BTreeMap<EntityKey, BTreeSet<Part>> {
         parts.entry(entity).or_default().insert(part);
     }
     parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The sizes of chunks of a calendar that is sent one write in `pace`, until they stay.
+    fn sizes(pace: SignedDuration, width: usize) -> Vec<usize> {
+        let mut sizes = vec![CHUNK_FIRST];
+        while sizes.len() < 20 {
+            let size = *sizes.last().unwrap();
+            // What the lease does not last for is put back.
+            let took = (pace * i32::try_from(size).unwrap()).min(LEASE_USABLE);
+            sizes.push(size_after(size, took, width));
+        }
+        sizes
+    }
+
+    #[test]
+    fn chunks_grow_while_they_are_quick_and_leave_no_place_empty() {
+        let quick = sizes(SignedDuration::from_micros(10), 4);
+        assert_eq!(quick[..3], [32, 64, 128]);
+        assert_eq!(quick.last(), Some(&GROUP_COMMIT_INTENTS_MAX));
+        let slow = sizes(SignedDuration::from_millis(500), 16);
+        assert!(slow.iter().skip(5).all(|it| (8..=16).contains(it)), "{slow:?}");
+    }
+
+    #[test]
+    fn what_the_lease_does_not_last_for_is_no_chunk_however_much_fits_under_way() {
+        let starved = sizes(SignedDuration::from_secs(3), 8);
+        assert!(starved.iter().skip(6).all(|it| (1..=3).contains(it)), "{starved:?}");
+        assert_eq!(size_after(1, LEASE_USABLE, 8), 1);
+    }
 }
