@@ -49,6 +49,7 @@ fn advice(failure: &Failure) -> &'static str {
         | FailureClass::Missing
         | FailureClass::CalendarMissing
         | FailureClass::DeltaExpired
+        | FailureClass::TooLate
         | FailureClass::Forbidden
         | FailureClass::OwnerMissing
         | FailureClass::Refused

@@ -40,6 +40,7 @@ pub(super) fn is_worth_repeating(class: &FailureClass) -> bool {
         | FailureClass::Missing
         | FailureClass::CalendarMissing
         | FailureClass::DeltaExpired
+        | FailureClass::TooLate
         | FailureClass::Unauthorised
         | FailureClass::Forbidden
         | FailureClass::OwnerMissing

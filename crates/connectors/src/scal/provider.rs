@@ -257,6 +257,7 @@ fn advice(class: &FailureClass) -> &'static str {
         | FailureClass::Missing
         | FailureClass::CalendarMissing
         | FailureClass::DeltaExpired
+        | FailureClass::TooLate
         | FailureClass::Refused
         | FailureClass::Unsupported
         | FailureClass::Bug => {

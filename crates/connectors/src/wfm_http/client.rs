@@ -257,6 +257,7 @@ impl Wfm {
                 | FailureClass::Missing
                 | FailureClass::CalendarMissing
                 | FailureClass::DeltaExpired
+                | FailureClass::TooLate
                 | FailureClass::Unauthorised
                 | FailureClass::Forbidden
                 | FailureClass::OwnerMissing

@@ -15,7 +15,7 @@ use domain::{
 };
 use engine::port::{
     Clock, Content, FailureClass, Item, Placement, Probe, QuotaDeclaration, QuotaScope, Rate,
-    Revision, Sighting, Target, Written,
+    Revision, Sighting, Target, Write, WriteWhat, Written,
 };
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use http::Method;
@@ -204,6 +204,40 @@ fn a_shift_that_becomes_somebody_elses_shows_them_nothing_wrong_before_the_share
     let seen = scene.stage.server.seen_by_employees(&scene.team);
     assert_eq!((seen.len(), seen[0].id.as_str()), (1, again.remote_id.0.as_str()));
     assert_ne!(seen[0].user.as_ref(), Some(&ben));
+}
+
+#[test]
+fn what_would_be_sent_after_the_calendar_may_be_somebody_elses_is_not_sent() {
+    let scene = Scene::new();
+    let Written { remote_id: remote, etag, echoed: _ } = scene.create(work(0));
+    scene.share(hours(0, 24));
+    let before = scene.stage.server.seen_by_managers(&scene.team);
+    scene.stage.server.clear_log();
+    let now = scene.stage.clock.now();
+    let write = |what: WriteWhat, not_after: Timestamp| {
+        let write = Write { calendar: calendar(&scene.team), what, not_after };
+        let outcomes = run(scene.target.write_all(&[write]));
+        outcomes.into_iter().next().unwrap()
+    };
+    let changed = item(work(2));
+    let writes = [
+        WriteWhat::Create(item(work(48))),
+        WriteWhat::Update { remote: remote.clone(), etag: etag.clone(), item: changed },
+        WriteWhat::Delete { remote, etag },
+    ];
+    for what in writes.clone() {
+        let late = write(what.clone(), now - SignedDuration::from_millis(1)).unwrap_err();
+        assert_eq!(late.class, FailureClass::TooLate, "so that it is planned anew: {what:?}");
+    }
+    let sent = scene.stage.server.requests();
+    assert!(sent.iter().all(|it| it.method == "GET"), "{sent:?}");
+    assert_eq!(scene.stage.server.seen_by_managers(&scene.team), before);
+    let in_time = now + SignedDuration::from_hours(1);
+    let [create, _, delete] = writes;
+    for what in [create, delete] {
+        write(what.clone(), in_time).unwrap_or_else(|failure| panic!("{what:?}: {failure}"));
+    }
+    assert_ne!(scene.stage.server.seen_by_managers(&scene.team), before);
 }
 
 #[test]

@@ -135,7 +135,9 @@ fn applied(attempt: Attempt, written: Option<Written>, now: Timestamp) -> Settle
 
 fn failed(attempt: Attempt, failure: Failure, now: Timestamp) -> Settled {
     match &failure.class {
-        FailureClass::Throttled { .. } => not_applied(attempt, now, Next::Again),
+        FailureClass::Throttled { .. } | FailureClass::TooLate => {
+            not_applied(attempt, now, Next::Again)
+        }
         FailureClass::Unavailable | FailureClass::DeltaExpired => {
             let tired = attempt.attempts >= ATTEMPTS_PER_CYCLE_MAX;
             not_applied(attempt, now, if tired { Next::Postponed } else { Next::Again })

@@ -37,6 +37,9 @@ pub enum FailureClass {
     },
     /// Could not be reached or is not ready. Surely not applied; worth another attempt.
     Unavailable,
+    /// Its turn came after [`Write::not_after`](super::Write::not_after): nothing was sent, and the
+    /// vendor has no part in that.
+    TooLate,
     /// Sent, but no usable answer came: applied or not. Settled by looking, never by repeating.
     Unknown,
     /// The item is not in the state that the request required (etag differs, already exists).
@@ -74,6 +77,7 @@ impl FailureClass {
         match self {
             Self::Throttled { .. } => "throttled",
             Self::Unavailable => "unavailable",
+            Self::TooLate => "too_late",
             Self::Unknown => "unknown",
             Self::Precondition => "precondition",
             Self::Duplicate { .. } => "duplicate",

@@ -73,6 +73,7 @@ pub async fn approve_due(
                 | FailureClass::Duplicate { .. }
                 | FailureClass::CalendarMissing
                 | FailureClass::DeltaExpired
+                | FailureClass::TooLate
                 | FailureClass::Unauthorised
                 | FailureClass::Forbidden
                 | FailureClass::OwnerMissing,

@@ -1,9 +1,10 @@
 //! The way to one connection: every request passes here, and nowhere else are budgets spent.
 //!
 //! The thin asynchronous part of [`crate::resilience`]. One gate per connection, shared by all
-//! mirrors and calendars that use it.
+//! mirrors and calendars that use it. Where it is full, whoever came first goes first: a calendar
+//! whose answers come quickly must not keep others from being served at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -45,6 +46,21 @@ struct State {
     breaker: Breaker,
     quotas: BTreeMap<(usize, Option<CalendarKey>), Quota>,
     unauthorised: Option<String>,
+    line: Line,
+}
+
+/// Who waits for room on the connection.
+#[derive(Debug, Default)]
+struct Line {
+    /// How many have come.
+    numbers: u64,
+    waiting: BTreeSet<u64>,
+}
+
+/// Somebody who wants to pass, for as long as they do.
+struct Caller<'a> {
+    gate: &'a Gate,
+    number: u64,
 }
 
 /// Why a request may not pass.
@@ -80,7 +96,10 @@ pub struct GateStatus {
 enum Attempt {
     Go(Timestamp),
     Wait(Timestamp, Wait),
+    /// Something that is under way must come back first.
     Full,
+    /// The same, of the connection: others may have come before.
+    InLine,
     Shut(Shut),
 }
 
@@ -119,16 +138,21 @@ impl Gate {
         deadline: Timestamp,
         watcher: &dyn Watcher,
     ) -> Result<Pass<'_>, Shut> {
+        let caller = self.caller();
         loop {
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();
-            match self.attempt(calendar) {
+            let attempt = self.attempt(calendar, caller.number);
+            if !matches!(attempt, Attempt::InLine) {
+                caller.step_aside();
+            }
+            match attempt {
                 Attempt::Go(admitted_at) => {
                     let calendar = calendar.cloned();
                     return Ok(Pass { gate: self, calendar, admitted_at, open: true });
                 }
                 Attempt::Shut(shut) => return Err(shut),
-                Attempt::Full => changed.await,
+                Attempt::Full | Attempt::InLine => changed.await,
                 Attempt::Wait(until, _) if until > deadline => return Err(Shut::Until(until)),
                 Attempt::Wait(until, why) => {
                     watcher.on(&Event::Waiting { until, why });
@@ -146,10 +170,16 @@ impl Gate {
         GateStatus { breaker: state.breaker.state(), closed_until }
     }
 
-    fn attempt(&self, calendar: Option<&CalendarKey>) -> Attempt {
+    fn caller(&self) -> Caller<'_> {
+        let line = &mut self.lock().line;
+        line.numbers += 1;
+        Caller { gate: self, number: line.numbers }
+    }
+
+    fn attempt(&self, calendar: Option<&CalendarKey>, number: u64) -> Attempt {
         let now = self.clock.now();
         let mut guard = self.lock();
-        let State { breaker, quotas, unauthorised } = &mut *guard;
+        let State { breaker, quotas, unauthorised, line } = &mut *guard;
         if let Some(detail) = unauthorised {
             return Attempt::Shut(Shut::Unauthorised(detail.clone()));
         }
@@ -165,11 +195,16 @@ impl Gate {
         for (index, declaration) in self.declared.iter().enumerate() {
             let key = (index, quota_key(declaration.scope, calendar));
             let quota = quotas.entry(key.clone()).or_insert_with(|| Quota::new(declaration));
+            let of_connection = declaration.scope == QuotaScope::Connection;
             let refused = match quota.admit(now) {
                 Admission::Go => {
                     admitted.push(key);
-                    continue;
+                    if !of_connection || line.is_turn_of(number) {
+                        continue;
+                    }
+                    Attempt::InLine
                 }
+                Admission::Full if of_connection => Attempt::InLine,
                 Admission::Full => Attempt::Full,
                 Admission::Until(until) if quota.closed_until().is_some() => {
                     Attempt::Wait(until, Wait::Throttled)
@@ -182,6 +217,9 @@ impl Gate {
                 }
             }
             breaker.called_off(now);
+            if matches!(refused, Attempt::InLine) {
+                line.waiting.insert(number);
+            }
             return refused;
         }
         Attempt::Go(now)
@@ -190,7 +228,7 @@ impl Gate {
     fn ended(&self, calendar: Option<&CalendarKey>, failure: Option<&Failure>) {
         let now = self.clock.now();
         let mut guard = self.lock();
-        let State { breaker, quotas, unauthorised } = &mut *guard;
+        let State { breaker, quotas, unauthorised, line: _ } = &mut *guard;
         let class = failure.map(|failure| &failure.class);
         match class {
             Some(FailureClass::Unavailable | FailureClass::Unknown) => breaker.failed(now),
@@ -205,6 +243,7 @@ impl Gate {
                 | FailureClass::Missing
                 | FailureClass::CalendarMissing
                 | FailureClass::DeltaExpired
+                | FailureClass::TooLate
                 | FailureClass::Forbidden
                 | FailureClass::OwnerMissing
                 | FailureClass::Refused
@@ -273,6 +312,7 @@ impl Gate {
                 | FailureClass::Missing
                 | FailureClass::CalendarMissing
                 | FailureClass::DeltaExpired
+                | FailureClass::TooLate
                 | FailureClass::Forbidden
                 | FailureClass::OwnerMissing
                 | FailureClass::Refused
@@ -302,9 +342,34 @@ fn quota_key(scope: QuotaScope, calendar: Option<&CalendarKey>) -> Option<Calend
     }
 }
 
+impl Line {
+    /// Whether nobody waits who came before.
+    fn is_turn_of(&self, number: u64) -> bool {
+        self.waiting.first().is_none_or(|first| *first >= number)
+    }
+}
+
+impl Caller<'_> {
+    /// Keeps nobody who came later: passes, waits for something else, or has gone.
+    fn step_aside(&self) {
+        if self.gate.lock().line.waiting.remove(&self.number) {
+            self.gate.changed.notify_waiters();
+        }
+    }
+}
+
+impl Drop for Caller<'_> {
+    fn drop(&mut self) {
+        self.step_aside();
+    }
+}
+
 impl Pass<'_> {
     /// The request has ended: with an answer, or as `failure` says.
     pub fn ended(mut self, failure: Option<&Failure>) {
+        if failure.is_some_and(|it| it.class == FailureClass::TooLate) {
+            return self.call_off();
+        }
         self.open = false;
         self.gate.ended(self.calendar.as_ref(), failure);
     }
@@ -326,7 +391,7 @@ impl Pass<'_> {
 
     fn give_back(&self, give_back: impl Fn(&mut Quota)) {
         let mut guard = self.gate.lock();
-        let State { breaker, quotas, unauthorised: _ } = &mut *guard;
+        let State { breaker, quotas, unauthorised: _, line: _ } = &mut *guard;
         breaker.called_off(self.gate.clock.now());
         for (index, declaration) in self.gate.declared.iter().enumerate() {
             let key = (index, quota_key(declaration.scope, self.calendar.as_ref()));

@@ -99,6 +99,7 @@ impl Reader<'_> {
                 | FailureClass::Missing
                 | FailureClass::CalendarMissing
                 | FailureClass::DeltaExpired
+                | FailureClass::TooLate
                 | FailureClass::Unauthorised
                 | FailureClass::Forbidden
                 | FailureClass::OwnerMissing

@@ -4,6 +4,7 @@ mod approve;
 mod conflicts;
 mod drift;
 mod found_by_sim;
+mod gate;
 mod ingest_diff;
 mod ingest_parts;
 mod mapping;

@@ -68,7 +68,8 @@ fn check(verb: Verb, class: &FailureClass, ledger: &str, next: &Next) {
 fn what_was_surely_not_applied_waits_and_is_planned_again() {
     let throttled =
         FailureClass::Throttled { retry_after: Some(Duration::ZERO), scope: QuotaScope::Calendar };
-    for class in [throttled, FailureClass::Unavailable, FailureClass::DeltaExpired] {
+    let late = FailureClass::TooLate;
+    for class in [throttled, late, FailureClass::Unavailable, FailureClass::DeltaExpired] {
         check(Verb::Create, &class, "not there, waits", &Next::Again);
         check(Verb::Update, &class, "there, waits", &Next::Again);
         check(Verb::Delete, &class, "there, waits", &Next::Again);

@@ -255,6 +255,7 @@ fn in_doubt(failure: Failure) -> Failure {
         | FailureClass::Missing
         | FailureClass::CalendarMissing
         | FailureClass::DeltaExpired
+        | FailureClass::TooLate
         | FailureClass::Forbidden
         | FailureClass::OwnerMissing
         | FailureClass::Refused

@@ -119,6 +119,7 @@ impl Approver for ShiftsApprover {
             | FailureClass::Missing
             | FailureClass::CalendarMissing
             | FailureClass::DeltaExpired
+            | FailureClass::TooLate
             | FailureClass::Unauthorised
             | FailureClass::Forbidden
             | FailureClass::OwnerMissing

@@ -147,7 +147,7 @@ impl Caller {
         let _turn = self.turn(ask, &ask.path, 1).await?;
         if self.connection.clock().now() > ask.not_after {
             let detail = "its turn came too late; nothing was sent";
-            return Err(ask.failure(FailureClass::Unavailable, detail).failure);
+            return Err(ask.failure(FailureClass::TooLate, detail).failure);
         }
         self.sent.fetch_add(1, Ordering::Relaxed);
         let sent = self.connection.graph().send(ask).await;

@@ -129,6 +129,7 @@ pub fn advice(class: &FailureClass) -> &'static str {
         FailureClass::Precondition
         | FailureClass::Duplicate { .. }
         | FailureClass::DeltaExpired
+        | FailureClass::TooLate
         | FailureClass::Refused
         | FailureClass::Unsupported
         | FailureClass::Bug => "`rotabridge wfm check URL` says what the system should do instead",

@@ -64,6 +64,7 @@ impl WfmDecider {
                 | FailureClass::Missing
                 | FailureClass::CalendarMissing
                 | FailureClass::DeltaExpired
+                | FailureClass::TooLate
                 | FailureClass::Unauthorised
                 | FailureClass::Forbidden
                 | FailureClass::OwnerMissing

@@ -251,6 +251,7 @@ fn came_of(failure: &Failure) -> (EventChangeState, bool) {
         | FailureClass::Bug => (EventChangeState::Refused { why }, true),
         FailureClass::Throttled { .. }
         | FailureClass::Unavailable
+        | FailureClass::TooLate
         | FailureClass::CalendarMissing
         | FailureClass::Unauthorised => (EventChangeState::NotDone { why }, false),
     }

@@ -144,6 +144,7 @@ fn is_lost(class: &FailureClass) -> bool {
         FailureClass::DeltaExpired | FailureClass::CalendarMissing => true,
         FailureClass::Throttled { .. }
         | FailureClass::Unavailable
+        | FailureClass::TooLate
         | FailureClass::Unknown
         | FailureClass::Precondition
         | FailureClass::Duplicate { .. }

@@ -120,9 +120,11 @@ impl Drain<'_> {
             && self.cycling.identity == ItemIdentity::NaturalKey
             && matches!(&answer, Err(Failure { class: FailureClass::Missing, .. }));
         let attempts = self.attempts.entry(key.clone()).or_default();
-        let throttled =
-            matches!(&answer, Err(Failure { class: FailureClass::Throttled { .. }, .. }));
-        if !throttled {
+        let unsent = matches!(
+            &answer,
+            Err(Failure { class: FailureClass::Throttled { .. } | FailureClass::TooLate, .. })
+        );
+        if !unsent {
             *attempts += 1;
         }
         let attempts = *attempts;
