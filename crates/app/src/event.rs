@@ -8,7 +8,7 @@ use std::time::Duration;
 use domain::CommandKind;
 use engine::port::{Answer, FieldFault, Store, StoreError};
 use engine::report::{CycleReport, IngestReport};
-use engine::run::approve_due::DueReport;
+use engine::run::approve_due::{DueReport, GivenUp};
 use engine::run::subscriptions::KeeperReport;
 use engine::run::watch::Wait;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
@@ -172,12 +172,25 @@ fn outcome_of(answer: &Answer) -> &'static str {
 /// Requests that need no manager were granted in a mirror, or are tried again later.
 pub fn granted(mirror: &str, granting: &Result<DueReport, StoreError>) {
     match granting {
-        Ok(DueReport { done: 0, postponed: 0, given_up: 0 }) => {}
-        Ok(DueReport { done, postponed, given_up }) => tracing::info!(
-            mirror.name = mirror,
-            "mirror {mirror}: {done} requests granted without a manager, {postponed} tried again \
-             later, {given_up} left to a manager"
-        ),
+        Ok(DueReport { done, postponed, given_up }) => {
+            if *done + *postponed > 0 {
+                tracing::info!(
+                    mirror.name = mirror,
+                    "mirror {mirror}: {done} requests granted without a manager, {postponed} tried \
+                     again later"
+                );
+            }
+            for GivenUp { calendar, request, why } in given_up {
+                tracing::warn!(
+                    mirror.name = mirror,
+                    request.id = request.0,
+                    "mirror {mirror}: request `{}` in `{calendar}` cannot be granted by \
+                     itself and waits for a manager: {why}; `rotabridge doctor` says what is wrong \
+                     with `approver` and the permissions",
+                    request.0
+                );
+            }
+        }
         Err(error) => tracing::warn!(
             mirror.name = mirror,
             "mirror {mirror}: requests that need no manager were not granted: {error}"

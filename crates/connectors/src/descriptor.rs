@@ -142,6 +142,12 @@ pub trait Registration: Send + Sync {
     /// When it cannot be done.
     async fn switch(&self, on: bool) -> Result<RegistrationStatus, Failure>;
 
+    /// Has one calendar not call us any more, also one that the mirror has no more.
+    ///
+    /// # Errors
+    /// When it cannot be done.
+    async fn release(&self, calendar: &str) -> Result<RegistrationStatus, Failure>;
+
     /// Makes a new secret, and has the vendor use it; the old one stays good for what is under
     /// way.
     ///
@@ -170,6 +176,8 @@ pub struct RegistrationStatus {
 pub struct CalendarRegistration {
     /// Which calendar.
     pub calendar: String,
+    /// Whether it is there to call anybody.
+    pub exists: bool,
     /// Whether it calls us.
     pub calls_us: bool,
     /// Somebody else whom it calls: at most one can be called, so it is not ours to replace.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use connectors::{CalendarRegistration, Registration, RegistrationStatus};
+use engine::port::FailureClass;
 use serde::Serialize;
 
 use super::Session;
@@ -26,7 +27,13 @@ enum Action {
     /// Have the schedules of the mirror's teams call us
     Enable(Which),
     /// Have them not call us any more
-    Disable(Which),
+    Disable {
+        #[command(flatten)]
+        which: Which,
+        /// Only the schedule of this team, also one that the mirror's `teams` name no more
+        #[arg(long, value_name = "ID")]
+        team: Option<String>,
+    },
     /// Say how it stands, team by team
     Status(Which),
     /// Make a new secret, and have Shifts use it; the old one stays good for a while
@@ -63,30 +70,43 @@ pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failur
         Action::Register(which) => {
             let (mirror, registration) = find(&works, which.mirror.as_deref())?;
             let url = callback_url(&works, mirror)?;
-            let status = registration.register(&url).await.map_err(Failure::because)?;
+            let status =
+                registration.register(&url).await.map_err(|it| not_registered(it, &url))?;
             output.say(format!("registered: Shifts calls {url}"));
             output.say("`rotabridge shifts enable` has the teams' schedules use it");
             show(mirror, &status, which.json, output)
         }
         Action::Enable(which) => {
             let (mirror, registration) = find(&works, which.mirror.as_deref())?;
-            let status = registration.switch(true).await.map_err(Failure::because)?;
-            show(mirror, &status, which.json, output)
+            let status = registration.switch(true).await.map_err(not_done)?;
+            let exit = show(mirror, &status, which.json, output)?;
+            Ok(if tell_missing(&status, output) { Exit::Partly } else { exit })
         }
-        Action::Disable(which) => {
+        Action::Disable { which, team } => {
             let (mirror, registration) = find(&works, which.mirror.as_deref())?;
-            let status = registration.switch(false).await.map_err(Failure::because)?;
+            let status = match &team {
+                Some(team) => registration.release(team).await,
+                None => registration.switch(false).await,
+            };
+            let status = status.map_err(not_done)?;
             output.say("people's changes are not asked about any more; `sync` puts them right");
             show(mirror, &status, which.json, output)
         }
         Action::Status(which) => {
             let (mirror, registration) = find(&works, which.mirror.as_deref())?;
-            let status = registration.status().await.map_err(Failure::because)?;
+            let status = registration.status().await.map_err(not_done)?;
+            if !(status.id.is_some() && status.active) {
+                output.say(
+                    "`rotabridge shifts register` makes the integration known, and switches it on",
+                );
+            } else if status.calendars.iter().any(|it| !it.calls_us && it.calls_other.is_none()) {
+                output.say("`rotabridge shifts enable` has the schedules call us that call nobody");
+            }
             show(mirror, &status, which.json, output)
         }
         Action::RotateSecret(which) => {
             let (mirror, registration) = find(&works, which.mirror.as_deref())?;
-            let status = registration.rotate_secret().await.map_err(Failure::because)?;
+            let status = registration.rotate_secret().await.map_err(not_done)?;
             output.say(
                 "Shifts uses the new secret; a running `serve` takes the old one for another hour. \
                  If it leaked, delete the file of `callback_secret_file` that ends in `.previous`: \
@@ -95,6 +115,47 @@ pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failur
             show(mirror, &status, which.json, output)
         }
     }
+}
+
+/// What Graph refused, and what to do about it.
+fn not_done(failure: engine::port::Failure) -> Failure {
+    let hint = match failure.class {
+        FailureClass::Unauthorised => Some("`rotabridge doctor` looks at the sign-in"),
+        FailureClass::Forbidden => Some(
+            "the application needs `WorkforceIntegration.ReadWrite.All` and \
+             `Schedule.ReadWrite.All`, with an administrator's consent, and the integration may \
+             be another application's: `rotabridge doctor` says which permissions it has",
+        ),
+        FailureClass::Throttled { .. } | FailureClass::Unavailable | FailureClass::Unknown => {
+            Some("nothing else was changed: run it again in a while")
+        }
+        FailureClass::TooLate
+        | FailureClass::Precondition
+        | FailureClass::Duplicate { .. }
+        | FailureClass::Missing
+        | FailureClass::CalendarMissing
+        | FailureClass::DeltaExpired
+        | FailureClass::OwnerMissing
+        | FailureClass::Refused
+        | FailureClass::Unsupported
+        | FailureClass::Bug => None,
+    };
+    let failed = Failure::because(failure);
+    match hint {
+        Some(hint) => failed.hint(hint),
+        None => failed,
+    }
+}
+
+/// While it is made known, Shifts calls the address: what it refuses is mostly about that.
+fn not_registered(failure: engine::port::Failure, url: &str) -> Failure {
+    if failure.class != FailureClass::Refused {
+        return not_done(failure);
+    }
+    Failure::because(failure).hint(format!(
+        "Microsoft calls {url}/connect while it registers: is `rotabridge serve` running, and can \
+         that address be reached from the internet, with a certificate that is valid?"
+    ))
 }
 
 /// The mirror that is meant: by its name, or the only one that its vendor can call.
@@ -132,6 +193,20 @@ pub(super) fn callback_url(works: &Works, mirror: &MirrorWorks) -> Result<String
     Ok(format!("{}/callbacks/{}", server.base_url(), mirror.spec.name))
 }
 
+/// Names the teams without a schedule; says whether that is all of them.
+fn tell_missing(status: &RegistrationStatus, output: &Output) -> bool {
+    let missing = status.calendars.iter().filter(|it| !it.exists);
+    let missing: Vec<&str> = missing.map(|it| it.calendar.as_str()).collect();
+    if !missing.is_empty() {
+        output.say(format!(
+            "no schedule that could call us is there yet in: {}; `rotabridge sync` makes it with \
+             the first shift of its group, then run `rotabridge shifts enable` again",
+            missing.join(", ")
+        ));
+    }
+    !missing.is_empty() && missing.len() == status.calendars.len()
+}
+
 /// Shows how it stands. Calendars that call somebody else are not as they should be.
 fn show(
     mirror: &MirrorWorks,
@@ -152,8 +227,12 @@ fn show(
         let on = if *active { "on" } else { "off" };
         output.data(format!("mirror `{name}`: {known}; {on}; told of {}", entities.join(", ")))?;
         let mut table = Table::new(&["TEAM", "CALLS US", "CALLS ANOTHER"]);
-        for CalendarRegistration { calendar, calls_us, calls_other } in calendars {
-            let us = if *calls_us { "yes" } else { "no" };
+        for CalendarRegistration { calendar, exists, calls_us, calls_other } in calendars {
+            let us = match (exists, calls_us) {
+                (false, _) => "no schedule yet",
+                (true, true) => "yes",
+                (true, false) => "no",
+            };
             let other = calls_other.clone().unwrap_or_default();
             table.row([calendar.clone(), us.to_owned(), other]);
         }

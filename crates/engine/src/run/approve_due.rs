@@ -8,12 +8,12 @@
 use std::time::Duration;
 
 use domain::limits::{APPROVAL_DELAY, APPROVAL_GIVE_UP, APPROVAL_RETRY_MAX, APPROVALS_AT_ONCE_MAX};
-use domain::{MirrorName, RequestStep, RosterName};
+use domain::{CalendarKey, MirrorName, RequestStep, RosterName};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::port::{
-    ApprovalCommit, Approver, ChangeSeq, Clock, Entropy, FailureClass, RequestRow, Store,
+    ApprovalCommit, Approver, ChangeSeq, Clock, Entropy, FailureClass, RemoteId, RequestRow, Store,
     StoreError,
 };
 
@@ -25,7 +25,18 @@ pub struct DueReport {
     /// To be tried again.
     pub postponed: u64,
     /// Left to a manager, after too many tries or because the vendor will not have it.
-    pub given_up: u64,
+    pub given_up: Vec<GivenUp>,
+}
+
+/// A request that a manager has to decide after all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GivenUp {
+    /// In which calendar.
+    pub calendar: CalendarKey,
+    /// Which request, as the vendor calls it.
+    pub request: RemoteId,
+    /// Why it could not be granted.
+    pub why: String,
 }
 
 /// Grants the requests of `mirror` that are due, at most [`APPROVALS_AT_ONCE_MAX`]; call it again
@@ -53,13 +64,18 @@ pub async fn approve_due(
             RequestStep::Approved | RequestStep::Declined | RequestStep::Cancelled => Ok(()),
         };
         let now = clock.now();
+        let why = answer.as_ref().err().map(ToString::to_string).unwrap_or_default();
+        let give_up = || {
+            let (calendar, request) = (row.calendar.clone(), row.at.clone());
+            GivenUp { calendar, request, why }
+        };
         let approve_at = match answer.map_err(|failure| failure.class) {
             Ok(()) | Err(FailureClass::Missing) => {
                 report.done += 1;
                 None
             }
             Err(FailureClass::Unsupported | FailureClass::Bug) => {
-                report.given_up += 1;
+                report.given_up.push(give_up());
                 None
             }
             // What is refused and still pending may be granted later: the vendor refuses for as
@@ -81,7 +97,7 @@ pub async fn approve_due(
                 let again = try_again_at(&row, now, entropy);
                 match again {
                     Some(_) => report.postponed += 1,
-                    None => report.given_up += 1,
+                    None => report.given_up.push(give_up()),
                 }
                 again
             }

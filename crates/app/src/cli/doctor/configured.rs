@@ -20,6 +20,27 @@ pub fn findings(config: &Config, works: Option<&Works>) -> Vec<Finding> {
     if let Some(works) = works.filter(|_| config.server.public_url.is_none()) {
         findings.extend(without_hints(config, works));
     }
+    findings.extend(works.into_iter().flat_map(|works| nobody_to_approve(config, works)));
+    findings
+}
+
+/// That requests are to be granted without a manager, and nobody is named as whom that is done.
+fn nobody_to_approve(config: &Config, works: &Works) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (section, mirror) in config.mirrors.iter().zip(&works.mirrors) {
+        let roster = config.rosters.iter().find(|it| it.name == section.roster);
+        let automatic = roster.map(|it| &it.rules.automatic);
+        let asked = automatic.is_some_and(|it| !it.is_disjoint(&section.two_way));
+        if asked && mirror.registration.is_some() && mirror.approver.is_none() {
+            let message = "requests that `[roster.rules] automatic` names wait for a manager here, \
+                           because there is no `approver`";
+            let hint = "`approver` is the Entra object id of a manager of the teams, in whose name \
+                        they are granted";
+            let subject = format!("mirror {}", section.name);
+            let found = finding(FindingLevel::Warning, subject, message);
+            findings.push(Finding { hint: Some(hint.to_owned()), ..found });
+        }
+    }
     findings
 }
 

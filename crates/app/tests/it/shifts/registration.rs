@@ -27,7 +27,9 @@ fn a_mirror_is_registered_enabled_shown_and_disabled() {
     let status = |site: &Site| site.run(&["shifts", "status", "--json"]).exits(0).json();
     assert_eq!(status(&site)["id"], serde_json::Value::Null);
     // Shifts asks whether we are there.
-    site.run(&["shifts", "register"]).exits(1).says("could not be connected");
+    let refused = site.run(&["shifts", "register"]).exits(1);
+    refused.says("could not be connected").says("is `rotabridge serve` running");
+    site.run(&["shifts", "status"]).exits(0).says("`rotabridge shifts register`");
     assert!(integrations(&site).is_empty());
     site.serve();
     site.run(&["shifts", "register"]).exits(0);
@@ -60,12 +62,43 @@ fn a_mirror_is_registered_enabled_shown_and_disabled() {
     site.run(&["shifts", "register"]).exits(0);
     site.run(&["shifts", "enable"]).exits(0);
     assert_eq!(integrations(&site).len(), 1);
+    let ward = site.team("Ward").to_owned();
+    site.run(&["shifts", "disable", "--team", &ward]).exits(0);
+    assert_eq!(named(&site).iter().filter(|it| it.is_empty()).count(), 1);
+    site.run(&["shifts", "status"]).exits(0).says("`rotabridge shifts enable`");
+    site.run(&["shifts", "disable", "--team", "nobody"]).exits(1).says("no such team");
     site.run(&["shifts", "disable"]).exits(0);
     assert!(named(&site).iter().all(Vec::is_empty));
     let shift = site.id(Kind::Shift, "anna", at(0, 5));
     let before = site.asked().len();
     site.when(site.manager("Ward").deletes(&shift)).unwrap();
     assert_eq!(site.asked().len(), before, "nobody is asked any more");
+}
+
+#[test]
+fn a_team_without_a_schedule_is_named_and_not_passed_over() {
+    let mut site = Site::new(Setup::two_way(), Plan::usual());
+    site.sync(&[]);
+    site.serve();
+    site.run(&["shifts", "register"]).exits(0);
+    let ward = site.team("Ward").to_owned();
+    site.graph.update(|state| state.teams.get_mut(&ward).unwrap().schedule = None);
+    let enabled = site.run(&["shifts", "enable"]).exits(0);
+    enabled.says(&ward).says("`rotabridge sync` makes it");
+    assert_eq!(named(&site).iter().filter(|it| it.len() == 1).count(), 1, "the other team's");
+    site.graph.update(|state| state.teams.values_mut().for_each(|it| it.schedule = None));
+    site.run(&["shifts", "enable"]).exits(3).says("`rotabridge sync` makes it");
+}
+
+#[test]
+fn granting_without_a_manager_needs_somebody_in_whose_name() {
+    let rules = "automatic = [\"open_shift_request\"]\n";
+    let site = Site::new(Setup::two_way().rules(rules), Plan::usual());
+    site.run(&["doctor"]).says("there is no `approver`");
+    let approver = format!("kind = \"shifts\"\napprover = \"{}\"", site.user("mona"));
+    site.world.edit("kind = \"shifts\"", &approver);
+    let named = site.run(&["doctor"]);
+    assert!(!named.stdout.contains("there is no `approver`"), "{}", named.stdout);
 }
 
 #[test]

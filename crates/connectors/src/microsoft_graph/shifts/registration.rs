@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{CommandKind, MirrorName};
+use domain::{CalendarKey, CommandKind, MirrorName};
 use engine::port::{Failure, FailureClass};
 use http::Method;
 use secrecy::ExposeSecret;
@@ -122,6 +122,30 @@ impl ShiftsRegistration {
         }
     }
 
+    /// Has the schedule of one team call `ours`, or not any more; `false` where there is none.
+    async fn switch_team(
+        &self,
+        team: &CalendarKey,
+        ours: &str,
+        on: bool,
+    ) -> Result<bool, Failure> {
+        let Some(schedule) = read_schedule(&self.caller, team).await? else { return Ok(false) };
+        let before = schedule.integrations();
+        let mut after = before.clone();
+        match before.first() {
+            None if on => after.push(ours.to_owned()),
+            // Somebody else's, or ours already: both stay as they are.
+            Some(_) if on => {}
+            Some(_) | None => after.retain(|it| it != ours),
+        }
+        if after != before {
+            let operation = format!("set the workforce integration of team `{team}`");
+            let change = ("workforceIntegrationIds", json!(after));
+            write_schedule(&self.caller, team, &schedule, [change], operation).await?;
+        }
+        Ok(true)
+    }
+
     async fn registered(&self, operation: &str) -> Result<Integration, Failure> {
         let all = self.all().await?;
         self.ours(&all, None).cloned().ok_or_else(|| {
@@ -169,12 +193,14 @@ impl ShiftsRegistration {
     async fn status_of(&self, ours: Option<&Integration>) -> Result<RegistrationStatus, Failure> {
         let mut calendars = Vec::new();
         for (team, _) in self.teams.all() {
-            let schedule = read_schedule(&self.caller, team).await?.unwrap_or_default();
+            let schedule = read_schedule(&self.caller, team).await?;
+            let exists = schedule.is_some();
             // Only the first one is called.
-            let first = schedule.integrations().into_iter().next();
+            let first = schedule.unwrap_or_default().integrations().into_iter().next();
             let calls_us = first.is_some() && first.as_ref() == ours.map(|it| &it.id);
             calendars.push(CalendarRegistration {
                 calendar: team.as_str().to_owned(),
+                exists,
                 calls_us,
                 calls_other: first.filter(|_| !calls_us),
             });
@@ -228,20 +254,19 @@ impl Registration for ShiftsRegistration {
         let operation = "have the teams' schedules call us, or not any more";
         let ours = self.registered(operation).await?;
         for (team, _) in self.teams.all() {
-            let Some(schedule) = read_schedule(&self.caller, team).await? else { continue };
-            let before = schedule.integrations();
-            let mut after = before.clone();
-            match before.first() {
-                None if on => after.push(ours.id.clone()),
-                // Somebody else's, or ours already: both stay as they are.
-                Some(_) if on => {}
-                Some(_) | None => after.retain(|it| *it != ours.id),
-            }
-            if after != before {
-                let operation = format!("set the workforce integration of team `{team}`");
-                let change = ("workforceIntegrationIds", json!(after));
-                write_schedule(&self.caller, team, &schedule, [change], operation).await?;
-            }
+            self.switch_team(team, &ours.id, on).await?;
+        }
+        self.status_of(Some(&ours)).await
+    }
+
+    async fn release(&self, calendar: &str) -> Result<RegistrationStatus, Failure> {
+        let operation = format!("have the schedule of team `{calendar}` not call us any more");
+        let ours = self.registered(&operation).await?;
+        let team = CalendarKey::new(calendar);
+        let team = team.map_err(|error| refused(&operation, error.to_string()))?;
+        if !self.switch_team(&team, &ours.id, false).await? {
+            let detail = "there is no such team, or it has no schedule";
+            return Err(Failure { class: FailureClass::Missing, ..refused(operation, detail) });
         }
         self.status_of(Some(&ours)).await
     }

@@ -452,12 +452,15 @@ async fn a_granting_that_fails_is_tried_again_and_given_up_after_a_day() {
     let request = AskedRequest::TimeOff { item: leave("ada", "2026-12-01", "2026-12-02") };
     assert!(granted(&office.asked(step("SREQ_1", &request, RequestStep::Asked)).await));
     let down = Product { fails: Some(FailureClass::Unavailable), ..Product::default() };
-    let mut waits = Vec::new();
+    let (mut waits, mut given_up) = (Vec::new(), Vec::new());
     while let Some(next) = office.request("SREQ_1").await.unwrap().approve_at {
         waits.push(next.duration_since(office.now()));
         office.clock.advance_to(next);
-        due(&office, &down).await;
+        given_up = due(&office, &down).await.given_up;
     }
+    assert_eq!(given_up.len(), 1, "said once, when it is over");
+    assert_eq!(given_up[0].request, at("SREQ_1"));
+    assert!(given_up[0].why.contains("unavailable"), "{given_up:?}");
     assert!(waits.windows(2).take(8).all(|pair| pair[0] <= pair[1]), "{waits:?}");
     let all: SignedDuration = waits.iter().fold(SignedDuration::ZERO, |sum, it| sum + *it);
     assert!(all.unsigned_abs() >= APPROVAL_GIVE_UP);
