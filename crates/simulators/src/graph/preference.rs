@@ -15,7 +15,7 @@ pub(super) fn get(call: &Call<'_>, user: &str) -> Result<Reply, Reply> {
     call.graph.read(|state| {
         known(call, state.users.get(user).map(|it| it.tenant.as_str()))?;
         let Some(Preferences { id, availability, tracked }) = state.preferences.get(user) else {
-            let body = json!({ "id": format!("SHPR_{user}"), "availability": [] });
+            let body = json!({ "id": id_for(user), "availability": [] });
             return Ok(Reply::json(200, body));
         };
         let mut body = serde_json::Map::new();
@@ -24,6 +24,13 @@ pub(super) fn get(call: &Call<'_>, user: &str) -> Result<Reply, Reply> {
         wire::tracking(&mut body, tracked);
         Ok(Reply::json(200, body.into()))
     })
+}
+
+/// An id for somebody's preferences. It tells not whose they are: the documented ones are nobody's
+/// (shiftpreferences-get).
+pub(super) fn id_for(user: &str) -> String {
+    let scrambled: String = user.chars().rev().collect();
+    format!("SHPR_{scrambled}")
 }
 
 /// Answers PUT and PATCH.
@@ -46,7 +53,7 @@ pub(super) fn put(call: &Call<'_>, user: &str) -> Result<Reply, Reply> {
             modified_by: call.who(),
             version: 0,
         };
-        let id = before.map_or_else(|| format!("SHPR_{user}"), |it| it.id.clone());
+        let id = before.map_or_else(|| id_for(user), |it| it.id.clone());
         Ok(Preferences { id, availability, tracked })
     })?;
     let scope = Scope::User(user.to_owned());

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::{NotDone, Person, Plan, managed_by, member_of};
 use crate::graph::change::{Edit, Scope, Write};
+use crate::graph::preference::id_for;
 use crate::graph::state::{Entity, Item, Kind, Planned, Preferences, State, Team, Tracked, Who};
 
 /// A shift that a manager is about to add.
@@ -289,7 +290,7 @@ impl Person {
     fn preferences(&self, state: &State, availability: Value, now: Timestamp) -> Preferences {
         let user = self.user();
         let before = state.preferences.get(user);
-        let id = before.map_or_else(|| format!("SHPR_{user}"), |it| it.id.clone());
+        let id = before.map_or_else(|| id_for(user), |it| it.id.clone());
         let who = Who::Person(user.to_owned());
         let tracked = Tracked {
             created_at: now,

@@ -224,9 +224,9 @@ impl ShiftsInbound {
             return replier.refuse_all(&elements, Notice::Unsupported);
         }
         if let (Change::Preferences(body), Some(user)) = (&change, &user)
-            && !translate::whose::is_of(body, user)
+            && !translate::whose::may_be_of(body, user)
         {
-            tracing::warn!("preferences that do not name the user of their path are refused");
+            tracing::warn!("preferences that name another than the user of their path are refused");
             return replier.refuse_all(&elements, Notice::Unreadable);
         }
         if let Some(kind) = translate::kind(&change)

@@ -448,24 +448,23 @@ async fn what_was_out_of_reach_is_asked_again_for_the_same_body() {
 #[tokio::test]
 async fn preferences_are_asked_in_the_team_of_who_tells_them() {
     let scene = Scene::new(granted());
-    let preferences = |id: &str| {
+    let preferences = |whose: &str| {
         json!([{ "id": "P", "method": "PUT", "url": "/settings/shiftpreferences", "body": {
-            "id": id, "availability": [{ "timeZone": "UTC", "timeSlots": null,
+            "id": "SHPR_7", "lastModifiedBy": { "user": { "id": whose } },
+            "availability": [{ "timeZone": "UTC", "timeSlots": null,
             "recurrence": { "pattern": { "type": "Weekly", "daysOfWeek": ["Monday"] } } }] } }])
     };
-    let told = preferences("SHPR_u-1");
+    let told = preferences("u-1");
     let aside = scene.answers("v1/users/u-2/update", told.clone()).await;
     assert_eq!(aside, [no("P", 400, "BadRequest")], "the path is not authenticated");
-    let unnamed = scene.answers("v1/users/u-1/update", preferences("SHPR_7")).await;
-    assert_eq!(unnamed, [no("P", 400, "BadRequest")]);
     assert_eq!(scene.asked(), 0);
     assert_eq!(scene.answers("v1/users/u-1/update", told).await, [yes("P")]);
     let ask = scene.record.asked.lock().unwrap().remove(0);
     assert_eq!(ask.calendar.as_str(), TEAM);
     assert_eq!(ask.what.kind(), Some(CommandKind::Availability));
-    let nobody = scene.answers("v1/users/u-9/update", preferences("SHPR_u-9")).await;
+    let nobody = scene.answers("v1/users/u-9/update", preferences("u-9")).await;
     assert_eq!(nobody, [no("P", 404, "unknown_employee")]);
-    let elsewhere = scene.answers(UPDATE, preferences("SHPR_u-2")).await;
+    let elsewhere = scene.answers(UPDATE, preferences("u-2")).await;
     assert_eq!(elsewhere, [no("P", 403, "UnsupportedOperation")]);
 }
 
