@@ -34,7 +34,7 @@ pub mod write;
 use std::sync::{Arc, Mutex};
 
 use domain::CommandKind;
-use engine::port::{Approver, Inbound, Target};
+use engine::port::{Approver, FindingLevel, Inbound, Target};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
@@ -72,6 +72,8 @@ pub const MIRROR: MirrorDescriptor = MirrorDescriptor {
 };
 
 const ALWAYS_NEEDED: &[Need] = &[SCHEDULES, MEMBERS];
+/// What people can work is written wherever the roster says it.
+const NEEDED_IF_SAID: &[Need] = &[Need { without: FindingLevel::Good, ..PREFERENCES }];
 const NEEDED_FOR_CALLS: &[Need] = &[REGISTRATION];
 const NEEDED_FOR_AVAILABILITY: &[Need] = &[PREFERENCES];
 
@@ -97,6 +99,7 @@ pub fn mirror(
         }
     };
     connection.require(ALWAYS_NEEDED);
+    connection.require(NEEDED_IF_SAID);
     if secrets.is_some() {
         connection.require(NEEDED_FOR_CALLS);
     }
@@ -141,7 +144,7 @@ fn inbound(
     };
     let zones = teams.all().map(|(team, configured)| Ok((team.clone(), zone(configured)?)));
     let tenant = connection.tenant_id();
-    if uuid::Uuid::try_parse(tenant).is_err() {
+    if tenant.contains('.') {
         let message = format!(
             "`{tenant}` found, which is a domain name; expected the tenant's id (a GUID), because \
              Shifts says by it who calls"

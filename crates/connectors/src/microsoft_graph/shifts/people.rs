@@ -149,6 +149,14 @@ impl<'a> WantedReason<'a> {
         let first = all().filter(coded).find(in_use).or_else(|| all().filter(named).find(in_use));
         first.or_else(|| all().find(coded))
     }
+
+    /// Whether a reason that shows it is called as it is to be; one that is not ours is called as
+    /// its owner likes.
+    #[must_use]
+    pub fn is_called(&self, reason: &Reason) -> bool {
+        let ours = self.id.is_some() && reason.code.as_deref() == Some(self.code);
+        !ours || reason.display_name.as_deref() == Some(self.name)
+    }
 }
 
 /// Whether two names are the same to people.

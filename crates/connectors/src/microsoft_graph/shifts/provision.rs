@@ -314,7 +314,7 @@ impl Provision {
         let wanted = WantedReason::of(id, &directory, self.reason_default.trim());
         let facts = self.book.facts(team).unwrap_or_default();
         let there = wanted.find(&facts.reasons);
-        if there.is_some_and(|it| it.is_active != Some(false)) {
+        if there.is_some_and(|it| it.is_active != Some(false) && wanted.is_called(it)) {
             return Ok(index);
         }
         let path = schedule_path(team, "/timeOffReasons");
@@ -328,7 +328,7 @@ impl Provision {
                 (Ask::new(Method::POST, Version::V1, path, operation), None)
             }
             Some(there) => {
-                let operation = format!("bring back a time-off reason of team `{team}`");
+                let operation = format!("bring back or rename a time-off reason of team `{team}`");
                 let path = format!("{path}/{}", segment(&there.id));
                 let ask = Ask::new(Method::PUT, Version::V1, path, operation).about(About::Item);
                 (if_match(ask, there.etag.as_deref()), Some(there.id.clone()))
