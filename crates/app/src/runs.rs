@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use domain::{ConnectionName, MirrorName, RosterName};
 use engine::plan::guard::GuardRefusal;
-use engine::port::{FieldFault, ReportRow, StoreError};
-use engine::report::{CycleReport, IngestReport, Problem};
+use engine::port::{FieldFault, RemoteId, ReportRow, StoreError};
+use engine::report::{CycleReport, IngestReport, OtherItem, Problem};
 use engine::run::cycle::{CycleError, CycleOptions, Looking, run_cycle_looking};
 use engine::run::gate::GateStatus;
 use engine::run::ingest::IngestError;
@@ -208,6 +208,9 @@ pub struct MirrorLine {
     pub quarantined: u64,
     /// Items seen that are not ours.
     pub foreign: u64,
+    /// Those of them that people see beside ours, the first 100.
+    #[serde(default)]
+    pub others: Vec<OtherLine>,
     /// Events of people that were changed, because a policy says so.
     #[serde(default)]
     pub events_changed: u64,
@@ -264,6 +267,17 @@ pub struct Unmapped {
     pub count: u64,
 }
 
+/// An item that is not ours and stands beside ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherLine {
+    /// In which calendar.
+    pub calendar: String,
+    /// Which, as the vendor calls it.
+    pub id: String,
+    /// When it is over.
+    pub ends_at: Option<Timestamp>,
+}
+
 /// One thing that went wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProblemLine {
@@ -305,6 +319,7 @@ impl MirrorLine {
             held: report.held,
             quarantined: report.quarantined,
             foreign: report.foreign,
+            others: report.others.into_iter().map(OtherLine::of).collect(),
             events_changed: report.conflicts.changed,
             events_waiting: report.conflicts.put_off
                 + report.conflicts.in_doubt
@@ -326,6 +341,13 @@ impl MirrorLine {
             error,
             gate: gate.and_then(|gate| serde_json::to_value(gate).ok()),
         }
+    }
+}
+
+impl OtherLine {
+    fn of(other: OtherItem) -> Self {
+        let OtherItem { calendar, id: RemoteId(id), ends_at } = other;
+        Self { calendar: calendar.to_string(), id, ends_at }
     }
 }
 
@@ -497,6 +519,7 @@ pub fn tell(run: &MirrorRun, output: &Output) {
     for (reason, count) in &report.unmapped {
         output.say(format!("mirror `{name}`: {count} belong to no calendar: {reason}"));
     }
+    tell_others(name, &report.others, output);
     if run.outcome() == Outcome::Done {
         return;
     }
@@ -522,6 +545,23 @@ pub fn tell(run: &MirrorRun, output: &Output) {
     output.failure(
         &Failure { exit: exit_for(&[], &[run.outcome()]), ..Failure::saying(text) }.hint(hint),
     );
+}
+
+/// Says what people see in a mirror that the roster does not have.
+fn tell_others(name: &MirrorName, others: &[OtherItem], output: &Output) {
+    let (told, rest) = others.split_at(others.len().min(PROBLEMS_TOLD_MAX));
+    for OtherItem { calendar, id: RemoteId(id), ends_at } in told {
+        let until = ends_at.map_or(String::new(), |it| format!(", until {it},"));
+        output.say(format!(
+            "mirror `{name}`: `{id}` in `{calendar}`{until} is not in the roster, and stays"
+        ));
+    }
+    if !rest.is_empty() {
+        output.say(format!("mirror `{name}`: … and {} more; `--json` names them", rest.len()));
+    }
+    if !told.is_empty() {
+        output.say("`existing = \"remove\"` in the mirror's section takes such items away");
+    }
 }
 
 #[cfg(test)]

@@ -5,12 +5,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::plan::guard::{DeletionCount, GuardRefusal};
-use crate::port::{CalendarState, DeltaToken, FieldFault, RemoteItem, Verb};
+use crate::port::{CalendarState, DeltaToken, FieldFault, RemoteId, RemoteItem, Verb};
 use crate::run::conflicts::EventRefusal;
 use crate::run::cycle::CycleError;
 
 /// Problems named one by one in a report; the rest are counted.
 const PROBLEMS_MAX: usize = 100;
+
+/// Items of others named one by one in a report; the rest are counted.
+const OTHERS_TOLD_MAX: usize = 100;
 
 /// What one cycle of one mirror did.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -41,6 +44,9 @@ pub struct CycleReport {
     pub published: u64,
     /// Items seen that are not ours (only when mirrors were read back).
     pub foreign: u64,
+    /// Those of them that stand where ours do and carry no mark that tells them apart, so that
+    /// people see them beside the roster; the first 100.
+    pub others: Vec<OtherItem>,
     /// Events of people that stand in the way.
     pub conflicts: ConflictReport,
     /// Items that somebody had changed and that were put right.
@@ -161,6 +167,8 @@ pub struct CalendarReport {
     pub orphans: Vec<(ItemKey, RemoteItem)>,
     /// Items of others that are to go, once the guard has seen how many there are.
     pub others: Vec<RemoteItem>,
+    /// Items of others that stay beside ours.
+    pub others_left: Vec<OtherItem>,
     /// Items that people removed: the record is asked to delete them once the guard has seen how
     /// many there are.
     pub asks: Vec<ItemKey>,
@@ -178,6 +186,17 @@ pub struct CalendarReport {
     pub store_error: Option<CycleError>,
     /// Problems with single items.
     pub problems: Vec<Problem>,
+}
+
+/// An item of somebody else's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OtherItem {
+    /// In which calendar.
+    pub calendar: CalendarKey,
+    /// Which, as the vendor calls it.
+    pub id: RemoteId,
+    /// When it is over, where that is known.
+    pub ends_at: Option<Timestamp>,
 }
 
 /// How far a calendar was read.
@@ -220,6 +239,7 @@ impl CalendarReport {
             again: Vec::new(),
             orphans: Vec::new(),
             others: Vec::new(),
+            others_left: Vec::new(),
             asks: Vec::new(),
             position: None,
             publish_later: false,
@@ -277,6 +297,8 @@ impl CycleReport {
         self.held += calendar.held;
         self.quarantined += calendar.quarantined;
         self.foreign += calendar.foreign;
+        let room = OTHERS_TOLD_MAX.saturating_sub(self.others.len());
+        self.others.extend(calendar.others_left.into_iter().take(room));
         self.drifted += calendar.drifted;
         self.left += calendar.left;
         self.contested += calendar.contested;

@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::Session;
 use super::conflicts::{ConflictStory, conflict_stories};
 use super::plan::what;
+use super::requests::{self, RequestLine};
 use crate::failure::{Exit, Failure};
 use crate::impersonal::mark;
 use crate::output::{Output, time};
@@ -58,6 +59,8 @@ struct MirrorStory {
     items: Vec<Item>,
     /// Events of people that stand in its way, or did.
     conflicts: Vec<ConflictStory>,
+    /// Requests that people made about it there, the newest first.
+    requests: Vec<RequestLine>,
 }
 
 /// What the ledger says of it in one calendar.
@@ -188,6 +191,7 @@ async fn story(works: &Works, found: FoundEntity) -> Result<Story, Failure> {
             verdict: "the configuration has no such mirror (any more)".to_owned(),
             items: vec![item(row)],
             conflicts: Vec::new(),
+            requests: Vec::new(),
         });
     }
     let history = works.store.history(&key).await?;
@@ -240,8 +244,12 @@ async fn mirror_story(
         ),
         None => verdict(&wish, &subject, &window),
     };
+    let mut requests = works.store.requests(&spec.name, false, requests::LOOKED_AT_MAX).await?;
+    let items = || subject.ledger.iter().filter_map(|row| Some(&row.remote.as_ref()?.id));
+    requests.retain(|row| items().any(|id| requests::is_about(&row.request, id)));
     Ok(MirrorStory {
         mirror: spec.name.to_string(),
+        requests: requests.into_iter().map(RequestLine::of).collect(),
         verdict,
         items: subject.ledger.iter().map(item).collect(),
         conflicts: conflict_stories(works, spec, &subject).await?,
@@ -312,7 +320,10 @@ fn item(row: &LedgerRow) -> Item {
             IntentState::Planned => "waits to be sent",
             IntentState::Sent => "was sent, its outcome is not known yet",
         };
-        format!("{verb}: {state}")
+        let until = intent.not_before.map_or(String::new(), |at| {
+            format!("; nothing is done about it before {}", time::instant(at))
+        });
+        format!("{verb}: {state}{until}")
     });
     Item {
         calendar: row.calendar.to_string(),
@@ -355,7 +366,7 @@ fn print(story: &Story, output: &Output) -> Result<(), Failure> {
     if let Some(at) = story.deleted_at {
         text.push_str(&format!("\n  deleted   {}", time::instant(at)));
     }
-    for MirrorStory { mirror, verdict, items, conflicts } in &story.mirrors {
+    for MirrorStory { mirror, verdict, items, conflicts, requests } in &story.mirrors {
         text.push_str(&format!("\n  mirror `{mirror}`: {verdict}"));
         for item in items {
             text.push_str(&format!("\n    calendar `{}` ({})", item.calendar, item.mark));
@@ -372,6 +383,9 @@ fn print(story: &Story, output: &Output) -> Result<(), Failure> {
         }
         for conflict in conflicts {
             text.push_str(&format!("\n    conflict {}", conflict.told()));
+        }
+        for request in requests {
+            text.push_str(&format!("\n    request {}", request.told()));
         }
     }
     if !story.history.is_empty() {

@@ -13,6 +13,7 @@ mod migrate;
 mod plan;
 mod purge;
 mod recover;
+mod requests;
 mod serve;
 mod shifts;
 mod shown;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Session;
+use super::requests::RequestLine;
 use crate::config::Config;
 use crate::failure::{Exit, Failure, thousands};
 use crate::output::{Output, Table, time};
@@ -59,7 +60,12 @@ struct MirrorStatus {
     conflicts: ConflictCounts,
     /// Who changes our items back each time, the first few.
     contests: Vec<String>,
+    /// Requests that people made there and that are not decided yet, the newest ones.
+    requests: Vec<RequestLine>,
 }
+
+/// Open requests that are told; there may be more.
+const REQUESTS_TOLD_MAX: usize = 20;
 
 /// Contested items that are told; the rest are counted.
 const CONTESTS_TOLD_MAX: usize = 5;
@@ -103,6 +109,7 @@ async fn gather(config: &Config, store: &dyn Store) -> Result<Status, Failure> {
             let told = contested.map(|it| format!("{}: {}", it.key, tell(&it, &section.name)));
             contests = told.take(CONTESTS_TOLD_MAX).collect();
         }
+        let requests = store.requests(&section.name, true, REQUESTS_TOLD_MAX).await?;
         let ChangeSeq(reached) = store.cursor(&section.name).await?.seq;
         let ChangeSeq(latest) = store.roster_seq(&section.roster).await?;
         status.mirrors.push(MirrorStatus {
@@ -115,6 +122,7 @@ async fn gather(config: &Config, store: &dyn Store) -> Result<Status, Failure> {
             counts,
             lag_changes: (latest - reached).max(0),
             contests,
+            requests: requests.into_iter().map(RequestLine::of).collect(),
         });
     }
     Ok(status)
@@ -166,7 +174,10 @@ fn print(status: &Status, now: Timestamp, output: &Output) -> Result<(), Failure
             output.data(left_out)?;
         }
     }
-    for MirrorStatus { name, counts, contests, .. } in &status.mirrors {
+    for MirrorStatus { name, counts, contests, requests, .. } in &status.mirrors {
+        for request in requests {
+            output.data(format!("mirror `{name}`: {}", request.told()))?;
+        }
         let MirrorCounts { left, contested, .. } = counts;
         if *left > 0 {
             let left = thousands(*left);

@@ -29,12 +29,12 @@ fn gate(of_connection: usize, of_calendar: usize) -> Gate {
 }
 
 async fn enter<'g>(gate: &'g Gate, calendar: &str) -> Result<Pass<'g>, Shut> {
-    let calendar = CalendarKey::new(calendar).unwrap();
+    let calendar = CalendarKey::new(calendar).expect("a key");
     gate.enter(Some(&calendar), Timestamp::MAX, &Unwatched).await
 }
 
 fn passes<'g>(gate: &'g Gate, calendar: &str) -> Pass<'g> {
-    enter(gate, calendar).now_or_never().expect("there is room").unwrap()
+    enter(gate, calendar).now_or_never().expect("there is room").expect("open")
 }
 
 /// Whether it passes by now; asks as often as something wakes it.

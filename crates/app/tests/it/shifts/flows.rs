@@ -257,6 +257,40 @@ fn an_offer_is_made_taken_and_approved() {
 }
 
 #[test]
+fn an_offer_that_anybody_declines_or_takes_back_changes_nothing() {
+    check(|site, weather, day| {
+        let own = site.id(Kind::Shift, "anna", at(day.day, 5));
+        let cleo = site.user("cleo").to_owned();
+        let offer = async |it: &Site| it.person("anna").offers(&own, &cleo).await;
+        let request = weather.lets(site, offer).unwrap();
+        weather.lets(site, async |it| it.person("cleo").declines(&request).await).unwrap();
+        let request = weather.lets(site, offer).unwrap();
+        weather.lets(site, async |it| it.person("cleo").accepts(&request).await).unwrap();
+        weather.lets(site, async |it| it.manager("Ward").declines(&request).await).unwrap();
+        let request = weather.lets(site, offer).unwrap();
+        weather.lets(site, async |it| it.person("anna").cancels(&request).await).unwrap();
+    });
+}
+
+#[test]
+fn an_operator_sees_what_is_asked_for_and_what_became_of_it() {
+    let mut plan = Plan::usual();
+    plan.open("Ward", "Spare", 1, (7, 5, 13));
+    let mut site = Site::open(Setup::two_way(), plan);
+    let open = site.id(Kind::OpenShift, "Ward", at(7, 5));
+    let request = site.when(site.person("dan").claims(&open)).unwrap();
+    let status = |site: &Site| site.run(&["status", "--json"]).exits(0).json();
+    let told = status(&site)["mirrors"][0]["requests"][0].clone();
+    assert_eq!((&told["request"], &told["step"]), (&json!(request), &json!("asked")), "{told}");
+    site.run(&["status"]).exits(0).says(&format!("open shift request `{request}`"));
+    site.run(&["explain", &open]).exits(0).says(&format!("`{request}` in")).says("waits for");
+    site.when(site.manager("Ward").declines(&request)).unwrap();
+    assert_eq!(status(&site)["mirrors"][0]["requests"], json!([]), "nothing is open any more");
+    site.run(&["explain", &open]).exits(0).says("was declined");
+    site.kill();
+}
+
+#[test]
 fn time_off_is_asked_for_and_approved() {
     check(|site, weather, day| {
         let reason = site.reason("Ward", "Vacation");

@@ -97,10 +97,14 @@ fn what_a_team_has_already_is_adopted_and_others_are_reported() {
     let line = site.sync(&[]);
     assert_eq!((&line["created"], &line["foreign"]), (&0.into(), &1.into()), "{line}");
     assert_eq!(line["adopted"], site.plan.items(), "{line}");
+    let other = &line["others"][0];
+    assert_eq!(other["id"], site.id(Kind::Shift, "anna", at(9, 5)).as_str(), "{line}");
+    assert_eq!(other["calendar"], site.team("Ward"), "{line}");
     // Of what was found nobody knows whether it was shared.
     assert_eq!((site.writes() - writes, shares(&site)), (2, 4), "{:#?}", site.last_requests());
     assert_eq!(site.seen(), seen);
-    site.sync(&["--full"]);
+    let told = site.run(&["sync", "--full"]).exits(0);
+    told.says("is not in the roster, and stays").says("existing = \"remove\"");
     assert_eq!(site.writes() - writes, 2, "{:#?}", site.last_requests());
 }
 

@@ -16,6 +16,7 @@ use crate::port::{
     AuditVerb, ChangeSeq, Content, FailureClass, Intent, IntentState, LedgerRow, LedgerWrite,
     Remote, RemoteItem, Scope, Subject, Verb,
 };
+use crate::report::OtherItem;
 use crate::run::cycle::{Cycling, Others};
 use crate::run::observe::ReadFailure;
 
@@ -260,7 +261,10 @@ impl Drain<'_> {
                 self.report.foreign += 1;
                 if removes {
                     self.report.others.push(item);
+                    continue;
                 }
+                let (calendar, id) = (self.calendar.clone(), item.remote_id);
+                self.report.others_left.push(OtherItem { calendar, id, ends_at: item.ends_at });
             }
         }
     }
