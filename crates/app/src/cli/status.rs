@@ -174,31 +174,34 @@ fn print(status: &Status, now: Timestamp, output: &Output) -> Result<(), Failure
             output.data(left_out)?;
         }
     }
-    for MirrorStatus { name, counts, contests, requests, .. } in &status.mirrors {
-        for request in requests {
-            output.data(format!("mirror `{name}`: {}", request.told()))?;
-        }
-        let MirrorCounts { left, contested, .. } = counts;
-        if *left > 0 {
-            let left = thousands(*left);
-            output
-                .data(format!("mirror `{name}`: {left} items are left as people changed them"))?;
-        }
-        for contest in contests {
-            output.data(format!("mirror `{name}`: {contest}"))?;
-        }
-        let more = contested.saturating_sub(contests.len() as u64);
-        if more > 0 {
-            let more = thousands(more);
-            output
-                .data(format!("mirror `{name}`: … and {more} more; see `rotabridge drift list`"))?;
-        }
-    }
+    status.mirrors.iter().try_for_each(|it| print_remarks(it, output))?;
     for last in status.mirrors.iter().filter_map(|it| it.last.as_ref()) {
         let problem = last.problems.first().map(|it| format!("`{}`: {}", it.calendar, it.reason));
         if let Some(reason) = last.error.clone().or(problem) {
             output.data(format!("mirror `{}`: {reason}", last.name))?;
         }
+    }
+    Ok(())
+}
+
+/// What people ask for in a mirror, and what they changed there.
+fn print_remarks(mirror: &MirrorStatus, output: &Output) -> Result<(), Failure> {
+    let MirrorStatus { name, counts, contests, requests, .. } = mirror;
+    for request in requests {
+        output.data(format!("mirror `{name}`: {}", request.told()))?;
+    }
+    let MirrorCounts { left, contested, .. } = counts;
+    if *left > 0 {
+        let left = thousands(*left);
+        output.data(format!("mirror `{name}`: {left} items are left as people changed them"))?;
+    }
+    for contest in contests {
+        output.data(format!("mirror `{name}`: {contest}"))?;
+    }
+    let more = contested.saturating_sub(contests.len() as u64);
+    if more > 0 {
+        let more = thousands(more);
+        output.data(format!("mirror `{name}`: … and {more} more; see `rotabridge drift list`"))?;
     }
     Ok(())
 }
