@@ -47,7 +47,7 @@ impl Stage {
     }
 
     /// The configuration; `more` are further keys of it.
-    fn config(&self, tenant: &str, more: &str) -> MicrosoftGraphConfig {
+    pub fn config(&self, tenant: &str, more: &str) -> MicrosoftGraphConfig {
         let url = self.server.url();
         let text = format!(
             "{{ tenant_id = \"{tenant}\", client_id = \"{APP}\", graph_url = \"{url}\", \
@@ -270,7 +270,7 @@ fn expired_secrets_and_unknown_names_are_told_apart() {
 }
 
 /// Copies the certificate and its key beside the secret, and gives the certificate's DER.
-fn certified(stage: &Stage) -> Vec<u8> {
+pub fn certified(stage: &Stage) -> Vec<u8> {
     use rustls::pki_types::CertificateDer;
     use rustls::pki_types::pem::PemObject;
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/microsoft_graph/fixtures");
@@ -280,7 +280,8 @@ fn certified(stage: &Stage) -> Vec<u8> {
     CertificateDer::from_pem_file(fixtures.join("certificate.pem")).unwrap().to_vec()
 }
 
-const CERTIFIED: &str = "certificate_file = \"certificate.pem\", private_key_file = \"key.pem\"";
+pub const CERTIFIED: &str =
+    "certificate_file = \"certificate.pem\", private_key_file = \"key.pem\"";
 
 #[test]
 fn a_certificate_signs_in_where_it_is_known_and_only_there() {

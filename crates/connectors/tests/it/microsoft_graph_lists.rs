@@ -5,10 +5,11 @@ use std::time::Duration;
 use connectors::microsoft_graph::client::{Ask, Version};
 use connectors::microsoft_graph::permissions::{MEMBERS, Need, SCHEDULES};
 use engine::port::{FailureClass, Finding, FindingLevel, QuotaScope};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use simulators::graph::{App, Fault, What};
+use simulators::graph::{App, Certificate, Fault, TENANT, What};
 
-use crate::microsoft_graph::{Stage, run};
+use crate::microsoft_graph::{CERTIFIED, Stage, certified, run};
 
 fn answers(path: &str, body: &Value) -> Fault {
     Fault::on_any().at(path).then(What::Garbage(body.to_string()))
@@ -166,6 +167,28 @@ fn a_secret_that_ends_within_ninety_days_is_warned_of() {
     assert_eq!(good.level, FindingLevel::Good, "{good:?}");
     let unknown = end("abc", "2027-02-20T07:00:00Z");
     assert!(unknown.message.contains("lists no secret like ours"), "{unknown:?}");
+}
+
+#[test]
+fn a_certificate_that_ends_within_ninety_days_is_warned_of() {
+    let stage = Stage::new(|_| {});
+    let der = certified(&stage);
+    let ends_at: Timestamp = "2036-11-18T07:05:10Z".parse().unwrap();
+    stage.server.update(|state| {
+        state.apps[0].certificates.push(Certificate { der: der.clone(), ends_at });
+    });
+    let told = |days: i64| {
+        let now = ends_at - SignedDuration::from_hours(24 * days);
+        stage.clock.advance_to(now);
+        let connection = stage.config(TENANT, CERTIFIED).connection(&stage.context()).unwrap();
+        let findings = run(connection.check());
+        let about = |it: &Finding| it.message.contains("expire") && it.message.contains("2036");
+        let found = findings.iter().find(|it| about(it)).unwrap_or_else(|| panic!("{findings:?}"));
+        (found.level, found.hint.is_some())
+    };
+    assert_eq!(told(91), (FindingLevel::Good, false));
+    assert_eq!(told(89), (FindingLevel::Warning, true));
+    assert_eq!(told(-1), (FindingLevel::Error, true));
 }
 
 #[test]

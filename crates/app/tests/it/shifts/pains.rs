@@ -215,9 +215,24 @@ fn pain_13_midnights_and_seconds_are_kept_in_every_zone() {
         let id = plan.shift(who, "Ward", "Odd", (7, 5, 13));
         plan.row(&id).end += SignedDuration::from_secs(59);
     }
+    // Midnight on a Friday in each zone, of a team that lives there.
+    for (who, hour) in [("finn", 24 + 5), ("gina", 24 + 23)] {
+        plan.shift(who, "Desk", "Night", (9, hour, hour + 8));
+        plan.away(who, "Training", (8, hour, hour + 24));
+    }
     let site = Site::new(Setup::one_way(), plan);
+    let (ward, desk) = (site.team("Ward").to_owned(), site.team("Desk").to_owned());
+    for (team, zone) in [(&ward, "Europe/Berlin"), (&desk, "America/New_York")] {
+        let plain = format!("team_id = \"{team}\" }}");
+        let zoned = format!("team_id = \"{team}\", time_zone = \"{zone}\" }}");
+        site.world.edit(&plain, &zoned);
+    }
     site.sync(&[]);
     site.shows_the_plan();
+    let zone = |team: &str| {
+        site.graph.read(|state| state.teams[team].schedule.as_ref().unwrap().time_zone.clone())
+    };
+    assert_eq!((&*zone(&ward), &*zone(&desk)), ("Europe/Berlin", "America/New_York"));
     let writes = site.writes();
     site.sync(&["--full"]);
     assert_eq!(site.writes(), writes, "{:#?}", site.last_requests());
