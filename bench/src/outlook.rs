@@ -131,11 +131,7 @@ fn mirror(
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         entropy: entropy.clone(),
     };
-    let mirror = MirrorContext {
-        name: name.clone(),
-        two_way: Default::default(),
-        time_zone: "Europe/Berlin".into(),
-    };
+    let mirror = MirrorContext::plain(name.clone(), "Europe/Berlin");
     let parts = connection.mirror(&context, &mirror, &config).map_err(Trouble::failed)?;
     // The secret is read at each sign-in, and the folder is temporary.
     let _ = folder.keep();

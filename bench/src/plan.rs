@@ -210,6 +210,9 @@ impl Target for Calendars {
     async fn look(&self, _: &CalendarKey, _: &[Probe]) -> Result<Vec<Sighting>, Failure> {
         not_asked()
     }
+    async fn strayed(&self, _: &CalendarKey, _: &[RemoteId]) -> Result<Vec<bool>, Failure> {
+        not_asked()
+    }
     async fn create(&self, _: &CalendarKey, _: &Item) -> Result<Written, Failure> {
         not_asked()
     }

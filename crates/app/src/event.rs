@@ -210,7 +210,7 @@ pub fn subscribed(connection: &str, done: &Result<KeeperReport, StoreError>) {
             return;
         }
     };
-    let KeeperReport { made, renewed, ended, failed, failure, more: _, elsewhere: _ } = report;
+    let KeeperReport { made, renewed, ended, failed, failure, more: _, .. } = report;
     for (what, count) in
         [("made", made), ("renewed", renewed), ("ended", ended), ("failed", failed)]
     {

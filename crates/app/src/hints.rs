@@ -179,10 +179,7 @@ pub async fn keep_subscriptions(
         return Ok(KeeperReport::default());
     };
     let url = format!("{}/hooks/{}", public_url.trim_end_matches('/'), hooks.connection);
-    let gone = std::mem::take(&mut *lock(&hooks.asked.gone));
-    for id in gone {
-        works.store.remove_subscription(&hooks.connection, &id).await?;
-    }
+    forget_gone(works, hooks).await?;
     let asked = std::mem::take(&mut *lock(&hooks.asked.renew));
     let keeper = Keeper {
         connection: &hooks.connection,
@@ -195,9 +192,28 @@ pub async fn keep_subscriptions(
         url: &url,
         hash: secret_hash,
     };
-    let report = keeper.run(&works.topics(hooks).await?, &asked).await;
+    let report = match works.topics(hooks).await {
+        Ok(topics) => keeper.run(&topics, &asked).await,
+        Err(error) => Err(error),
+    };
+    // A vendor asks once: what was not done is still to be done.
+    let unfinished = report.as_ref().map_or(asked, |it| it.unfinished.clone());
+    lock(&hooks.asked.renew).extend(unfinished);
     event::subscribed(hooks.connection.as_str(), &report);
     report
+}
+
+/// Forgets what vendors say is gone; what cannot be forgotten now is, the next time.
+async fn forget_gone(works: &Works, hooks: &HookWorks) -> Result<(), StoreError> {
+    let mut gone = std::mem::take(&mut *lock(&hooks.asked.gone));
+    while let Some(id) = gone.pop_first() {
+        if let Err(error) = works.store.remove_subscription(&hooks.connection, &id).await {
+            gone.insert(id);
+            lock(&hooks.asked.gone).extend(gone);
+            return Err(error);
+        }
+    }
+    Ok(())
 }
 
 impl HookWorks {

@@ -428,7 +428,7 @@ fn mirror(
         future: window.future.0,
         first_future: section.config.first_future(),
         others: if section.config.removes_others() { Others::Remove } else { Others::Report },
-        conflicts: section.conflicts.rules(&reach, zone),
+        conflicts: section.conflicts.rules(&reach, zone, section.full_interval),
         drift: section.drift,
     };
     let gate = Arc::clone(gate);

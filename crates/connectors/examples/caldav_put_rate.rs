@@ -104,11 +104,7 @@ fn target(url: &url::Url, lanes: u64) -> Result<Arc<dyn Target>, Failed> {
         clock: Arc::new(StoppedClock),
         entropy: Arc::new(testkit::seeded_entropy::SeededEntropy::new(1)),
     };
-    let rate = MirrorContext {
-        name: MirrorName::new("rate")?,
-        two_way: [].into(),
-        time_zone: "UTC".into(),
-    };
+    let rate = MirrorContext::plain(MirrorName::new("rate")?, "UTC");
     Ok(config.mirror(&context, &rate, &*mirror)?.target)
 }
 

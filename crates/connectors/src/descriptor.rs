@@ -95,6 +95,24 @@ pub struct MirrorContext {
     pub two_way: BTreeSet<CommandKind>,
     /// IANA name of the roster's zone.
     pub time_zone: String,
+    /// The calendars that the operator names for schedule groups.
+    pub group_calendars: BTreeSet<CalendarKey>,
+    /// The name of a calendar of people's own in which every event is a wish for time off.
+    pub wishes_in: Option<String>,
+}
+
+impl MirrorContext {
+    /// Of a mirror that is only pushed to, into everybody's own calendars.
+    #[must_use]
+    pub fn plain(name: MirrorName, time_zone: &str) -> Self {
+        Self {
+            name,
+            two_way: BTreeSet::new(),
+            time_zone: time_zone.to_owned(),
+            group_calendars: BTreeSet::new(),
+            wishes_in: None,
+        }
+    }
 }
 
 /// One mirror, built.
@@ -313,6 +331,12 @@ pub trait MirrorConfig: fmt::Debug + Send + Sync + std::any::Any {
     /// All labels that people's events can have there; `None` where any text can be one.
     fn event_labels(&self) -> Option<&'static [&'static str]> {
         None
+    }
+
+    /// Keys of the mapping profile that no item there can show, each with the reason as a clause:
+    /// they are refused rather than left out in silence.
+    fn cannot_show(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
     }
 
     /// Whether what is found in a calendar and is not ours is removed, rather than told of.

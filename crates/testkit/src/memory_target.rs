@@ -225,6 +225,11 @@ impl MemoryTarget {
         true
     }
 
+    /// A person moves an item to another calendar, where it keeps its id; whether it was there.
+    pub fn relocate(&self, from: (&CalendarKey, &RemoteId), to: &CalendarKey) -> bool {
+        self.copy(from, (to, from.1)) && self.remove(from.0, from.1)
+    }
+
     /// A person removes an item; whether it was there.
     pub fn remove(&self, calendar: &CalendarKey, id: &RemoteId) -> bool {
         self.lock().get_mut(calendar).is_some_and(|calendar| calendar.remove(id).is_some())
@@ -439,6 +444,18 @@ impl Target for MemoryTarget {
             };
             Ok(probes.iter().map(sight).collect())
         })
+    }
+
+    async fn strayed(
+        &self,
+        calendar: &CalendarKey,
+        items: &[RemoteId],
+    ) -> Result<Vec<bool>, Failure> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let calendars = self.lock();
+        let others = || calendars.iter().filter(|(name, _)| *name != calendar);
+        let elsewhere = |id: &RemoteId| others().any(|(_, it)| it.items.contains_key(id));
+        Ok(items.iter().map(elsewhere).collect())
     }
 
     async fn create(&self, calendar: &CalendarKey, item: &Item) -> Result<Written, Failure> {

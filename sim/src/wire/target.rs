@@ -286,6 +286,16 @@ impl Target for ShakyTarget {
         Ok(seen)
     }
 
+    async fn strayed(
+        &self,
+        calendar: &CalendarKey,
+        items: &[RemoteId],
+    ) -> Result<Vec<bool>, Failure> {
+        let (name, items) = (calendar.clone(), items.to_vec());
+        let strayed = move |target: &MemoryTarget| at_once(target.strayed(&name, &items));
+        self.send(reading(Request::Read, calendar), strayed).await
+    }
+
     async fn create(&self, calendar: &CalendarKey, item: &Item) -> Result<Written, Failure> {
         let (call, effect) = creation(calendar, item);
         self.send(call, effect).await

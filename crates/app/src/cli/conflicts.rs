@@ -1,11 +1,12 @@
 //! The parts of `plan` and `explain` that tell of events of people that stand in the way: what
-//! each is in the way of, and what would be or was done to it. Never what it is about: that is its
-//! owner's business.
+//! each is in the way of, and what would be or was done to it; and in `plan` of those that ask for
+//! time off. Never what an event is about: that is its owner's business.
 
 use std::collections::BTreeSet;
 
 use domain::EventSpan;
 use engine::plan::conflict::{Conflict, Verdict};
+use engine::plan::unavailable::{Decided, Wish};
 use engine::port::{ChangesOf, EventChangeState, ForeignChange, StoreError, Subject};
 use engine::run::conflicts::look::{Looked, preview};
 use engine::run::conflicts::{EventRefusal, changes_in, judge};
@@ -32,6 +33,20 @@ pub(super) struct ConflictPlan {
     pub unread: Vec<Unread>,
     /// One line for each event and shift.
     pub entries: Vec<ConflictLine>,
+    /// One line for each event by which somebody asks for time off, or did.
+    pub wishes: Vec<WishLine>,
+}
+
+/// One event by which somebody asks for time off, or did.
+#[derive(Debug, Serialize)]
+pub(super) struct WishLine {
+    /// `ask`, `wait`, `ask_again` or `take_back`.
+    action: &'static str,
+    because: &'static str,
+    calendar: String,
+    employee: Option<String>,
+    /// When they want to be absent, or wanted to.
+    span: EventSpan,
 }
 
 /// A calendar that could not be looked at.
@@ -83,6 +98,7 @@ pub(super) async fn conflict_plan(
         refused: refusal.as_ref().map(ToString::to_string),
         unread: unread.collect(),
         entries: looked.iter().flat_map(lines).collect(),
+        wishes: looked.iter().flat_map(wishes).collect(),
     };
     Ok((plan, refusal))
 }
@@ -103,6 +119,28 @@ fn lines(Looked { calendar, conflicts, .. }: &Looked) -> Vec<ConflictLine> {
         })
     };
     conflicts.iter().flat_map(line).collect()
+}
+
+fn wishes(Looked { calendar, owner, wishes, .. }: &Looked) -> Vec<WishLine> {
+    let line = |wish: &Wish| {
+        let (action, because, span) = match wish {
+            Wish::Open { event, told: Some(Decided::Asked) } => {
+                ("wait", "it was asked for; somebody is to decide", event.span)
+            }
+            Wish::Open { event, told: Some(Decided::Granted | Decided::Refused) | None } => {
+                ("ask", "an event asks for time off", event.span)
+            }
+            Wish::Moved { event, .. } => {
+                ("ask_again", "its event was moved after it was asked for", event.span)
+            }
+            Wish::Gone { before } => {
+                ("take_back", "its event is not where it was; it is looked for first", before.span)
+            }
+        };
+        let (calendar, employee) = (calendar.to_string(), owner.as_ref().map(ToString::to_string));
+        WishLine { action, because, calendar, employee, span }
+    };
+    wishes.iter().map(line).collect()
 }
 
 fn told(verdict: &Verdict) -> (&'static str, String, Option<EventSpan>, Option<String>) {
@@ -127,7 +165,8 @@ fn told(verdict: &Verdict) -> (&'static str, String, Option<EventSpan>, Option<S
 /// # Errors
 /// When the output cannot be written.
 pub(super) fn print(mirror: &str, plan: &ConflictPlan, output: &Output) -> Result<(), Failure> {
-    let ConflictPlan { changes, refused: _, unread, entries } = plan;
+    let ConflictPlan { changes, refused: _, unread, entries, wishes } = plan;
+    print_wishes(mirror, wishes, output)?;
     if entries.is_empty() && unread.is_empty() {
         return Ok(());
     }
@@ -153,6 +192,25 @@ pub(super) fn print(mirror: &str, plan: &ConflictPlan, output: &Output) -> Resul
         output.say(format!("mirror `{mirror}`: cannot look into `{calendar}`: {reason}"));
     }
     Ok(())
+}
+
+fn print_wishes(mirror: &str, wishes: &[WishLine], output: &Output) -> Result<(), Failure> {
+    if wishes.is_empty() {
+        return Ok(());
+    }
+    let mut table = Table::new(&["TIME OFF", "WHY", "CALENDAR", "WHEN", "EMPLOYEE"]);
+    for WishLine { action, because, calendar, employee, span } in wishes {
+        table.row([
+            action.replace('_', " "),
+            (*because).to_owned(),
+            calendar.clone(),
+            when(span),
+            employee.clone().unwrap_or_default(),
+        ]);
+    }
+    output.table(&table)?;
+    let count = thousands(wishes.len() as u64);
+    output.data(format!("mirror `{mirror}`: {count} events that ask for time off"))
 }
 
 /// What `explain` tells of one event that stands in a shift's way, or did.

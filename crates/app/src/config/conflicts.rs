@@ -1,6 +1,8 @@
 //! `conflict_policy` and `[mirror.conflicts]`: what is done about events of people that stand
 //! where a shift is.
 
+use std::time::Duration;
+
 use connectors::ForeignReach;
 use domain::CommandKind;
 use domain::policy::{ConflictPolicy, EventRule, MoveTo, OverrideAction};
@@ -66,7 +68,8 @@ pub struct ConflictsSection {
     /// How many events of people one cycle may change before the guard stops it.
     #[serde(default = "changes_max")]
     pub changes_max: u64,
-    /// How long after a look a calendar is looked at again, if nothing else asks for it.
+    /// How long after a look a calendar is looked at again, if nothing else asks for it: where the
+    /// vendor tells of changes, its hints do, and beside them `full_interval`.
     #[serde(default = "interval")]
     pub interval: Length,
 }
@@ -202,8 +205,14 @@ impl Conflicts {
         }
     }
 
-    /// What the engine is told, in days and times of `zone`; `None` where nobody looks.
-    pub fn rules(&self, reach: &ForeignReach, zone: TimeZone) -> Option<ConflictRules> {
+    /// What the engine is told, in days and times of `zone`; `None` where nobody looks. Where a
+    /// vendor tells of changes, `full_interval` is soon enough.
+    pub fn rules(
+        &self,
+        reach: &ForeignReach,
+        zone: TimeZone,
+        full_interval: Duration,
+    ) -> Option<ConflictRules> {
         match reach {
             ForeignReach::Nowhere { .. } => return None,
             ForeignReach::OnRequest
@@ -245,6 +254,7 @@ impl Conflicts {
             zone,
             changes_max,
             look_interval: interval.0,
+            told_interval: full_interval.max(interval.0),
             unavailable: self.unavailable.clone(),
         })
     }

@@ -422,6 +422,21 @@ impl Written {
         }
     }
 
+    /// The keys that name a colour, as they stand in the section.
+    pub(super) fn colours(&self) -> Vec<String> {
+        let TiersWritten { full, title, busy } = &self.tiers;
+        let tiers = [("tiers.full", full), ("tiers.title", title), ("tiers.busy", busy)];
+        let of_tiers = tiers.into_iter().map(|(at, it)| (at.to_owned(), it.colour));
+        let activities = self.activities.iter();
+        let of_activities =
+            activities.map(|(label, it)| (format!("activities.{label}"), it.colour));
+        let of_time_off = self.time_off.iter().map(|it| ("time_off".to_owned(), it.colour));
+        let own = self.colour.map(|_| "colour".to_owned());
+        let others = of_tiers.chain(of_activities).chain(of_time_off);
+        let others = others.filter(|it| it.1.is_some()).map(|it| format!("{}.colour", it.0));
+        own.into_iter().chain(others).collect()
+    }
+
     /// Says what would do nothing.
     fn check(&self, reader: &mut Reader<'_>) {
         let hint = "less than `privacy = \"full\"` shows no activities";
@@ -462,6 +477,13 @@ impl Written {
             visibility: self.visibility,
             reminder: self.reminder,
         }
+    }
+}
+
+impl AppearanceWritten {
+    /// Whether it names a colour.
+    pub(super) fn has_colour(&self) -> bool {
+        self.colour.is_some()
     }
 }
 

@@ -307,6 +307,8 @@ impl MirrorSection {
             name: self.name.clone(),
             two_way: self.two_way.intersection(&config.decides(&self.roster)).copied().collect(),
             time_zone: time_zone.to_owned(),
+            group_calendars: self.look.groups.values().cloned().collect(),
+            wishes_in: self.conflicts.unavailable.as_ref().and_then(|it| it.calendar.clone()),
         }
     }
 
@@ -404,10 +406,40 @@ impl Written {
             let hint = "name calendars in `groups`, or one for each group by the mirror's own keys";
             reader.fault("shows", "head counts need calendars of groups", hint);
         }
+        if self.open_shifts.is_some() {
+            if !shared {
+                let hint = "an open shift is nobody's yet: show it in calendars of groups (`groups`, \
+                            or the mirror's own keys), or leave the key out";
+                reader.fault("open_shifts", "here every calendar is one employee's", hint);
+            } else if shows == Shows::HeadCount {
+                let hint = "leave one of both out";
+                reader.fault("open_shifts", "`shows = \"head_count\"` shows counts only", hint);
+            }
+        }
+        for (key, why) in config.cannot_show() {
+            for at in self.keys_of(key, look) {
+                reader.fault(&at, &format!("cannot be shown there: {why}"), "leave the key out");
+            }
+        }
         if shared && shows == Shows::Shifts && profile.look.title.is_none() {
             profile.look.title = Template::parse(SHARED_TITLE_DEFAULT, OF_SHIFT).ok();
         }
         reader.is_clean().then_some(profile)
+    }
+
+    /// Where this part of the mapping profile is asked for.
+    fn keys_of(&self, key: &str, look: &look::Written) -> Vec<String> {
+        let open = self.open_shifts.as_ref().is_some_and(look::AppearanceWritten::has_colour);
+        let asked = match key {
+            "organizer" => self.organizer.is_some(),
+            "attendees" => self.attendees,
+            "colour" => {
+                let open = open.then(|| "open_shifts.colour".to_owned());
+                return look.colours().into_iter().chain(open).collect();
+            }
+            _ => false,
+        };
+        asked.then(|| key.to_owned()).into_iter().collect()
     }
 
     /// Says what this version cannot do yet. Whether nothing is wrong.

@@ -364,7 +364,7 @@ fn conflicts_are_looked_for_in_caldav_where_the_operator_asks_for_it() {
         let mirror = &config.mirrors[0];
         let connection = config.connection(&mirror.connection).unwrap();
         let reach = mirror.reach(connection.config.as_ref());
-        mirror.conflicts.rules(&reach, jiff::tz::TimeZone::UTC).is_some()
+        mirror.conflicts.rules(&reach, jiff::tz::TimeZone::UTC, mirror.full_interval).is_some()
     };
     assert!(!asked(""));
     assert!(asked("conflict_policy = \"report\"\n"));
@@ -401,4 +401,48 @@ fn wishes_need_people_s_events_two_ways_and_labels_that_there_are() {
     assert!(words.contains("events have only these labels"), "{words}");
     let group = told(&format!("{dav}collection = \"{{group}}/\"\n{wishes}"));
     assert!(group.contains("belong to no single person"), "{group}");
+}
+
+const M365: &str = "[[connection]]\nname = \"m365\"\nkind = \"microsoft_graph\"\n\
+                    tenant_id = \"t\"\nclient_id = \"c\"\nclient_secret_file = \"s\"\n";
+
+fn with_outlook(keys: &str) -> Result<Config, Vec<String>> {
+    let keys = format!("connection = \"m365\"\nkind = \"outlook\"\n{keys}");
+    parse(&format!("{CONNECTIONS}\n{M365}\n[[mirror]]\nname = \"m\"\nroster = \"ward\"\n{keys}"))
+}
+
+#[test]
+fn what_no_event_in_outlook_can_show_is_refused_with_the_reason() {
+    let check = |keys: &str, key: &str, why: &str| {
+        let [told] = &with_outlook(keys).unwrap_err()[..] else { panic!("{keys}: one mistake") };
+        assert!(told.starts_with(&format!("`{key}`: cannot be shown there: ")), "{told}");
+        assert!(told.contains(why), "{told}");
+    };
+    check("organizer = \"rota@example.com\"", "organizer", "a mailbox's owner");
+    check("attendees = true", "attendees", "mails an invitation to everybody");
+    check("colour = \"teal\"", "colour", "the colour of its category");
+    let late = "activities = { Late = { colour = \"teal\" } }";
+    check(late, "activities.Late.colour", "the colour of its category");
+    check("time_off = { colour = \"grey\" }", "time_off.colour", "category");
+    check("tiers = { busy = { colour = \"grey\" } }", "tiers.busy.colour", "category");
+    let open = "shared = \"ward@example.com\"\nopen_shifts = { colour = \"grey\" }";
+    check(open, "open_shifts.colour", "category");
+    assert!(with_outlook("categories = [\"Late\"]\nreminder = \"15m\"").is_ok());
+}
+
+#[test]
+fn open_shifts_are_for_calendars_of_groups() {
+    let why = "`open_shifts`: here every calendar is one employee's";
+    assert_eq!(with_outlook("open_shifts = {}").unwrap_err(), [why]);
+    let google = "connection = \"google\"\nkind = \"google\"\nopen_shifts = {}\n";
+    assert_eq!(with_mirror(google).unwrap_err(), [why]);
+    assert_eq!(with_mirror(&format!("{google}calendar = \"primary\"")).unwrap_err(), [why]);
+    let dav = "connection = \"dav\"\nkind = \"caldav\"\nopen_shifts = {}\n";
+    assert_eq!(with_mirror(dav).unwrap_err(), [why]);
+    assert!(with_mirror(&format!("{google}shared = \"rota@example.com\"")).is_ok());
+    assert!(with_mirror(&format!("{dav}collection = \"{{group}}/\"")).is_ok());
+    let shared = "shared = \"ward@example.com\"\nopen_shifts = {}";
+    assert!(with_outlook(shared).is_ok());
+    let counts = with_outlook(&format!("{shared}\nshows = \"head_count\"")).unwrap_err();
+    assert_eq!(counts, ["`open_shifts`: `shows = \"head_count\"` shows counts only"]);
 }

@@ -20,12 +20,13 @@ pub struct UnavailableSection {
     /// out, `Unavailable` (in Google `Graphite`), unless `calendar` is there.
     #[serde(default)]
     category: Option<String>,
-    /// The calendar in which every event is a request: its name, for CalDAV the last part of its
-    /// path.
+    /// The calendar in which every event is a request: the name of one of the person's own, for
+    /// CalDAV the last part of its path, which then is among `conflict_collections`.
     #[serde(default)]
     calendar: Option<String>,
     /// What it becomes: `time_off_request`, which a manager decides where the record does not
-    /// grant such requests by itself, or `time_off`, which the record decides at once.
+    /// grant such requests by itself, or `time_off`, which the record decides at once. It cannot
+    /// become availability: that is a pattern of weeks, and one event says nothing of other weeks.
     #[serde(default)]
     becomes: BecomesWord,
     /// The kind of absence: the id or the name of a time-off reason. Some records need one.

@@ -41,8 +41,9 @@ fn every_key_of_the_example_is_a_key() {
         "link_lifetime",
         "organization",
         "adherence",
-        // Beside people's events: its calendars are nobody's own.
+        // Beside people's events: its calendars are nobody's own. And for such calendars only.
         "groups",
+        "open_shifts",
         "unavailable",
         // Of Excel files; those of the example are CSV.
         "sheet",

@@ -371,6 +371,12 @@ impl Target for CaldavTarget {
         self.sightings(calendar, probes).await
     }
 
+    async fn strayed(&self, _: &CalendarKey, items: &[RemoteId]) -> Result<Vec<bool>, Failure> {
+        // A client that moves an event makes another resource and deletes this one (RFC 4791 knows
+        // no move of a UID), in a collection that we may not know.
+        Ok(vec![false; items.len()])
+    }
+
     async fn create(&self, calendar: &CalendarKey, item: &Item) -> Result<Written, Failure> {
         let origin = &item.origin;
         let uid = map::uid(&self.setup.mirror, calendar, &origin.item(), origin.generation);

@@ -173,7 +173,11 @@ impl Calendars {
         Ok(all.iter().filter(|it| has(it)).count())
     }
 
-    async fn owned(&self, key: &CalendarKey, who: &As) -> Result<Vec<Calendar>, Failure> {
+    /// The calendars that somebody owns beside their first one.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    pub async fn owned(&self, key: &CalendarKey, who: &As) -> Result<Vec<Calendar>, Failure> {
         let mut all = Vec::new();
         let mut token: Option<String> = None;
         for _ in 0..LIST_PAGES_MAX {

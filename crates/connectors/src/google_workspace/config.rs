@@ -356,6 +356,11 @@ impl ConnectionConfig for GoogleWorkspaceConfig {
             return Err(ConnectionError::Role { kind: super::KIND, role });
         };
         let (home, scopes) = config.checked()?;
+        // Another calendar of theirs is found by its name, in the list of their calendars.
+        let sees = config.foreign_events != ForeignAccess::None;
+        let wishes_in = mirror.wishes_in.clone().filter(|_| sees).map(|it| it.trim().to_owned());
+        let listing = wishes_in.iter().map(|_| Scope::CalendarListReadonly);
+        let scopes = Scopes::of(scopes.iter().chain(listing));
         let connection = self.connection(context)?;
         let target = Arc::new(GoogleTarget::new(Setup {
             mirror: mirror.name.clone(),
@@ -365,6 +370,7 @@ impl ConnectionConfig for GoogleWorkspaceConfig {
             shared_with: config.shared_with,
             scopes,
             foreign: config.foreign_events,
+            wishes_in,
         }));
         connection.add(&mirror.name, &target);
         let foreign: Option<Arc<dyn ForeignEvents>> = match config.foreign_events {

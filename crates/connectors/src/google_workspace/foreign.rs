@@ -1,7 +1,8 @@
 //! Events in people's calendars that are not ours: reading them, and doing what a conflict policy
 //! says.
 //!
-//! Looked at are the employee's first calendar and, where there is one, our own beside it. A series
+//! Looked at are the employee's first calendar and, where there are any, our own beside it and the
+//! one of theirs that is named for wishes. A series
 //! comes as its occurrences, which have ids of their own at Google, so that what is changed is one
 //! occurrence. Google's events have one label, their colour. `restore.rs` takes back.
 
@@ -23,7 +24,7 @@ use super::classify::Asked;
 use super::client::{As, Ask};
 use super::config::ForeignAccess;
 use super::map;
-use super::provider::{GoogleTarget, SILENT};
+use super::provider::GoogleTarget;
 use super::wire::{Event, Page};
 
 /// What Google calls its colours, by id (colors.get, and the names of the web interface, 2026-10).
@@ -200,6 +201,14 @@ impl ForeignEvents for GoogleForeign {
         {
             found.extend(self.listed(calendar, &who, (&id, Some(name)), within).await?);
         }
+        if let Some((name, id)) = self.target.of_wishes(calendar, &who).await? {
+            match self.listed(calendar, &who, (&id, Some(&name)), within).await {
+                Ok(more) => found.extend(more),
+                // Its owner removed it since.
+                Err(failure) if failure.status == Some(404) => self.target.forget_wishing(calendar),
+                Err(failure) => return Err(failure),
+            }
+        }
         Ok(found)
     }
 
@@ -211,7 +220,9 @@ impl ForeignEvents for GoogleForeign {
         let who = self.target.who(calendar);
         let Some(raw) = self.now(&who, calendar, id).await? else { return Ok(None) };
         let place = Place::of(id);
-        let name = match &self.target.setup.home {
+        let setup = &self.target.setup;
+        let name = match &setup.home {
+            _ if self.target.is_of_wishes(calendar, place.calendar) => setup.wishes_in.as_deref(),
             Home::Own(name) if place.calendar != PRIMARY => Some(name.as_str()),
             Home::Own(_) | Home::Primary | Home::Shared { .. } => None,
         };
@@ -240,7 +251,7 @@ impl ForeignEvents for GoogleForeign {
                 let what = format!("delete somebody's event at `{calendar}`");
                 let place = Place::of(&event.id);
                 let ask = self.ask(Method::DELETE, &who, &place, Asked::Delete, what);
-                let mut ask = ask.query(&[SILENT]);
+                let mut ask = ask.query(&[("sendUpdates", told(event.role))]);
                 if let Some(etag) = &event.etag {
                     ask = ask.if_match(etag);
                 }
@@ -255,7 +266,8 @@ impl ForeignEvents for GoogleForeign {
             ForeignChange::Move { to, note } => {
                 let what = format!("move somebody's event at `{calendar}`");
                 let body = moved(&event.kept, to, note.as_deref());
-                self.patch(&who, (&event.id, event.etag.as_ref()), (body, "none"), what).await
+                let updates = told(event.role);
+                self.patch(&who, (&event.id, event.etag.as_ref()), (body, updates), what).await
             }
             ForeignChange::Relabel { of: _, by } => {
                 let known = LABELS.iter().find(|(_, name)| name.eq_ignore_ascii_case(by));
@@ -282,6 +294,20 @@ impl ForeignEvents for GoogleForeign {
     ) -> Result<RemoteId, Failure> {
         self.take_back(calendar, kept, change).await
     }
+}
+
+/// Who is told of a change: the guests, where somebody invited any to a meeting of their own.
+fn told(role: ForeignRole) -> &'static str {
+    match role {
+        ForeignRole::Organiser => "all",
+        ForeignRole::Owner | ForeignRole::Attendee(_) => "none",
+    }
+}
+
+/// The same, of an event as it was kept.
+pub(super) fn told_of(was: &Value) -> &'static str {
+    let event: Event = serde_json::from_value(was.clone()).unwrap_or_default();
+    told(role(&event))
 }
 
 /// An event that is not ours; `None` for what is deleted or cannot be placed in time.

@@ -11,7 +11,8 @@
 //!   of a person's copy the id is another. Where the tag was taken off, the id says it alone;
 //! - every request is sent as the employee whose calendar it is about, with no more scopes than the
 //!   mirror needs; one token for each, renewed ahead of its end, kept in memory only;
-//! - nobody is sent mail, and no event declines meetings.
+//! - nobody is sent mail for what we write, and no event declines meetings; the guests of a person's
+//!   own meeting are told when a conflict policy moves or deletes it.
 //!
 //! Quirks, each handled where it is met:
 //! - an id stays taken after its event was deleted: what an app deleted is taken back by an update,
@@ -26,7 +27,8 @@
 //! tokens, `service_account.rs` proves who we are, `scopes.rs` says what we ask for; `budget.rs`
 //! spends the vendor's budgets; `multipart.rs` takes batches apart; `calendars.rs` finds and makes
 //! calendars, `sharing.rs` says who may see them; `read.rs` lists and looks; `foreign.rs` is the
-//! way to people's own events, `restore.rs` takes changes of those back, `hooks.rs` is the way of
+//! way to people's own events, `wishing.rs` finds where they ask for time off, `restore.rs` takes
+//! changes of events back, `hooks.rs` is the way of
 //! hints; `check.rs` is what `doctor` says.
 
 mod budget;
@@ -50,6 +52,7 @@ mod sign_in;
 #[cfg(test)]
 mod tests;
 mod wire;
+mod wishing;
 
 use serde::Deserialize;
 

@@ -38,6 +38,8 @@ pub(super) struct Setup {
     pub shared_with: SharedWith,
     pub scopes: Scopes,
     pub foreign: ForeignAccess,
+    /// The name of a person's own calendar in which every event is a wish.
+    pub wishes_in: Option<String>,
 }
 
 /// The calendars of one mirror.
@@ -46,6 +48,8 @@ pub(super) struct GoogleTarget {
     pub calendars: Calendars,
     capabilities: Capabilities,
     directory: Mutex<Arc<Directory>>,
+    /// Where each person's calendar of wishes is (`wishing.rs`).
+    pub wishing: Mutex<BTreeMap<CalendarKey, Arc<str>>>,
 }
 
 /// A calendar, found.
@@ -59,7 +63,7 @@ impl GoogleTarget {
         let connection = &setup.connection;
         let is_shared = matches!(setup.home, Home::Shared { .. });
         let capabilities = Capabilities {
-            kinds: vec![EntityKind::Shift, EntityKind::TimeOff],
+            kinds: vec![EntityKind::OpenShift, EntityKind::Shift, EntityKind::TimeOff],
             content: ContentForm::CalendarEvent,
             personal: !is_shared,
             identity: ItemIdentity::OriginTag,
@@ -76,7 +80,8 @@ impl GoogleTarget {
             setup.mirror.clone(),
             setup.home.clone(),
         );
-        Self { setup, calendars, capabilities, directory: Mutex::default() }
+        let (directory, wishing) = (Mutex::default(), Mutex::default());
+        Self { setup, calendars, capabilities, directory, wishing }
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -361,10 +366,15 @@ impl Target for GoogleTarget {
         match entity {
             Entity::Shift(it) => self.place_of(it.group.as_ref(), employee),
             Entity::TimeOff(_) => self.place_of(None, employee),
-            Entity::Employee(_)
-            | Entity::OpenShift(_)
-            | Entity::ScheduleGroup(_)
-            | Entity::TimeOffReason(_) => Placement::NotShown,
+            Entity::OpenShift(it) => match (&self.setup.home, &it.group) {
+                (Home::Shared { .. }, Some(group)) => placed(group.as_str()),
+                (Home::Shared { .. }, None) => unmapped("the open shift has no group"),
+                // It is nobody's yet, so nobody's own calendar shows it.
+                (Home::Own(_) | Home::Primary, _) => Placement::NotShown,
+            },
+            Entity::Employee(_) | Entity::ScheduleGroup(_) | Entity::TimeOffReason(_) => {
+                Placement::NotShown
+            }
         }
     }
 
@@ -401,6 +411,14 @@ impl Target for GoogleTarget {
         probes: &[Probe],
     ) -> Result<Vec<Sighting>, Failure> {
         self.sightings(calendar, probes).await
+    }
+
+    async fn strayed(
+        &self,
+        calendar: &CalendarKey,
+        items: &[RemoteId],
+    ) -> Result<Vec<bool>, Failure> {
+        self.elsewhere(calendar, items).await
     }
 
     async fn create(&self, calendar: &CalendarKey, item: &Item) -> Result<Written, Failure> {

@@ -1,7 +1,8 @@
 //! Taking back what was done to a person's event: the other half of `foreign.rs`.
 //!
 //! Nothing is made again of what is still there: a meeting of others that was declined gets the
-//! answer back that it had, and its organiser is told, as of the declining.
+//! answer back that it had, and its organiser is told, as of the declining. Guests who were told that
+//! their meeting is off or moved are told that it is not.
 
 use domain::{CalendarKey, Fingerprinter};
 use engine::port::{Failure, FailureClass, ForeignChange, KeptEvent, RemoteId};
@@ -10,9 +11,8 @@ use serde_json::{Map, Value, json};
 
 use super::classify::Asked;
 use super::client::{As, Ask};
-use super::foreign::{GoogleForeign, Place, answered, noted, refused};
+use super::foreign::{GoogleForeign, Place, answered, noted, refused, told_of};
 use super::map;
-use super::provider::SILENT;
 use super::wire::Event;
 
 /// What only Google writes, or takes only with an identity of its own.
@@ -99,7 +99,7 @@ impl GoogleForeign {
                 }
                 let what = format!("move somebody's event back at `{calendar}`");
                 let etag = map::etag(now);
-                self.patch(&who, (&kept.id, etag.as_ref()), (body, "none"), what).await?;
+                self.patch(&who, (&kept.id, etag.as_ref()), (body, told_of(&was)), what).await?;
                 Ok(kept.id.clone())
             }
             (ForeignChange::Decline { .. } | ForeignChange::Move { .. }, _, _) => {
@@ -127,9 +127,11 @@ impl GoogleForeign {
             status: None,
             detail: "what was kept of it cannot be read".into(),
         })?;
+        let was: Value = serde_json::from_str(&kept.body).unwrap_or_default();
+        let updates = ("sendUpdates", told_of(&was));
         if let Some(etag) = trashed.and_then(map::etag) {
             let ask = self.ask(Method::PUT, who, &place, Asked::Update, operation());
-            let ask = ask.query(&[SILENT]).if_match(&etag).json(&body);
+            let ask = ask.query(&[updates]).if_match(&etag).json(&body);
             match self.target.client().send(&ask).await {
                 Ok(_) => return Ok(kept.id.clone()),
                 Err(failure) if failure.class == FailureClass::Forbidden => {}
@@ -144,7 +146,7 @@ impl GoogleForeign {
         let segments = ["calendars", place.calendar, "events"];
         let at = RemoteId(id.clone());
         let ask = Ask::new(Method::POST, &segments, who, Asked::Create(at), operation());
-        let ask = ask.query(&[SILENT]).json(&body);
+        let ask = ask.query(&[updates]).json(&body);
         let restored = RemoteId(format!("{}/{id}", place.calendar));
         match self.target.client().send(&ask).await {
             Ok(_) => Ok(restored),

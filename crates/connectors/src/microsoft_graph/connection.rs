@@ -14,6 +14,7 @@ use url::Url;
 use super::budget::Budgets;
 use super::client::Graph;
 use super::credential::CredentialFiles;
+use super::outlook::turns::Turns;
 use super::permissions::Need;
 use super::sign_in::{Identity, SignIn};
 use crate::transport::{Dial, HttpClient, HttpOptions, tls_config};
@@ -46,6 +47,7 @@ pub struct Connection {
     entropy: Arc<dyn Entropy>,
     needs: Mutex<Vec<&'static Need>>,
     of_mailboxes: Mutex<BTreeSet<MirrorName>>,
+    mailbox_turns: Arc<Turns>,
 }
 
 impl Connection {
@@ -91,6 +93,7 @@ impl Connection {
         let budgets = Arc::new(Budgets::new(Arc::clone(&clock), &quotas));
         let sign_in = (Arc::new(sign_in), Arc::clone(&budgets));
         let graph = Graph::new(http, url, sign_in, Arc::clone(&clock), Arc::clone(&entropy));
+        let mailbox_turns = Arc::new(Turns::new(Arc::clone(&clock)));
         Ok(Arc::new(Self {
             name: context.name.clone(),
             tenant_id: settings.tenant_id.clone(),
@@ -101,6 +104,7 @@ impl Connection {
             entropy,
             needs: Mutex::default(),
             of_mailboxes: Mutex::default(),
+            mailbox_turns,
         }))
     }
 
@@ -161,6 +165,12 @@ impl Connection {
     pub fn mirrors_mailboxes(&self, mirror: &MirrorName) {
         let mut mirrors = self.of_mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
         mirrors.insert(mirror.clone());
+    }
+
+    /// The budgets of mailboxes: the vendor counts by application, whichever mirror asks.
+    #[must_use]
+    pub fn mailbox_turns(&self) -> &Arc<Turns> {
+        &self.mailbox_turns
     }
 
     /// Whether the calendars of a mirror are mailboxes.

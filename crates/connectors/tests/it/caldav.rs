@@ -53,7 +53,7 @@ pub fn target_in(
         clock: Arc::new(RealClock),
         entropy: Arc::new(testkit::seeded_entropy::SeededEntropy::new(1)),
     };
-    let mirror = MirrorContext { name: name.clone(), two_way: [].into(), time_zone: "UTC".into() };
+    let mirror = MirrorContext::plain(name.clone(), "UTC");
     Ok(config.mirror(&context, &mirror, &*options)?.target)
 }
 

@@ -107,8 +107,8 @@ fn build(folder: &TempDir, keys: &(String, String)) -> Result<Built, ConnectionE
         clock: Arc::new(RealClock),
         entropy: Arc::new(testkit::seeded_entropy::SeededEntropy::new(1)),
     };
-    let time_zone = "Europe/Berlin".into();
-    let mirror = MirrorContext { name: mirror(), two_way: [].into(), time_zone };
+    let plain = MirrorContext::plain(mirror(), "Europe/Berlin");
+    let mirror = MirrorContext { wishes_in: Some("Unavailable".into()), ..plain };
     let parts = config.mirror(&context, &mirror, &*mirror_config)?;
     Ok((parts, config.hooks(&context)?.unwrap()))
 }

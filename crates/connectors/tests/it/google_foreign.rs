@@ -11,7 +11,7 @@ use engine::port::{
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
-use simulators::google::{Options, Person, Plan, ServiceAccount};
+use simulators::google::{Options, Person, Plan, Seen, ServiceAccount};
 use testkit::builders::mirror;
 
 use crate::caldav::run;
@@ -275,8 +275,77 @@ fn a_channel_is_made_renewed_with_overlap_and_ended() {
     assert_eq!(told, expected);
     run(hooks.unsubscribe(&first)).unwrap();
     run(hooks.unsubscribe(&first)).unwrap();
-    office.stage.server.read(|state| assert_eq!(state.channels.len(), 1));
+    // Of the other one, that of our calendar and that of her first one.
+    office.stage.server.read(|state| assert_eq!(state.channels.len(), 2));
     let call = HookCall { query: String::new(), headers: BTreeMap::new(), body: vec![] };
     let message = hooks.read(&call);
     assert_eq!((message.reply.status, message.notices.len()), (400, 0));
+}
+
+#[test]
+fn the_calendar_that_is_named_for_wishes_is_read_too() {
+    let office = Office::new("change");
+    let wishes = office.anna.makes_calendar("unavailable");
+    office.anna.plans(&wishes, plan("Moving house"));
+    let wish = office.only();
+    assert_eq!(wish.calendar_name.as_deref(), Some("Unavailable"), "however it is spelled there");
+    assert_eq!(run(office.foreign().find(&key(ANNA), &wish.id)).unwrap(), Some(wish.clone()));
+    let granted = ForeignChange::Relabel { of: vec![], by: "Basil".into() };
+    assert_eq!(office.change(&wish, &granted), Ok(()));
+    assert_eq!(office.only().categories, ["Basil"]);
+    office.anna.deletes_calendar(&wishes);
+    assert!(office.all().is_empty());
+}
+
+/// Who was told of what was changed last.
+fn told(office: &Office) -> String {
+    let requests = office.stage.server.requests();
+    let is_change = |it: &&Seen| it.method != "GET" && it.target.contains("sendUpdates");
+    let mut changes = requests.iter().filter(is_change);
+    let last = changes.next_back().unwrap().target.clone();
+    last.split("sendUpdates=").nth(1).unwrap().split('&').next().unwrap().to_owned()
+}
+
+#[test]
+fn guests_hear_that_a_meeting_is_off_or_moved_and_that_it_is_not() {
+    let office = Office::new("change");
+    let to = interval("2026-11-24T18:00:00Z", "2026-11-24T19:00:00Z");
+    let moving = ForeignChange::Move { to: EventSpan::Timed(to), note: None };
+    for (guests, expected) in [(&[BEN][..], "all"), (&[], "none")] {
+        for change in [&ForeignChange::Delete, &moving] {
+            let planned =
+                if guests.is_empty() { plan("Retro") } else { plan("Retro").inviting(guests) };
+            let id = office.anna.plans(ANNA, planned);
+            let event = office.only();
+            assert_eq!(office.change(&event, change), Ok(()));
+            assert_eq!(told(&office), expected, "{change:?}");
+            office.restore(&event, change);
+            assert_eq!(told(&office), expected, "{change:?}, taken back");
+            office.anna.deletes(ANNA, &id);
+        }
+    }
+}
+
+#[test]
+fn a_change_in_a_person_s_first_calendar_is_a_hint_like_one_in_ours() {
+    for (access, expected) in [("read", 1), ("none", 0)] {
+        let office = Office::new(access);
+        let topic = Topic::Calendar { mirror: mirror(), calendar: key(ANNA) };
+        let secret = SecretString::from("s3cret".to_owned());
+        let url = "https://rota.example.com/hooks/google";
+        let made = run(office.stage.hooks.subscribe(&topic, url, &secret)).unwrap();
+        let _ = office.stage.server.take_notices();
+        office.anna.plans(ANNA, plan("Dentist"));
+        let notices = office.stage.server.take_notices();
+        assert_eq!(notices.len(), expected, "{access}");
+        for notice in notices {
+            let headers = notice.headers.into_iter().map(|(name, value)| (name.to_owned(), value));
+            let call = HookCall { query: String::new(), headers: headers.collect(), body: vec![] };
+            let message = office.stage.hooks.read(&call);
+            let Proof::Subscription { id, .. } = &message.notices[0].proof else { panic!() };
+            assert_eq!(*id, made.id, "it is the same subscription");
+        }
+        run(office.stage.hooks.unsubscribe(&made)).unwrap();
+        office.stage.server.read(|state| assert!(state.channels.is_empty(), "{access}"));
+    }
 }

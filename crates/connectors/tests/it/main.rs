@@ -19,6 +19,7 @@ mod outlook_doubts;
 mod outlook_foreign;
 mod outlook_hints;
 mod outlook_payloads;
+mod outlook_shared;
 mod roster_file;
 mod roster_file_archive;
 mod roster_file_contact_centre;

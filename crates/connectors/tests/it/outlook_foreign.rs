@@ -304,3 +304,19 @@ fn labels_are_replaced_and_not_taken_back() {
     assert_eq!(office.only().categories, ["Red", "Unavailable: granted"]);
     assert_eq!(office.restore(&event, &change), Err(FailureClass::Refused));
 }
+
+#[test]
+fn the_calendar_that_is_named_for_wishes_is_read_too_and_what_is_deleted_there_comes_back_there() {
+    let office = Office::new(|_| {});
+    let id = office.books(json!({}));
+    assert_eq!(office.only().calendar_name, None);
+    assert!(office.hers().moves_to_calendar(&id, "unavailable"));
+    let wish = office.only();
+    assert_eq!(wish.calendar_name.as_deref(), Some("Unavailable"), "however it is spelled there");
+    assert_eq!(office.change(&wish, &ForeignChange::Delete), Ok(()));
+    assert_eq!(office.restore(&wish, &ForeignChange::Delete), Ok(()));
+    assert_eq!(office.only().calendar_name.as_deref(), Some("Unavailable"));
+    // Where there is none any more, nothing is wished there.
+    assert!(office.hers().deletes_calendar("unavailable"));
+    assert!(office.all().is_empty());
+}

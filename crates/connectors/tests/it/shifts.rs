@@ -115,9 +115,8 @@ impl Stage {
             entropy: Arc::new(SeededEntropy::new(1)),
         };
         let mirror = MirrorContext {
-            name: MirrorName::new("ward-shifts").unwrap(),
             two_way: two_way.iter().copied().collect(),
-            time_zone: "Europe/Berlin".into(),
+            ..MirrorContext::plain(MirrorName::new("ward-shifts").unwrap(), "Europe/Berlin")
         };
         config.mirror(&context, &mirror, &*options)
     }

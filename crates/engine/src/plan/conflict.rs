@@ -65,6 +65,8 @@ pub struct ConflictRules {
     pub changes_max: u64,
     /// How long after a look a calendar is looked at again, if nothing else asks for it.
     pub look_interval: std::time::Duration,
+    /// The same, of calendars of whose changes their vendor tells us.
+    pub told_interval: std::time::Duration,
     /// Which events ask for time off; `None`: none does.
     pub unavailable: Option<UnavailableRules>,
 }
@@ -87,6 +89,7 @@ impl Default for ConflictRules {
             zone: TimeZone::UTC,
             changes_max: 50,
             look_interval: std::time::Duration::from_secs(3600),
+            told_interval: std::time::Duration::from_secs(24 * 3600),
             unavailable: None,
         }
     }

@@ -8,7 +8,8 @@
 //! change back.
 //!
 //! A calendar is looked at when something was written to it in this cycle, when mirrors are read
-//! back, when something there is not settled, and when its last look is long ago.
+//! back, when something there is not settled, when its vendor hints at a change, and when its last
+//! look is long ago: where the vendor tells of changes, that may be much longer.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +24,8 @@ use super::gate::Shut;
 use super::lease::lease;
 use crate::plan::conflict::{Conflict, ConflictRules, Verdict};
 use crate::port::{
-    ChangesOf, ConflictWrite, ForeignEvents, LeaseDomain, LedgerCommit, Left, StoreError,
+    ChangesOf, ConflictWrite, ForeignEvents, LeaseDomain, LedgerCommit, Left, Store, StoreError,
+    Topic,
 };
 use crate::report::CycleReport;
 
@@ -106,15 +108,36 @@ pub(super) async fn due(
     }
     let looks = equipment.store.conflict_looks(&spec.name).await?;
     let unsettled = equipment.store.event_changes(&spec.name, &ChangesOf::Unsettled).await?;
-    let is_due =
-        |at: &Timestamp| at.saturating_add(rules.look_interval).is_ok_and(|due| due <= now);
+    let is_over = |at: &Timestamp, interval| at.saturating_add(interval).is_ok_and(|it| it <= now);
     let everything = looks.is_empty() || options.read_back;
-    let due = looks.into_iter().filter(|(_, at)| options.read_back || is_due(at));
+    let mut due = looks;
+    due.retain(|(_, at)| options.read_back || is_over(at, rules.look_interval));
+    if !due.is_empty() && !options.read_back {
+        let told = told_of(spec, equipment.store, now).await?;
+        let told_interval = rules.told_interval.max(rules.look_interval);
+        due.retain(|(calendar, at)| !told.contains(calendar) || is_over(at, told_interval));
+    }
     Ok(Due {
-        calendars: due.map(|(calendar, _)| calendar).collect(),
+        calendars: due.into_iter().map(|(calendar, _)| calendar).collect(),
         unsettled: unsettled.into_iter().map(|it| it.calendar).collect(),
         everything,
     })
+}
+
+/// The calendars of a mirror of whose changes its vendor tells us now.
+async fn told_of(
+    spec: &super::cycle::MirrorSpec,
+    store: &dyn Store,
+    now: Timestamp,
+) -> Result<BTreeSet<CalendarKey>, StoreError> {
+    let kept = store.subscriptions().await?.into_iter();
+    let live = kept.filter(|it| it.subscription.expires_at > now);
+    Ok(live
+        .filter_map(|it| match it.topic {
+            Topic::Calendar { mirror, calendar } if mirror == spec.name => Some(calendar),
+            Topic::Calendar { .. } | Topic::Source => None,
+        })
+        .collect())
 }
 
 /// Looks for conflicts in what is `due` and in `touched`, and does what is to be done about them.

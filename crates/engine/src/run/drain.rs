@@ -75,6 +75,8 @@ pub(super) struct Drain<'a> {
     vanished: bool,
     /// Items for which a vendor was given its time since they were read.
     held: BTreeSet<ItemKey>,
+    /// What somebody moved to another calendar of theirs: that is no wish to have it deleted.
+    strayed: BTreeSet<ItemKey>,
     /// What is judged already: refused requests.
     judged: BTreeSet<ItemKey>,
     reopen: bool,
@@ -198,6 +200,7 @@ impl<'a> Drain<'a> {
             removals,
             vanished: false,
             held: BTreeSet::new(),
+            strayed: BTreeSet::new(),
             judged: BTreeSet::new(),
             reopen: false,
             chunk: CHUNK_FIRST,

@@ -124,6 +124,20 @@ impl Reader<'_> {
         Ok(sightings)
     }
 
+    /// Which of these items lie in another calendar of the same owner, in batches.
+    ///
+    /// # Errors
+    /// As [`Self::request`].
+    pub async fn strayed(&self, items: &[RemoteId]) -> Result<Vec<bool>, ReadFailure> {
+        let size = self.target.capabilities().look_size_max.max(1);
+        let mut strayed = Vec::with_capacity(items.len());
+        for batch in items.chunks(size) {
+            let told = self.request(|| self.target.strayed(self.calendar, batch)).await?;
+            strayed.extend(told);
+        }
+        Ok(strayed)
+    }
+
     /// Lists the whole calendar.
     ///
     /// # Errors

@@ -75,6 +75,14 @@ pub fn upkeep(
     work
 }
 
+/// The ids of those that are to be renewed.
+fn renewals(work: &[Upkeep]) -> impl Iterator<Item = &String> {
+    work.iter().filter_map(|it| match it {
+        Upkeep::Renew(kept) => Some(&kept.subscription.id),
+        Upkeep::Make(_) | Upkeep::End(_) | Upkeep::Forget(_) => None,
+    })
+}
+
 /// A third of its time is left, or less: two more tries of the same length fit in.
 fn is_due(kept: &KeptSubscription, now: Timestamp) -> bool {
     let expires_at = kept.subscription.expires_at;
@@ -121,6 +129,8 @@ pub struct KeeperReport {
     pub more: bool,
     /// Whether another process keeps them.
     pub elsewhere: bool,
+    /// Of what was asked to be renewed, what is not yet: to be asked for again.
+    pub unfinished: BTreeSet<String>,
 }
 
 impl Keeper<'_> {
@@ -142,7 +152,9 @@ impl Keeper<'_> {
         let epoch = match grants.into_iter().next() {
             Some(LeaseGrant::Granted(epoch)) => epoch,
             Some(LeaseGrant::Held { .. }) | None => {
-                return Ok(KeeperReport { elsewhere: true, ..KeeperReport::default() });
+                let unfinished = asked.clone();
+                let report = KeeperReport { elsewhere: true, unfinished, ..Default::default() };
+                return Ok(report);
             }
         };
         let done = self.pass(wanted, asked, until).await;
@@ -159,8 +171,11 @@ impl Keeper<'_> {
         let mut kept = self.store.subscriptions().await?;
         kept.retain(|it| it.connection == *self.connection);
         let work = upkeep(wanted, kept, asked, self.clock.now());
-        let mut report =
-            KeeperReport { more: work.len() > SUBSCRIPTIONS_PER_PASS_MAX, ..Default::default() };
+        let mut report = KeeperReport {
+            more: work.len() > SUBSCRIPTIONS_PER_PASS_MAX,
+            unfinished: renewals(&work).filter(|id| asked.contains(*id)).cloned().collect(),
+            ..Default::default()
+        };
         for upkeep in work.into_iter().take(SUBSCRIPTIONS_PER_PASS_MAX) {
             if report.failed >= SUBSCRIPTION_FAILURES_MAX || self.clock.now() >= until {
                 report.more = true;
@@ -224,6 +239,7 @@ impl Keeper<'_> {
         match renewed {
             Ok(new) => {
                 report.renewed += 1;
+                report.unfinished.remove(&subscription.id);
                 // Under the same id the vendor goes on with the secret that it has.
                 let same = new.id == subscription.id;
                 let hash = if same { secret_hash } else { (self.hash)(secret.expose_secret()) };
@@ -233,6 +249,7 @@ impl Keeper<'_> {
                 // The next pass makes another one.
                 report.more = true;
                 report.ended += 1;
+                report.unfinished.remove(&subscription.id);
                 self.store.remove_subscription(self.connection, &subscription.id).await
             }
             Err(failure) => {

@@ -235,3 +235,24 @@ async fn one_process_at_a_time_keeps_them() {
     assert!(rig.keep(&[&calendar("ada")]).await.elsewhere);
     assert_eq!(rig.ids().await, [""; 0]);
 }
+
+#[tokio::test]
+async fn a_renewal_that_was_asked_for_and_not_done_is_to_be_asked_for_again() {
+    let rig = Rig::new(true);
+    let ada = calendar("ada");
+    rig.keep(&[&ada]).await;
+    *rig.vendor.refuses.lock().expect("not poisoned") = true;
+    let report = rig.keep_asked(&[&ada], &["sub-1", "of-another-time"], "me").await;
+    let again: Vec<String> = report.unfinished.iter().cloned().collect();
+    assert_eq!((report.failed, again), (1, vec!["sub-1".to_owned()]));
+    *rig.vendor.refuses.lock().expect("not poisoned") = false;
+    let report = rig.keep_asked(&[&ada], &["sub-1"], "me").await;
+    assert_eq!((report.renewed, report.unfinished), (1, BTreeSet::new()));
+
+    // Nor is it lost where another process keeps them just now.
+    let domain = engine::port::LeaseDomain("hooks/m365".into());
+    let store: &dyn engine::port::Store = &rig.store;
+    store.acquire_leases(&[domain], "you", hour(0), hour(1)).await.expect("leases");
+    let report = rig.keep_asked(&[&ada], &["sub-2"], "me").await;
+    assert!(report.elsewhere && report.unfinished.contains("sub-2"), "{report:?}");
+}

@@ -252,6 +252,25 @@ impl Person {
         })
     }
 
+    /// Makes a calendar of their own; gives its id.
+    pub fn makes_calendar(&self, summary: &str) -> String {
+        let now = self.google.now();
+        self.google.update(|state| {
+            let id = format!("c_{}@group.calendar.google.com", state.next_id());
+            let calendar = Calendar {
+                summary: summary.into(),
+                time_zone: "UTC".into(),
+                owner: self.email.clone(),
+                ..Calendar::default()
+            };
+            state.add_calendar(&id, calendar);
+            if let Some(owner) = state.users.get_mut(&self.email) {
+                owner.list.insert(id.clone(), Listed { since: now, ..Listed::default() });
+            }
+            id
+        })
+    }
+
     /// Gives a calendar another name.
     pub fn renames_calendar(&self, calendar: &str, summary: &str) {
         self.google.update(|state| {

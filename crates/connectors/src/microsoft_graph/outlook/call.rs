@@ -45,10 +45,11 @@ pub struct Call {
 }
 
 impl Caller {
-    /// Over a connection, with budgets of its own.
+    /// Over a connection, by its budgets.
     #[must_use]
     pub fn new(connection: Arc<Connection>, requests_per_second: u32) -> Self {
-        let turns = Arc::new(Turns::new(Arc::clone(connection.clock()), requests_per_second));
+        let turns = Arc::clone(connection.mailbox_turns());
+        turns.cap(requests_per_second);
         Self { connection, turns, sent: AtomicU64::new(0) }
     }
 

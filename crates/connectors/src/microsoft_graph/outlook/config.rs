@@ -24,6 +24,14 @@ const CONCURRENCY_MAX: usize = 512;
 /// Probes in one look: what fits a batch of Graph's.
 const LOOK_SIZE_MAX: usize = domain::limits::BATCH_REQUESTS_MAX;
 
+/// What no event in Outlook can have, and why (Learn, "Create event" and "event resource type",
+/// read 2026-11).
+const CANNOT_SHOW: [(&str, &str); 3] = [
+    ("organizer", "Graph takes a mailbox's owner for the organiser of what is in it"),
+    ("attendees", "Graph mails an invitation to everybody who is named, and offers no way not to"),
+    ("colour", "an event in Outlook has the colour of its category, and none of its own"),
+];
+
 /// In which calendars shifts are shown.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -77,7 +85,11 @@ impl OutlookMirrorConfig {
         let per_second = Rate { requests: self.requests_per_second, per: super::turns::SECOND };
         let per_mailbox = Rate { requests: PER_MAILBOX_REQUESTS, per: PER_MAILBOX_PERIOD };
         Capabilities {
-            kinds: vec![domain::EntityKind::Shift, domain::EntityKind::TimeOff],
+            kinds: vec![
+                domain::EntityKind::OpenShift,
+                domain::EntityKind::Shift,
+                domain::EntityKind::TimeOff,
+            ],
             content: ContentForm::CalendarEvent,
             personal: self.is_personal(),
             identity: ItemIdentity::OriginTag,
@@ -146,6 +158,10 @@ impl MirrorConfig for OutlookMirrorConfig {
                 .to_owned()
         })?;
         CalendarKey::new(address).map_err(|error| error.to_string())
+    }
+
+    fn cannot_show(&self) -> &'static [(&'static str, &'static str)] {
+        &CANNOT_SHOW
     }
 
     fn profile(&self) -> String {

@@ -1,12 +1,12 @@
 //! What is in people's calendars beside our events, and changing it where a policy says so.
 //!
-//! Read through the view of the default calendar and of ours, so that series come as occurrences;
-//! an occurrence is changed by its own id and leaves the series alone. Texts are read and written
+//! Read through the view of the default calendar, of ours and of the one that is named for wishes, so
+//! that series come as occurrences; an occurrence is changed by its own id and leaves the series alone. Texts are read and written
 //! as Exchange keeps them, in HTML: as text, a person's would lose its form. `restore.rs` takes
 //! changes back.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use domain::{CalendarKey, EventSpan, MirrorName, UtcInterval, Visibility};
@@ -24,7 +24,8 @@ use super::mailbox::{Mailboxes, mailbox_path};
 use super::map;
 use super::read::{expand, query};
 use super::restore::with_note;
-use super::wire::Event;
+use super::wire::{Calendar, Event};
+use crate::MirrorContext;
 use crate::microsoft_graph::classify::About;
 use crate::microsoft_graph::client::{Ask, Version, segment};
 
@@ -61,10 +62,52 @@ pub struct OutlookForeign {
     /// Which calendars are ours.
     pub mailboxes: Arc<Mailboxes>,
     /// Of which mirror.
-    pub mirror: MirrorName,
+    mirror: MirrorName,
+    /// The name of the calendar in which every event is a wish.
+    wishes_in: Option<String>,
+    /// Where that calendar is, by mailbox.
+    wishing: Mutex<BTreeMap<CalendarKey, String>>,
 }
 
+/// A calendar that is read beside the default one: its name and its id.
+type Named = (String, String);
+
 impl OutlookForeign {
+    /// Of one mirror.
+    #[must_use]
+    pub fn new(mailboxes: &Arc<Mailboxes>, mirror: &MirrorContext) -> Self {
+        let own = match &mailboxes.which {
+            Which::Named(own) => Some(own.to_lowercase()),
+            Which::Primary => None,
+        };
+        // Ours is read anyway.
+        let wishes_in = mirror.wishes_in.clone().map(|it| it.trim().to_owned());
+        let wishes_in = wishes_in.filter(|it| Some(it.to_lowercase()) != own);
+        let (mailboxes, mirror) = (Arc::clone(mailboxes), mirror.name.clone());
+        Self { mailboxes, mirror, wishes_in, wishing: Mutex::default() }
+    }
+
+    /// The calendar of wishes in a mailbox, where there is one. Found once; where a mailbox has
+    /// none, it is looked for each time, because its owner may make it.
+    async fn of_wishes(&self, calendar: &CalendarKey) -> Result<Option<Named>, Failure> {
+        let Some(name) = &self.wishes_in else { return Ok(None) };
+        let known = self.known_wishing().get(calendar).cloned();
+        if let Some(id) = known {
+            return Ok(Some((name.clone(), id)));
+        }
+        let all = self.mailboxes.all(calendar).await?;
+        let called = |it: &&Calendar| {
+            it.name.as_deref().is_some_and(|its| its.to_lowercase() == name.to_lowercase())
+        };
+        let Some(found) = all.iter().find(called) else { return Ok(None) };
+        self.known_wishing().insert(calendar.clone(), found.id.clone());
+        Ok(Some((name.clone(), found.id.clone())))
+    }
+
+    fn known_wishing(&self) -> MutexGuard<'_, BTreeMap<CalendarKey, String>> {
+        self.wishing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn view(
         &self,
         calendar: &CalendarKey,
@@ -145,19 +188,32 @@ impl ForeignEvents for OutlookForeign {
             match self.mailboxes.path(calendar).await {
                 Ok(path) => {
                     let id = self.mailboxes.known(calendar).unwrap_or_default();
-                    places.push((Some((name.as_str(), id)), path));
+                    places.push((Some((name.clone(), id)), path));
                 }
                 Err(failure) if failure.class == FailureClass::CalendarMissing => {}
                 Err(failure) => return Err(failure),
             }
         }
+        let of_wishes = self.of_wishes(calendar).await?;
+        if let Some((_, id)) = &of_wishes {
+            let path = format!("{}/calendars/{}", mailbox_path(calendar), segment(id));
+            places.push((of_wishes.clone(), path));
+        }
         let mut found: BTreeMap<RemoteId, ForeignEvent> = BTreeMap::new();
         for (place, path) in places {
-            for mut raw in self.view(calendar, &path, within).await? {
+            let viewed = match self.view(calendar, &path, within).await {
+                // Its owner removed it since.
+                Err(failure) if is_missing(&failure) && place.is_some() && place == of_wishes => {
+                    self.known_wishing().remove(calendar);
+                    continue;
+                }
+                viewed => viewed?,
+            };
+            for mut raw in viewed {
                 if let Some((_, id)) = &place {
                     raw[IN_CALENDAR] = id.as_str().into();
                 }
-                let foreign = foreign(&raw, place.as_ref().map(|(name, _)| *name));
+                let foreign = foreign(&raw, place.as_ref().map(|(name, _)| name.as_str()));
                 let foreign = foreign.filter(|it| self.is_not_ours(it));
                 found.extend(foreign.map(|it| (it.id.clone(), it)));
             }
@@ -231,6 +287,10 @@ impl ForeignEvents for OutlookForeign {
     ) -> Result<RemoteId, Failure> {
         self.take_back(calendar, kept, change).await
     }
+}
+
+fn is_missing(failure: &Failure) -> bool {
+    matches!(failure.class, FailureClass::Missing | FailureClass::CalendarMissing)
 }
 
 fn times(span: &EventSpan) -> Value {

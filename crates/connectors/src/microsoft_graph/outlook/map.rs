@@ -5,7 +5,8 @@
 //! of categories) does not count when an event is read back.
 //!
 //! Not written: the extras' colour (Outlook has none for an event, only for a category), organiser
-//! and attendees (Graph mails everybody who is named, Learn, "Create event").
+//! and attendees (Graph mails everybody who is named, Learn, "Create event"). The configuration
+//! refuses them ([`super::config`]).
 
 use domain::{
     CalendarEvent, EntityKey, EventExtras, EventSpan, ItemKey, MirrorName, OriginTag, ShowAs,

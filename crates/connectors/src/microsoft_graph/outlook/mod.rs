@@ -13,6 +13,8 @@
 //! - of a mailbox at most four requests are under way ([`turns`]), batches included.
 //!
 //! Not offered by Graph, and so not here: calendars of Microsoft 365 groups (`calendars.md` §1.2).
+//! What the mapping profile says and no event can have (a colour, an organiser, attendees without
+//! mail) is refused in the configuration.
 //!
 //! Beside the usual files: `mailbox.rs` finds our calendar, `turns.rs` spends budgets, `call.rs`
 //! is the way to Graph, `read.rs` and `write.rs` do what they say, `target.rs` is the port,
@@ -99,7 +101,7 @@ pub fn mirror(
         mailboxes: Arc::clone(&mailboxes),
         mirror: mirror.name.clone(),
     });
-    let foreign = OutlookForeign { mailboxes: Arc::clone(&mailboxes), mirror: mirror.name.clone() };
+    let foreign = OutlookForeign::new(&mailboxes, mirror);
     let target = Arc::new(OutlookTarget {
         writer: Writer {
             caller: Arc::clone(&caller),
@@ -110,6 +112,7 @@ pub fn mirror(
             mirror: mirror.name.clone(),
             mailboxes: Arc::clone(&mailboxes),
             shared: shared.clone(),
+            groups: mirror.group_calendars.clone(),
             directory: Mutex::default(),
         },
         caller,

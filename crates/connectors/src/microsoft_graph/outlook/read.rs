@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use url::form_urlencoded;
 
 use super::call::{Call, Caller, failure};
-use super::mailbox::Mailboxes;
+use super::mailbox::{Mailboxes, mailbox_path};
 use super::map;
 use super::wire::Event;
 use crate::microsoft_graph::classify::About;
@@ -224,6 +224,52 @@ impl Reader {
             });
         }
         Ok(sightings)
+    }
+
+    /// Which of these are in another calendar of the mailbox: an event that is moved there keeps its
+    /// immutable id (Learn, "Obtain immutable identifiers for Outlook resources"). It is asked for in
+    /// each calendar and not in the mailbox: what was deleted may keep its id in Deleted Items.
+    ///
+    /// # Errors
+    /// [`Failure`]; nothing is said then of any.
+    pub async fn strayed(
+        &self,
+        calendar: &CalendarKey,
+        items: &[RemoteId],
+    ) -> Result<Vec<bool>, Failure> {
+        let mut strayed = vec![false; items.len()];
+        if items.is_empty() {
+            return Ok(strayed);
+        }
+        let ours = self.mailboxes.known(calendar);
+        let all = self.mailboxes.all(calendar).await?;
+        let mailbox = mailbox_path(calendar);
+        let others = all.iter().filter(|it| Some(&it.id) != ours.as_ref());
+        let asked: Vec<(usize, Call)> = others
+            .flat_map(|other| items.iter().enumerate().map(move |(at, id)| (other, at, id)))
+            .map(|(other, at, id)| {
+                let operation = format!("look for an event in all calendars of `{calendar}`");
+                let (other, id) = (segment(&other.id), segment(&id.0));
+                let path =
+                    format!("{mailbox}/calendars/{other}/events/{id}?$select=id,isCancelled");
+                let ask = Ask::get(path, operation).about(About::Item);
+                (at, self.mailboxes.call(calendar, ask))
+            })
+            .collect();
+        for chunk in asked.chunks(BATCH_REQUESTS_MAX) {
+            let calls: Vec<Call> = chunk.iter().map(|(_, call)| call.clone()).collect();
+            for ((at, _), answer) in chunk.iter().zip(self.caller.send_all(&calls).await) {
+                let found = match answer {
+                    Ok(answer) => answer.json::<Event>()?.is_cancelled != Some(true),
+                    Err(it) if it.failure.class == FailureClass::Missing => false,
+                    Err(failure) => return Err(failure.into()),
+                };
+                if let Some(strayed) = strayed.get_mut(*at) {
+                    *strayed |= found;
+                }
+            }
+        }
+        Ok(strayed)
     }
 
     fn call_of(&self, calendar: &CalendarKey, path: &str, probe: &Probe) -> Option<Call> {

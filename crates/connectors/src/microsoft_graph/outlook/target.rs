@@ -82,10 +82,14 @@ impl Target for OutlookTarget {
     fn place(&self, entity: &Entity, employee: Option<&Employee>) -> Placement {
         match entity {
             Entity::Shift(_) | Entity::TimeOff(_) => {}
-            Entity::OpenShift(_)
-            | Entity::Employee(_)
-            | Entity::ScheduleGroup(_)
-            | Entity::TimeOffReason(_) => return Placement::NotShown,
+            // It is nobody's yet, so nobody's own calendar shows it.
+            Entity::OpenShift(_) => {
+                let shared = self.shared.clone();
+                return shared.map_or(Placement::NotShown, Placement::In);
+            }
+            Entity::Employee(_) | Entity::ScheduleGroup(_) | Entity::TimeOffReason(_) => {
+                return Placement::NotShown;
+            }
         }
         if let Some(shared) = &self.shared {
             return Placement::In(shared.clone());
@@ -130,6 +134,14 @@ impl Target for OutlookTarget {
         probes: &[Probe],
     ) -> Result<Vec<Sighting>, Failure> {
         self.reader.look(calendar, probes).await
+    }
+
+    async fn strayed(
+        &self,
+        calendar: &CalendarKey,
+        items: &[RemoteId],
+    ) -> Result<Vec<bool>, Failure> {
+        self.reader.strayed(calendar, items).await
     }
 
     async fn create(&self, calendar: &CalendarKey, item: &Item) -> Result<Written, Failure> {

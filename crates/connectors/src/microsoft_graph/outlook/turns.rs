@@ -10,6 +10,7 @@
 //! what comes too much is refused with the time to wait.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -35,11 +36,11 @@ const COUNTS_FOR: Duration = Duration::from_millis(1020);
 /// Longest wait for a turn: whoever called must keep the lease that it works under.
 const WAIT_MAX: Duration = Duration::from_secs(5);
 
-/// The budgets of one mirror's application.
+/// The budgets of one application, shared by all mirrors over its connection.
 #[derive(Debug)]
 pub struct Turns {
     clock: Arc<dyn Clock>,
-    per_second: usize,
+    per_second: AtomicUsize,
     sent: Mutex<VecDeque<Timestamp>>,
     mailboxes: Mutex<BTreeMap<String, Arc<Semaphore>>>,
 }
@@ -60,11 +61,21 @@ pub struct TooLong {
 }
 
 impl Turns {
-    /// Full budgets.
+    /// Full budgets, and no cap for the application yet.
     #[must_use]
-    pub fn new(clock: Arc<dyn Clock>, per_second: u32) -> Self {
-        let per_second = usize::try_from(per_second).unwrap_or(usize::MAX);
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        let per_second = AtomicUsize::new(usize::MAX);
         Self { clock, per_second, sent: Mutex::default(), mailboxes: Mutex::default() }
+    }
+
+    /// Caps the application at so many requests in a second; of several caps the least holds.
+    pub fn cap(&self, per_second: u32) {
+        let per_second = usize::try_from(per_second).unwrap_or(usize::MAX);
+        self.per_second.fetch_min(per_second, Ordering::Relaxed);
+    }
+
+    fn per_second(&self) -> usize {
+        self.per_second.load(Ordering::Relaxed)
     }
 
     /// Waits until so many requests on each of these mailboxes may be sent together.
@@ -97,7 +108,7 @@ impl Turns {
     async fn second(&self, count: usize, deadline: Timestamp) -> Result<(), TooLong> {
         loop {
             let now = self.clock.now();
-            let free_at = self.spend(now, count.min(self.per_second));
+            let free_at = self.spend(now, count.min(self.per_second()));
             let Some(free_at) = free_at else { return Ok(()) };
             if free_at > deadline {
                 let wait = free_at.duration_since(now).unsigned_abs();
@@ -113,7 +124,7 @@ impl Turns {
         while sent.front().is_some_and(|it| after(*it, COUNTS_FOR) <= now) {
             sent.pop_front();
         }
-        let over = (sent.len() + count).saturating_sub(self.per_second);
+        let over = (sent.len() + count).saturating_sub(self.per_second());
         if let Some(oldest) = over.checked_sub(1).and_then(|at| sent.get(at)) {
             return Some(after(*oldest, COUNTS_FOR));
         }

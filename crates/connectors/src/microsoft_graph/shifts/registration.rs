@@ -123,12 +123,7 @@ impl ShiftsRegistration {
     }
 
     /// Has the schedule of one team call `ours`, or not any more; `false` where there is none.
-    async fn switch_team(
-        &self,
-        team: &CalendarKey,
-        ours: &str,
-        on: bool,
-    ) -> Result<bool, Failure> {
+    async fn switch_team(&self, team: &CalendarKey, ours: &str, on: bool) -> Result<bool, Failure> {
         let Some(schedule) = read_schedule(&self.caller, team).await? else { return Ok(false) };
         let before = schedule.integrations();
         let mut after = before.clone();

@@ -226,6 +226,11 @@ impl Target for ShiftsTarget {
         self.reader.look(calendar, probes).await
     }
 
+    async fn strayed(&self, _: &CalendarKey, items: &[RemoteId]) -> Result<Vec<bool>, Failure> {
+        // Shifts tells what people do by callbacks, and has no way to move a shift to another team.
+        Ok(vec![false; items.len()])
+    }
+
     async fn create(&self, calendar: &CalendarKey, item: &Item) -> Result<Written, Failure> {
         self.writer.create(calendar, scheduled(calendar, item)?, Timestamp::MAX).await
     }

@@ -119,6 +119,13 @@ impl Target for Hooked<'_> {
     ) -> Result<Vec<Sighting>, Failure> {
         self.inner().look(calendar, probes).await
     }
+    async fn strayed(
+        &self,
+        calendar: &CalendarKey,
+        items: &[RemoteId],
+    ) -> Result<Vec<bool>, Failure> {
+        self.inner().strayed(calendar, items).await
+    }
     async fn create(&self, calendar: &CalendarKey, item: &Item) -> Result<Written, Failure> {
         let hook = self.before_create.lock().unwrap().take();
         if let Some((desk, ask, id, shows)) = hook {

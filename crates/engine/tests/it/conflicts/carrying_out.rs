@@ -1,5 +1,7 @@
 //! Cycles that find events in the way, and do what the policy says, once.
 
+use std::time::Duration;
+
 use domain::limits::EVENT_CHANGES_PER_CYCLE_MAX;
 use domain::policy::{ConflictPolicy, OverrideAction, PrivacyTier};
 use domain::{EventSpan, UtcInterval};
@@ -349,4 +351,27 @@ async fn a_meeting_of_others_is_declined_with_a_word_to_its_organiser() {
     rig.cycle().await;
     assert_eq!(rig.foreign.changes().len(), 1);
     assert_eq!(rig.conflicts().await, []);
+}
+
+#[tokio::test]
+async fn a_calendar_of_whose_changes_we_are_told_is_looked_at_when_it_is_hinted_at() {
+    let told = Duration::from_secs(24 * 3600);
+    let rules = ConflictRules { told_interval: told, ..only_reporting() };
+    let rig = Rig::with(rules, [work("a", 30)], []).await;
+    rig.cycle().await;
+    rig.subscribe(&ada(), 48).await;
+    for _ in 0..10 {
+        rig.wait(2);
+        let report = rig.cycle().await;
+        assert_eq!((report.requests, report.conflicts.looked), (0, 0), "{report:?}");
+    }
+    // A hint has it looked at, and nothing else is needed.
+    let hinted = rig.cycle_looking_at(&ada()).await;
+    assert_eq!(hinted.conflicts.looked, 1, "{hinted:?}");
+    // Should hints be lost, the next whole reading is soon enough.
+    rig.wait(25);
+    assert_eq!(rig.cycle().await.conflicts.looked, 1);
+    // When the promise has run out, nobody tells us any more.
+    rig.wait(4);
+    assert_eq!(rig.cycle().await.conflicts.looked, 1);
 }

@@ -4,16 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::policy::{ConflictPolicy, DeletionGuard, OverrideAction};
-use domain::{CalendarKey, Employee, Entity, EntityKey};
+use domain::{CalendarKey, ConnectionName, Employee, Entity, EntityKey};
 use engine::mapping::MappingProfile;
 use engine::plan::conflict::ConflictRules;
 use engine::port::{
-    Approvals, AuditEntry, ChangeSeq, ChangesOf, ConflictRow, ConflictStore, Content, EventChange,
-    Left, Store, Target,
+    Approvals, AuditEntry, ChangeSeq, ChangesOf, Clock, ConflictRow, ConflictStore, Content,
+    EventChange, HookStore, KeptSubscription, Left, Store, Subscription, Target, Topic,
 };
 use engine::report::CycleReport;
 use engine::run::conflicts::undo::{UndoError, undo};
-use engine::run::cycle::{CycleOptions, Equipment, MirrorSpec, Others, run_cycle};
+use engine::run::cycle::{
+    CycleOptions, Equipment, Looking, MirrorSpec, Others, run_cycle, run_cycle_looking,
+};
 use engine::run::gate::Gate;
 use engine::run::watch::Unwatched;
 use futures_util::future::poll_immediate;
@@ -152,6 +154,29 @@ impl Rig {
 
     pub async fn cycle(&self) -> CycleReport {
         self.cycle_with(CycleOptions::default()).await
+    }
+
+    /// A cycle that follows a hint.
+    pub async fn cycle_looking_at(&self, calendar: &CalendarKey) -> CycleReport {
+        let hinted = std::collections::BTreeSet::from([calendar.clone()]);
+        let equipment = self.equipment(&self.owner);
+        let options = CycleOptions::default();
+        let looking = Looking::At(&hinted);
+        run_cycle_looking(&self.spec, equipment, options, looking).await.expect("cycles")
+    }
+
+    /// The vendor promises to tell of a calendar's changes, for so many hours.
+    pub async fn subscribe(&self, calendar: &CalendarKey, hours: i64) {
+        let expires_at = self.clock.now() + SignedDuration::from_hours(hours);
+        let (id, detail) = ("sub-1".to_owned(), String::new());
+        let kept = KeptSubscription {
+            connection: ConnectionName::new("m365").expect("a plain name"),
+            topic: Topic::Calendar { mirror: mirror(), calendar: calendar.clone() },
+            subscription: Subscription { id, detail, expires_at },
+            made_at: self.clock.now(),
+            secret_hash: [0; 32],
+        };
+        self.store.put_subscription(&kept).await.expect("keeps");
     }
 
     /// A cycle of another process that shares the store.

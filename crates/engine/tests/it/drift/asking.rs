@@ -21,7 +21,7 @@ use super::rig::{
 };
 
 /// A rig whose roster decides by rules: eleven hours of rest.
-async fn two_way(habits: Habits) -> Rig {
+pub async fn two_way(habits: Habits) -> Rig {
     let mut rig = Rig::settled(habits, DriftPolicy::PutRight).await;
     let kinds: BTreeSet<CommandKind> = [CommandKind::Shift, CommandKind::TimeOff].into();
     let rules = RuleSet {
@@ -96,6 +96,25 @@ async fn a_deleted_shift_that_is_granted_is_gone_from_the_roster_and_stays_gone(
             assert_eq!(rig.cycle().await.writes(), 0, "{by:?}");
             assert_eq!(rig.seen_by("ada"), [""; 0], "{by:?}");
             assert!(rig.store.rows(&rig.mirror).iter().all(|row| row.key != shift_key("s")));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_shift_moved_to_another_calendar_is_put_right_and_nobody_is_asked_to_delete_it() {
+    for habits in servers() {
+        for by in READINGS {
+            let mut rig = two_way(habits.clone()).await;
+            rig.put([later("t", "ada", 60)]).await;
+            rig.cycle().await;
+            let (calendar, id) = rig.place(&shift_key("s"));
+            assert!(rig.target.relocate((&calendar, &id), &calendar_of("bob")));
+            let report = rig.look(by).await;
+            let told = (report.granted, report.refused_requests, report.drifted);
+            assert_eq!(told, (0, 0, 1), "{by:?}: {report:?}");
+            assert_eq!(in_roster(&rig).await, Some(30), "{by:?}");
+            assert_eq!(rig.seen_by("ada"), ["Early at 30h", "Early at 60h"], "{by:?}");
+            assert_eq!(rig.look(by).await.writes(), 0, "{by:?}");
         }
     }
 }

@@ -3,8 +3,10 @@
 
 use engine::plan::drift::DriftPolicy;
 use engine::port::{Change, RemoteId, Standing};
+use jiff::SignedDuration;
 use testkit::builders::shift_key;
 
+use super::asking::two_way;
 use super::rig::{
     By, READINGS, Rig, calendar_of, later, move_by, rename, servers, with_email, writes,
 };
@@ -33,9 +35,7 @@ fn remove(rig: &Rig) {
 
 fn move_to_bob(rig: &Rig) {
     let (calendar, id) = rig.place(&shift_key("s"));
-    let bobs = RemoteId("moved-here".into());
-    assert!(rig.target.copy((&calendar, &id), (&calendar_of("bob"), &bobs)));
-    remove(rig);
+    assert!(rig.target.relocate((&calendar, &id), &calendar_of("bob")));
 }
 
 #[tokio::test]
@@ -55,6 +55,40 @@ async fn a_push_mirror_puts_every_change_right_with_one_write_and_is_quiet_then(
                 for by in READINGS {
                     let again = rig.look(by).await;
                     assert_eq!((again.writes(), again.drifted), (0, 0), "{case}, then {by:?}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_two_way_mirror_asks_for_moves_and_removals_and_puts_everything_else_right() {
+    for habits in servers() {
+        for by in READINGS {
+            for (name, act, change) in CASES {
+                let mut rig = two_way(habits.clone()).await;
+                // Of a calendar that is empty all at once nobody believes that it is meant.
+                rig.put([later("t", "ada", 90)]).await;
+                rig.cycle().await;
+                act(&rig);
+                let report = rig.look(by).await;
+                let case = format!("{name}, found by {by:?}, tags copied: {}", habits.tags_copied);
+                let done = (report.granted, report.drifted, report.writes());
+                let (expected, seen) = match name {
+                    "moved" => ((1, 0, 0), vec!["Early at 32h", "Early at 90h"]),
+                    "deleted" => ((1, 0, 0), vec!["Early at 90h"]),
+                    _ => ((0, 1, 1), vec!["Early at 30h", "Early at 90h"]),
+                };
+                assert_eq!((done, report.refused_requests), (expected, 0), "{case}: {report:?}");
+                assert_eq!(rig.seen_by("ada"), seen, "{case}");
+                let standings: Vec<_> =
+                    rig.drifts().await.iter().map(|it| (it.change, it.standing)).collect();
+                let put_right = vec![(change, Standing::PutRight)];
+                assert_eq!(standings, if done.0 == 1 { vec![] } else { put_right }, "{case}");
+                rig.wait(SignedDuration::from_mins(5)).await;
+                for by in READINGS {
+                    let again = rig.look(by).await;
+                    assert_eq!((again.writes(), again.granted), (0, 0), "{case}, then {by:?}");
                 }
             }
         }

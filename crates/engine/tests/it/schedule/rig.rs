@@ -269,6 +269,14 @@ impl Target for BadLine {
         self.target.look(calendar, probes).await
     }
 
+    async fn strayed(
+        &self,
+        calendar: &CalendarKey,
+        items: &[RemoteId],
+    ) -> Result<Vec<bool>, Failure> {
+        self.target.strayed(calendar, items).await
+    }
+
     async fn create(&self, calendar: &CalendarKey, item: &Item) -> Result<Written, Failure> {
         if self.locked_out.load(Ordering::Relaxed) {
             return Err(lost(FailureClass::Unauthorised));
