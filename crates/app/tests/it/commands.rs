@@ -292,10 +292,15 @@ fn demo_once_shows_two_syncs_and_leaves_nothing_behind() {
     assert_eq!(of_google.count(), 1, "{}", run.stdout);
     let of_outlook = lines("first sync").filter(|it| it.contains("branch-outlook"));
     assert_eq!(of_outlook.count(), 1, "{}", run.stdout);
-    for place in ["requests in Shifts: ", "requests in Outlook: "] {
-        let asked = lines(place).next_back().unwrap();
-        assert_ne!(asked.split(' ').nth(3), Some("0"), "{asked}");
+    let places = ["requests in Shifts: ", "requests in Outlook: ", "requests in Google Calendar: "];
+    for place in places {
+        let asked = lines(place).next_back().unwrap().strip_prefix(place).unwrap();
+        assert!(!asked.starts_with("0 granted"), "{place}{asked}");
     }
+    let line = lines("events in the way in Google Calendar: ").next().unwrap();
+    assert_eq!(line, "events in the way in Google Calendar: 1 reported");
+    let of_google = lines("asked in Google").filter(|it| it.contains("branch-google"));
+    assert_eq!(of_google.count(), 1, "{}", run.stdout);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 

@@ -17,7 +17,7 @@ use simulators::graph::mailbox::OUTLOOK_ROLES;
 use simulators::graph::people::{Act, Deed, Life, NotDone, People};
 use simulators::graph::{APP, App, GraphServer, Options, ROLES, Role, SECRET, TENANT};
 
-use super::{ZONE, outlook};
+use super::{ZONE, google, outlook};
 use crate::failure::Failure;
 
 /// Fewest and most people of the branch office.
@@ -32,7 +32,7 @@ const DRAWS_MAX: usize = 200;
 const GENEROUS: u32 = 1000;
 
 /// Who manages all teams: id and name.
-const MANAGER: (&str, &str) = ("M0001", "Dana Manager");
+pub(super) const MANAGER: (&str, &str) = ("M0001", "Dana Manager");
 
 const ROSTER_FILE: &str = "branch.csv";
 const EMPLOYEES_FILE: &str = "branch-employees.csv";
@@ -236,13 +236,15 @@ fn doing(deed: Deed) -> &'static str {
 
 /// Everybody who works there, with their ids in the played tenant.
 fn employees_csv(plan: &ContactCentre, ids: &BTreeMap<&str, String>) -> String {
-    let mut csv = "employee,name,email,m365_id,group\n".to_owned();
+    let mut csv = "employee,name,email,m365_id,google_id,group\n".to_owned();
     let user = |id: &str| ids.get(id).map_or("", String::as_str);
     for Employee { id, name, email, group } in &plan.employees {
-        csv.push_str(&format!("{id},{name},{email},{},{group}\n", user(id)));
+        let account = google::account(id);
+        csv.push_str(&format!("{id},{name},{email},{},{account},{group}\n", user(id)));
     }
     let ((id, name), group) = (MANAGER, plan.employees.first().map_or("", |it| it.group));
-    csv.push_str(&format!("{id},{name},manager@example.com,{},{group}\n", user(id)));
+    let account = google::account(id);
+    csv.push_str(&format!("{id},{name},manager@example.com,{},{account},{group}\n", user(id)));
     csv
 }
 

@@ -5,13 +5,15 @@
 //! the real connector, or planned in a played Genesys Cloud and read over the wire; the store is
 //! SQLite in that folder, and mirrors are kept on a played CalDAV server (or a real one, with
 //! `--caldav`), in a played Google Calendar, in a played Outlook and in a played Microsoft Teams
-//! Shifts, which calls back for everything that people do there. Without `--once` the schedule goes
+//! Shifts, which calls back for everything that people do there; in Outlook and Google Calendar
+//! they move and delete what they see. Without `--once` the schedule goes
 //! on changing, and people go on asking.
 
 mod branch;
 mod genesys;
 mod google;
 mod outlook;
+mod summary;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -37,14 +39,15 @@ use tokio::task::JoinHandle;
 use self::branch::Branch;
 use self::genesys::Hotline;
 use self::google::Workspace;
+use self::summary::Summary;
 
 use super::Session;
 use super::serve::{listen_on, server_state};
 use crate::approvals::grant_what_needs_no_manager;
 use crate::config::Config;
 use crate::failure::{Exit, Failure, thousands};
-use crate::output::{Output, Table, time};
-use crate::runs::{self, MirrorLine, MirrorRun, Outcome};
+use crate::output::Output;
+use crate::runs::{self, MirrorLine, MirrorRun};
 use crate::wiring::{MirrorWorks, Opening, Works};
 
 /// The flags of `demo`.
@@ -119,7 +122,7 @@ pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failur
     let plan = branch_plan(&arguments, session)?;
     let entropy = session.entropy.as_ref();
     let mut branch = Branch::open(&plan, arguments.seed, folder.path(), entropy)?;
-    let workspace = Workspace::open(&centre, folder.path())?;
+    let mut workspace = Workspace::open(&centre, &plan, folder.path())?;
     let hotline_plan = hotline_plan(&arguments, session)?;
     let mut hotline = Hotline::open(&hotline_plan, arguments.seed, folder.path())?;
     let vendors =
@@ -130,7 +133,8 @@ pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failur
     let works = Arc::new(Works::build(config, session.outside(), Opening::Write).await?);
     introduce([&centre, &plan, &hotline_plan], &arguments, &session.output);
     let serving = Serving::start(&works, listener);
-    let exit = begin(&works, &mut branch, &mut hotline, session).await?;
+    let vendors = Vendors { branch: &mut branch, workspace: &mut workspace, hotline: &mut hotline };
+    let exit = begin(&works, vendors, session).await?;
     if arguments.once || exit == Exit::Failed {
         serving.stop().await?;
         return Ok(exit);
@@ -143,7 +147,8 @@ pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failur
     output.say(format!("Graph, played:  {}", branch.url()));
     output.say(format!("Google, played: {}", workspace.url()));
     output.say(format!("Genesys, played: {}", hotline.url()));
-    let world = World { centre, branch, hotline, folder: folder.path(), seed: arguments.seed };
+    let (folder, seed) = (folder.path(), arguments.seed);
+    let world = World { centre, branch, workspace, hotline, folder, seed };
     let went_on = go_on(&works, world, &serving, session).await;
     serving.stop().await?;
     went_on.map(|()| exit)
@@ -307,22 +312,25 @@ fn introduce(plans: [&ContactCentre; 3], arguments: &Arguments, output: &Output)
             arguments.seed
         ));
     }
-    output
-        .say("the branch office plans in Teams Shifts, and has Outlook; rules decide its requests");
+    output.say("the branch office plans in Teams Shifts, and has Outlook and Google; rules decide");
     output.say("the hotline plans in Genesys Cloud; open shifts are not known there");
+}
+
+/// Where people act.
+struct Vendors<'a> {
+    branch: &'a mut Branch,
+    workspace: &'a mut Workspace,
+    hotline: &'a mut Hotline,
 }
 
 /// The first sync; a second one that has nothing to do; people who ask; and what came of that.
 async fn begin(
     works: &Works,
-    branch: &mut Branch,
-    hotline: &mut Hotline,
+    Vendors { branch, workspace, hotline }: Vendors<'_>,
     session: &Session,
 ) -> Result<Exit, Failure> {
     let output = &session.output;
-    let header = ["", "MIRROR", "CREATED", "UPDATED", "DELETED", "UNCHANGED", "REQUESTS", "TOOK"];
-    let table = Table::new(&header).right(&[2, 3, 4, 5, 6, 7]);
-    let mut summary = Summary { table, outcomes: vec![], granted: 0, refused: 0 };
+    let mut summary = Summary::new();
     register(works).await?;
     for label in ["first sync", "second sync"] {
         summary.sync(label, works, output).await?;
@@ -352,55 +360,47 @@ async fn begin(
         let Some(text) = branch.acts_in_outlook(works.outside.clock.now()) else { continue };
         output.say(text);
     }
-    summary.tell("asked in Outlook", works, &look_into_outlook(works, output).await, output);
+    summary.tell(
+        "asked in Outlook",
+        works,
+        &look_into(works, outlook::MIRROR, output).await,
+        output,
+    );
+    let in_outlook = summary.take_requests();
     summary.sync("after that", works, output).await?;
+    have_google_changed(works, workspace, output);
+    summary.tell("asked in Google", works, &look_into(works, google::MIRROR, output).await, output);
+    let in_google = summary.take_requests();
+    summary.sync("after all", works, output).await?;
     let exit = summary.print(output)?;
     output.data(format!("requests in Shifts: {granted} granted, {refused} refused"))?;
-    let Summary { granted, refused, .. } = summary;
-    output.data(format!("requests in Outlook: {granted} granted, {refused} refused"))?;
+    for (place, (granted, refused)) in [("Outlook", in_outlook), ("Google Calendar", in_google)] {
+        output.data(format!("requests in {place}: {granted} granted, {refused} refused"))?;
+    }
+    let in_the_way = conflicts_in(works, google::MIRROR).await?;
+    output.data(format!("events in the way in Google Calendar: {in_the_way} reported"))?;
     output.data(format!("changes in Genesys Cloud: {planned}"))?;
     Ok(exit)
 }
 
-/// The table that the demo prints.
-struct Summary {
-    table: Table,
-    outcomes: Vec<Outcome>,
-    /// Requests that people made in their calendars.
-    granted: u64,
-    refused: u64,
+/// People of the branch move and delete shifts in Google Calendar, and one has something else to do.
+fn have_google_changed(works: &Works, workspace: &mut Workspace, output: &Output) {
+    let now = works.outside.clock.now();
+    for _ in 0..google::ACTS {
+        let Some(text) = workspace.acts(now) else { continue };
+        output.say(text);
+    }
+    if let Some(text) = workspace.plans_something(now) {
+        output.say(text);
+    }
 }
 
-impl Summary {
-    async fn sync(&mut self, label: &str, works: &Works, output: &Output) -> Result<(), Failure> {
-        let runs = sync(works, output).await?;
-        self.tell(label, works, &runs, output);
-        Ok(())
-    }
-
-    fn tell(&mut self, label: &str, works: &Works, runs: &[MirrorRun], output: &Output) {
-        for run in runs {
-            runs::tell(run, output);
-            self.outcomes.push(run.outcome());
-            let line = line_of(works, run);
-            self.granted += line.granted;
-            self.refused += line.refused;
-            let counts = [line.created, line.updated, line.deleted, line.unchanged, line.requests];
-            let took = time::duration(Duration::from_millis(line.duration_ms));
-            let head = [label.to_owned(), line.name.to_string()];
-            let cells = head.into_iter().chain(counts.map(thousands));
-            self.table.row(cells.chain([took]));
-        }
-    }
-
-    fn failed(&self) -> bool {
-        self.outcomes.contains(&Outcome::Failed)
-    }
-
-    fn print(&self, output: &Output) -> Result<Exit, Failure> {
-        output.table(&self.table)?;
-        Ok(runs::exit_for(&[], &self.outcomes))
-    }
+/// How many events of people stand in the way of shifts in a mirror.
+async fn conflicts_in(works: &Works, mirror: &str) -> Result<u64, Failure> {
+    let Some(mirror) = works.mirrors.iter().find(|it| it.spec.name.as_str() == mirror) else {
+        return Ok(0);
+    };
+    Ok(works.store.conflicts(&mirror.spec.name, None).await?.len() as u64)
 }
 
 /// Makes the mirrors that are called known to their vendor.
@@ -432,11 +432,13 @@ async fn sync(works: &Works, output: &Output) -> Result<Vec<MirrorRun>, Failure>
     Ok(runs::cycles(works, &mirrors, |_| CycleOptions::default(), output).await)
 }
 
-/// Looks for what people did in Outlook, as `serve` does when it is told that something changed.
-async fn look_into_outlook(works: &Works, output: &Output) -> Vec<MirrorRun> {
+/// Looks for what people did in a mirror, as `serve` does when it is told that something changed.
+async fn look_into(works: &Works, name: &str, output: &Output) -> Vec<MirrorRun> {
     let mut looked = Vec::new();
-    for mirror in works.mirrors.iter().filter(|it| it.spec.name.as_str() == outlook::MIRROR) {
-        let (options, looking) = (CycleOptions::default(), Looking::Everywhere);
+    for mirror in works.mirrors.iter().filter(|it| it.spec.name.as_str() == name) {
+        let states = works.store.calendar_states(&mirror.spec.name).await.unwrap_or_default();
+        let calendars = states.into_iter().map(|it| it.calendar).collect();
+        let (options, looking) = (CycleOptions::default(), Looking::At(&calendars));
         looked.push(runs::cycle_looking(works, mirror, options, looking, output).await);
     }
     looked
@@ -474,6 +476,7 @@ async fn show_around(
 struct World<'a> {
     centre: ContactCentre,
     branch: Branch,
+    workspace: Workspace,
     hotline: Hotline,
     folder: &'a Path,
     seed: u64,
@@ -499,7 +502,8 @@ async fn go_on(
             clock.sleep_until(next).await;
             let what = world.next(works, number).await?;
             number += 1;
-            let mut mirrors = look_into_outlook(works, output).await;
+            let mut mirrors = look_into(works, outlook::MIRROR, output).await;
+            mirrors.extend(look_into(works, google::MIRROR, output).await);
             mirrors.extend(sync(works, output).await?);
             for roster in &works.rosters {
                 let seq = works.store.roster_seq(&roster.name).await?;
@@ -531,8 +535,14 @@ async fn go_on(
 }
 
 impl World<'_> {
-    /// Something happens: in turns in the contact centre, in Shifts, Genesys Cloud and Outlook.
+    /// Something happens: in turns in the contact centre, in Shifts, Genesys Cloud, Outlook and
+    /// Google Calendar.
     async fn next(&mut self, works: &Works, number: u64) -> Result<String, Failure> {
+        if number % 8 == 7
+            && let Some(text) = self.workspace.acts(works.outside.clock.now())
+        {
+            return Ok(text);
+        }
         if number % 4 == 3
             && let Some(text) = self.branch.acts_in_outlook(works.outside.clock.now())
         {
