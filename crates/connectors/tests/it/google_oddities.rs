@@ -477,3 +477,19 @@ fn an_item_of_a_schedule_product_is_refused_without_asking() {
     assert_eq!(class(refused), FailureClass::Refused);
     assert_eq!(stage.server.counts().requests, before);
 }
+
+#[test]
+fn a_sync_token_that_google_forgot_asks_for_everything_once() {
+    let stage = stage();
+    stage.create(&item("a", 1));
+    let listed =
+        |token: Option<&engine::port::DeltaToken>| run(stage.target().list(&key(ANNA), token));
+    let old = listed(None).unwrap().next.unwrap();
+    stage.server.forget_sync_tokens();
+    let failure = listed(Some(&old)).unwrap_err();
+    assert_eq!((failure.class, failure.status), (FailureClass::DeltaExpired, Some(410)));
+    let whole = listed(None).unwrap();
+    assert_eq!((whole.full, whole.entries.len()), (true, 1));
+    let quiet = listed(whole.next.as_ref()).unwrap();
+    assert_eq!((quiet.full, quiet.entries.len(), quiet.removed.len()), (false, 0, 0));
+}

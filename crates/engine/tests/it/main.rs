@@ -1,6 +1,7 @@
 //! The engine against in-memory parts: whole decisions, and what simulated worlds once found.
 
 mod approve;
+mod batches;
 mod conflicts;
 mod drift;
 mod found_by_sim;

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::world::World;
 
-/// Anna works every day of a week.
+/// Anna works every day of a week, and two more.
 const ROSTER: &str = "\
 employee,team,work,date,start,end
 anna,Front desk,Early,2030-03-04,08:00,16:00
@@ -20,11 +20,13 @@ anna,Front desk,Early,2030-03-07,08:00,16:00
 anna,Front desk,Early,2030-03-08,08:00,16:00
 anna,Front desk,Early,2030-03-09,08:00,16:00
 anna,Front desk,Early,2030-03-10,08:00,16:00
+anna,Front desk,Early,2030-03-11,08:00,16:00
+anna,Front desk,Early,2030-03-12,08:00,16:00
 ";
 
 /// What stands in the way on each of these days, 09:00 to 10:00 UTC, and what follows under each
 /// policy: reporting, keeping both, deleting, moving.
-const CASES: [(&str, &str, [&str; 4]); 7] = [
+const CASES: [(&str, &str, [&str; 4]); 9] = [
     ("own", "2030-03-04", ["none", "none", "delete", "move"]),
     ("free", "2030-03-05", ["-", "-", "-", "-"]),
     ("private", "2030-03-06", ["none", "none", "none", "none"]),
@@ -32,6 +34,8 @@ const CASES: [(&str, &str, [&str; 4]); 7] = [
     ("series", "2030-03-08", ["none", "none", "delete", "move"]),
     ("tentative", "2030-03-09", ["none", "none", "none", "none"]),
     ("declined", "2030-03-10", ["-", "-", "-", "-"]),
+    ("organised", "2030-03-11", ["none", "none", "delete", "move"]),
+    ("absent", "2030-03-12", ["none", "none", "none", "none"]),
 ];
 
 const POLICIES: [&str; 4] = [
@@ -59,6 +63,12 @@ struct Shown {
 trait Own {
     /// The event of a case on its day; `None` where there is none.
     fn see(&self, case: &str) -> Option<Shown>;
+
+    /// What the item of the shift on a day says below its title, where that can be seen from here.
+    fn shift_says(&self, day: &str) -> Option<String> {
+        let _ = day;
+        None
+    }
 
     /// What an undone declining leaves beside what was there: nothing, where the vendor lets it be
     /// taken back.
@@ -133,6 +143,13 @@ impl Desk {
         let declined = acts.iter().any(|it| it["action"] == "decline");
         for ((name, ..), before) in CASES.iter().zip(before) {
             let now = self.own.see(name);
+            if *name == "organised" {
+                // Its owner may be told that the guests were not, and its version has grown.
+                let (now, before) = (now.unwrap(), before.clone().unwrap());
+                assert_eq!((now.title, now.start), (before.title, before.start));
+                assert!(now.text.starts_with(&before.text), "{}", now.text);
+                continue;
+            }
             match self.own.says_that_it_was_declined().filter(|_| declined && *name == "invited") {
                 None => assert_eq!(now, *before, "{name}"),
                 Some(told) => {
@@ -200,7 +217,7 @@ fn a_deleted_meeting_is_told_in_the_shift_and_by_explain_but_not_by_the_log() {
     };
     assert_eq!(entries, serde_json::json!([]), "the note is there already");
     let status = desk.world.run(&["status", "--json"]).exits(0).json();
-    assert_eq!(status["mirrors"][0]["conflicts"]["changes"], 3);
+    assert_eq!(status["mirrors"][0]["conflicts"]["changes"], 4);
     let unknown = desk.world.run(&["undo", "0000-0000-0000"]).exits(1);
     unknown.says("no change of an event has the id `0000-0000-0000`");
     desk.world.run(&["undo", "nonsense"]).exits(2).says("is not an audit id");
@@ -212,11 +229,58 @@ fn too_many_events_of_people_are_refused_with_the_flag_that_lets_them_pass() {
                   conflicts = { action = \"delete\", changes_max = 2 }";
     let Some(desk) = radicale::desk(policy) else { return };
     let before = desk.everything();
-    desk.world.run(&["plan"]).exits(4).says("--allow-event-changes 3");
+    desk.world.run(&["plan"]).exits(4).says("--allow-event-changes 4");
     let run = desk.world.run(&["sync"]).exits(4);
-    run.says("would change 3 events of people at once, more than 2");
-    run.says("--allow-event-changes 3");
+    run.says("would change 4 events of people at once, more than 2");
+    run.says("--allow-event-changes 4");
     assert_eq!(desk.everything(), before);
-    desk.world.run(&["sync", "--allow-event-changes", "3"]).exits(0);
+    desk.world.run(&["sync", "--allow-event-changes", "4"]).exits(0);
     assert_ne!(desk.everything(), before);
+}
+
+/// What a deleted or declined meeting was about stands in the item of the shift that it was in the
+/// way of, and `explain` tells what was done; without `preserve_meeting_context` nothing is kept.
+fn a_removed_meeting_is_told_in_the_shift(desk: impl Fn(&str) -> Desk, guest: &str) {
+    let kept = desk(POLICIES[2]);
+    let (plan, _) = kept.planned();
+    let entries = plan["entries"].as_array().unwrap();
+    let of_day = |it: &&Value| {
+        it["span"]["timed"]["start"].as_str().is_some_and(|at| at.starts_with("2030-03-11"))
+    };
+    let shift = entries.iter().find(of_day).unwrap()["shift"].as_str().unwrap().to_owned();
+    kept.world.sync(0);
+    let says = |desk: &Desk, day: &str| desk.own.shift_says(day).unwrap();
+    let note = says(&kept, "2030-03-11");
+    for part in [
+        "Removed for this shift: About organised, 2030-03-11 10:00–11:00",
+        "Where: Room 4",
+        "With: ",
+        guest,
+        "Link: http",
+        "Bring the numbers",
+    ] {
+        assert!(note.contains(part), "{part:?} is not in {note:?}");
+    }
+    let declined = says(&kept, "2030-03-07");
+    assert!(declined.contains("Declined for this shift: About invited"), "{declined:?}");
+    assert!(!says(&kept, "2030-03-05").contains("About"), "nothing was done there");
+    let explained = kept.world.run(&["explain", &shift]).exits(0);
+    explained.says("with an event at 2030-03-11").says("; `rotabridge undo ");
+    assert!(!explained.stdout.contains("About"), "that is its owner's business");
+
+    let forgotten = desk(&format!("{}\npreserve_meeting_context = false", POLICIES[2]));
+    assert_eq!(forgotten.world.sync(0)["events_changed"], 4);
+    for day in ["2030-03-07", "2030-03-11"] {
+        assert!(!says(&forgotten, day).contains("About"), "{}", says(&forgotten, day));
+    }
+}
+
+#[test]
+fn a_removed_meeting_is_told_in_the_shift_in_outlook() {
+    a_removed_meeting_is_told_in_the_shift(outlook::desk, "boss");
+}
+
+#[test]
+fn a_removed_meeting_is_told_in_the_shift_in_google_calendar() {
+    a_removed_meeting_is_told_in_the_shift(google::desk, "boss@example.com");
 }

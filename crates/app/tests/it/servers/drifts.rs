@@ -8,13 +8,14 @@ use super::asks::{InGoogle, InOutlook, Place, Shown, sync, writes};
 /// What Anna does to one of her shifts.
 type Case = (&'static str, fn(&dyn Place, &str));
 
-const CASES: [Case; 6] = [
+const CASES: [Case; 7] = [
     ("moved", |place, id| place.moves(id, SignedDuration::from_hours(1))),
     ("renamed", |place, id| place.renames(id, "Off!")),
     ("deleted", |place, id| place.deletes(id)),
     ("stripped of its tag", |place, id| place.strips(id)),
     ("copied", |place, id| place.copies(id)),
     ("moved to another calendar", |place, id| place.relocates(id)),
+    ("made a series", |place, id| place.repeats(id)),
 ];
 
 /// What is to be seen, whatever it is called inside.
@@ -45,6 +46,23 @@ fn every_case_by_every_policy(new: impl Fn() -> Box<dyn Place>) {
             assert_eq!(looks(&*place), expected, "{case}: {line}");
             assert_eq!(line["left"].as_u64().unwrap() > 0, is_told, "{case}: {line}");
             assert_eq!(wrote > 0, policy == "put_right" && name != "copied", "{case}: {line}");
+            // Whoever looks for it is told.
+            let status = world.run(&["status", "--json"]).exits(0).json();
+            let left = u64::from(is_told);
+            assert_eq!(status["mirrors"][0]["left"], left, "{case}: {status}");
+            let list = world.run(&["drift", "list", "--json"]).exits(0).json();
+            let standing: Vec<&str> = list["drift"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|it| it["standing"].as_str().unwrap())
+                .collect();
+            let expected_standing = match (name, policy) {
+                ("copied", _) => vec![],
+                (_, "put_right") => vec!["put_right"],
+                (_, _) => vec!["left"],
+            };
+            assert_eq!(standing, expected_standing, "{case}: {list}");
             let again = sync(&world, &["--full"]);
             assert_eq!(writes(&again), [0, 0, 0], "{case}: {again}");
             assert_eq!(looks(&*place), expected, "{case}");

@@ -34,6 +34,8 @@ pub fn desk(policy: &str) -> Desk {
                 anna.responds(&id, answer).unwrap();
             }
             "free" => drop(anna.plans(ANNA, plan.with("transparency", "transparent".into()))),
+            "organised" => drop(anna.plans(ANNA, plan.inviting(&[BOSS]))),
+            "absent" => drop(anna.plans(ANNA, plan.with("eventType", "outOfOffice".into()))),
             "private" => drop(anna.plans(ANNA, plan.with("visibility", "private".into()))),
             "series" => {
                 let rule = json!(["RRULE:FREQ=WEEKLY;COUNT=3"]);
@@ -97,5 +99,12 @@ impl Own for InGoogle {
                 more: vec![answer, word("location"), word("visibility"), word("transparency")],
             })
         })
+    }
+
+    fn shift_says(&self, day: &str) -> Option<String> {
+        let (shifts, _) = self.0.secondary_calendars(ANNA).into_iter().next()?;
+        let mut all = self.0.live_events(&shifts).into_iter();
+        let shift = all.find(|it| it.start.instant("UTC").to_string().starts_with(day))?;
+        Some(shift.text("description").unwrap_or_default().to_owned())
     }
 }

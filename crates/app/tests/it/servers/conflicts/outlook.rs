@@ -25,6 +25,7 @@ fn said(case: &str) -> Value {
         "free" => said["showAs"] = "free".into(),
         "private" => said["sensitivity"] = "private".into(),
         "tentative" => said["showAs"] = "tentative".into(),
+        "absent" => said["showAs"] = "oof".into(),
         _ => {}
     }
     said
@@ -52,7 +53,8 @@ pub fn desk(policy: &str) -> Desk {
             let answer = if case == "invited" { "accepted" } else { "declined" };
             assert!(hers.responds(&invitation.id, answer));
         } else {
-            let id = hers.books_as(&title, span, &[], said(case)).unwrap();
+            let guests: &[&str] = if case == "organised" { &[&boss] } else { &[] };
+            let id = hers.books_as(&title, span, guests, said(case)).unwrap();
             if case == "series" {
                 assert!(hers.makes_a_series_of(&id, 7, 3));
             }
@@ -107,6 +109,14 @@ impl Own for InOutlook {
                 words("sensitivity").to_owned(),
             ],
         })
+    }
+
+    fn shift_says(&self, day: &str) -> Option<String> {
+        let mailbox = self.server.mailbox(&self.anna)?;
+        let shifts = mailbox.calendar_named("Shifts")?.id.clone();
+        let mut all = mailbox.events_in(&shifts);
+        let shift = all.find(|it| it.span.bounds().0.to_string().starts_with(day))?;
+        Some(shift.body_text())
     }
 
     fn says_that_it_was_declined(&self) -> Option<&'static str> {

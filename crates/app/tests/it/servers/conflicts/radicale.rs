@@ -20,6 +20,11 @@ fn object(name: &str, day: &str) -> String {
              ATTENDEE;PARTSTAT=DECLINED:mailto:anna@example.com\r\n"
         }
         "series" => "RRULE:FREQ=WEEKLY;COUNT=3\r\n",
+        "organised" => {
+            "ORGANIZER:mailto:anna@example.com\r\n\
+             ATTENDEE;PARTSTAT=ACCEPTED:mailto:boss@example.com\r\n"
+        }
+        "absent" => "X-MICROSOFT-CDO-BUSYSTATUS:OOF\r\n",
         "tentative" => "STATUS:TENTATIVE\r\n",
         _ => "LOCATION:Room 4\r\nDESCRIPTION:Bring the numbers\r\n",
     };
