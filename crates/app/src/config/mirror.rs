@@ -408,8 +408,8 @@ impl Written {
         }
         if self.open_shifts.is_some() {
             if !shared {
-                let hint = "an open shift is nobody's yet: show it in calendars of groups (`groups`, \
-                            or the mirror's own keys), or leave the key out";
+                let hint = "an open shift is nobody's yet: show it in calendars of groups \
+                            (`groups`, or the mirror's own keys), or leave the key out";
                 reader.fault("open_shifts", "here every calendar is one employee's", hint);
             } else if shows == Shows::HeadCount {
                 let hint = "leave one of both out";

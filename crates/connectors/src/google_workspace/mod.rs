@@ -11,8 +11,8 @@
 //!   of a person's copy the id is another. Where the tag was taken off, the id says it alone;
 //! - every request is sent as the employee whose calendar it is about, with no more scopes than the
 //!   mirror needs; one token for each, renewed ahead of its end, kept in memory only;
-//! - nobody is sent mail for what we write, and no event declines meetings; the guests of a person's
-//!   own meeting are told when a conflict policy moves or deletes it.
+//! - nobody is sent mail for what we write, and no event declines meetings; the guests of a
+//!   person's own meeting are told when a conflict policy moves or deletes it.
 //!
 //! Quirks, each handled where it is met:
 //! - an id stays taken after its event was deleted: what an app deleted is taken back by an update,

@@ -146,8 +146,8 @@ impl GoogleTarget {
     }
 
     /// Which of these are in another calendar that the same person owns: `events.move` keeps an
-    /// event's id (discovery document of 2026-10-30). What it left looks deleted, so where the scope
-    /// shows no calendar but ours, a move cannot be told from a deletion.
+    /// event's id (discovery document of 2026-10-30). What it left looks deleted, so where the
+    /// scope shows no calendar but ours, a move cannot be told from a deletion.
     pub(super) async fn elsewhere(
         &self,
         calendar: &CalendarKey,

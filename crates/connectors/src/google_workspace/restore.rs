@@ -1,8 +1,8 @@
 //! Taking back what was done to a person's event: the other half of `foreign.rs`.
 //!
 //! Nothing is made again of what is still there: a meeting of others that was declined gets the
-//! answer back that it had, and its organiser is told, as of the declining. Guests who were told that
-//! their meeting is off or moved are told that it is not.
+//! answer back that it had, and its organiser is told, as of the declining. Guests who were told
+//! that their meeting is off or moved are told that it is not.
 
 use domain::{CalendarKey, Fingerprinter};
 use engine::port::{Failure, FailureClass, ForeignChange, KeptEvent, RemoteId};

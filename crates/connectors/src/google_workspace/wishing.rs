@@ -1,5 +1,6 @@
-//! The calendar of a person's own in which every event is a wish: found by its name among those that
-//! they own, once; where somebody has none, it is looked for each time, because they may make it.
+//! The calendar of a person's own in which every event is a wish: found by its name among those
+//! that they own, once; where somebody has none, it is looked for each time, because they may make
+//! it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, MutexGuard, PoisonError};

@@ -92,9 +92,9 @@ pub trait Target: Send + Sync {
         probes: &[Probe],
     ) -> Result<Vec<Sighting>, Failure>;
 
-    /// Which of these items, gone from a calendar, lie in another calendar of the same owner by now:
-    /// whoever moves an item does not want it deleted. One answer per id, in the same order; at
-    /// most [`Capabilities::look_size_max`] are given. Says no of what it cannot see.
+    /// Which of these items, gone from a calendar, lie in another calendar of the same owner by
+    /// now: whoever moves an item does not want it deleted. One answer per id, in the same order;
+    /// at most [`Capabilities::look_size_max`] are given. Says no of what it cannot see.
     ///
     /// # Errors
     /// [`Failure`]; nothing is said then of any.

@@ -383,7 +383,8 @@ async fn begin(
     Ok(exit)
 }
 
-/// People of the branch move and delete shifts in Google Calendar, and one has something else to do.
+/// People of the branch move and delete shifts in Google Calendar, and one has something else to
+/// do.
 fn have_google_changed(works: &Works, workspace: &mut Workspace, output: &Output) {
     let now = works.outside.clock.now();
     for _ in 0..google::ACTS {

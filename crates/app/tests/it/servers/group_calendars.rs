@@ -1,6 +1,6 @@
-//! Calendars of groups in the played Outlook (shared mailboxes) and Google Calendar (calendars of one
-//! account, shown to the people of each group): everybody's shifts with their names, open shifts,
-//! head counts. By the real binary.
+//! Calendars of groups in the played Outlook (shared mailboxes) and Google Calendar (calendars of
+//! one account, shown to the people of each group): everybody's shifts with their names, open
+//! shifts, head counts. By the real binary.
 
 use std::fmt::Write as _;
 

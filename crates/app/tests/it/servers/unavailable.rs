@@ -1,5 +1,6 @@
-//! An event by which its owner says that she cannot work, until she hears of it: in Radicale, in the
-//! played Outlook and in the played Google Calendar; by a label, and by the calendar that it is in.
+//! An event by which its owner says that she cannot work, until she hears of it: in Radicale, in
+//! the played Outlook and in the played Google Calendar; by a label, and by the calendar that it is
+//! in.
 
 use jiff::Timestamp;
 use serde_json::json;

@@ -253,8 +253,8 @@ fn hint_of(failure: &Failure) -> &'static str {
              stays so, look at Microsoft 365's service health"
         }
         FailureClass::Unauthorised => {
-            "the sign-in is good for nothing here: compare `tenant_id` and `graph_url`, and whether \
-             the tenant has Exchange Online"
+            "the sign-in is good for nothing here: compare `tenant_id` and `graph_url`, and look \
+             whether the tenant has Exchange Online"
         }
         FailureClass::Precondition
         | FailureClass::Duplicate { .. }

@@ -1,9 +1,9 @@
 //! What is in people's calendars beside our events, and changing it where a policy says so.
 //!
-//! Read through the view of the default calendar, of ours and of the one that is named for wishes, so
-//! that series come as occurrences; an occurrence is changed by its own id and leaves the series alone. Texts are read and written
-//! as Exchange keeps them, in HTML: as text, a person's would lose its form. `restore.rs` takes
-//! changes back.
+//! Read through the view of the default calendar, of ours and of the one that is named for wishes,
+//! so that series come as occurrences; an occurrence is changed by its own id and leaves the series
+//! alone. Texts are read and written as Exchange keeps them, in HTML: as text, a person's would
+//! lose its form. `restore.rs` takes changes back.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

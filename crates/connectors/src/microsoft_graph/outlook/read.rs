@@ -226,9 +226,10 @@ impl Reader {
         Ok(sightings)
     }
 
-    /// Which of these are in another calendar of the mailbox: an event that is moved there keeps its
-    /// immutable id (Learn, "Obtain immutable identifiers for Outlook resources"). It is asked for in
-    /// each calendar and not in the mailbox: what was deleted may keep its id in Deleted Items.
+    /// Which of these are in another calendar of the mailbox: an event that is moved there keeps
+    /// its immutable id (Learn, "Obtain immutable identifiers for Outlook resources"). It is asked
+    /// for in each calendar and not in the mailbox: what was deleted may keep its id in Deleted
+    /// Items.
     ///
     /// # Errors
     /// [`Failure`]; nothing is said then of any.

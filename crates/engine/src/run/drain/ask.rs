@@ -5,9 +5,9 @@
 //! is refused is put right, and the item tells why for a while.
 //!
 //! To delete something the record is asked only when it is certain that a person wants that: the
-//! item is not found where it was, nor in another calendar of theirs as far as that can be seen, its
-//! calendar is there and not empty all at once, and what was removed in all calendars together is no
-//! more than the guard lets pass.
+//! item is not found where it was, nor in another calendar of theirs as far as that can be seen,
+//! its calendar is there and not empty all at once, and what was removed in all calendars together
+//! is no more than the guard lets pass.
 
 use domain::limits::{FLIP_FLOP_WINDOW, FLIP_FLOPS_MAX, REFUSAL_TOLD};
 use domain::{EventSpan, ItemKey, Part};
@@ -49,8 +49,8 @@ impl Drain<'_> {
                 continue;
             }
             match (change, self.removals) {
-                // Put right: whoever removes a calendar, or all that is in it, asks for nothing, and
-                // neither does who moves an item to another calendar.
+                // Put right: whoever removes a calendar, or all that is in it, asks for nothing,
+                // and neither does who moves an item to another calendar.
                 (Change::Removed, _) if self.vanished || self.has_strayed(&subject) => {}
                 (Change::Removed, Removals::Counted) => {
                     let item = ItemKey::from(subject.key.clone());
@@ -71,8 +71,8 @@ impl Drain<'_> {
         Ok(())
     }
 
-    /// Looks once more at what was not there, each by its own id, and in other calendars of the same
-    /// owner: before the record is asked to delete something, that it is gone must be certain.
+    /// Looks once more at what was not there, each by its own id, and in other calendars of the
+    /// same owner: before the record is asked to delete something, that it is gone must be certain.
     async fn confirm_absences(&mut self, subjects: &[Subject]) -> Result<(), Stop> {
         if self.vanished {
             return Ok(());
