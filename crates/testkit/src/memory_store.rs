@@ -219,8 +219,8 @@ impl Store for MemoryStore {
         calendar: &CalendarKey,
     ) -> Result<Vec<LedgerRow>, StoreError> {
         let state = self.lock();
-        let rows = state.mirror(mirror).into_iter().flat_map(Mirror::all_rows);
-        Ok(rows.filter(|row| row.calendar == *calendar).cloned().collect())
+        let rows = state.mirror(mirror).into_iter().flat_map(|it| it.in_calendar(calendar));
+        Ok(rows.cloned().collect())
     }
 
     async fn commit_ledger(

@@ -23,6 +23,8 @@ pub(super) struct Ledgers {
 #[derive(Debug, Default)]
 pub(super) struct Mirror {
     pub rows: BTreeMap<EntityKey, BTreeMap<(CalendarKey, Part), LedgerRow>>,
+    /// Which entities have a row in a calendar.
+    keys_in: BTreeMap<CalendarKey, BTreeSet<EntityKey>>,
     pub calendars: BTreeMap<CalendarKey, CalendarState>,
     pub drifts: BTreeMap<(CalendarKey, ItemKey), Drift>,
     pub cursor: Cursor,
@@ -49,16 +51,27 @@ impl Mirror {
         self.rows.get(key).into_iter().flat_map(BTreeMap::values)
     }
 
+    /// The rows of one calendar, ordered by key and part.
+    pub fn in_calendar<'a>(
+        &'a self,
+        calendar: &'a CalendarKey,
+    ) -> impl Iterator<Item = &'a LedgerRow> {
+        let keys = self.keys_in.get(calendar).into_iter().flatten();
+        keys.flat_map(|key| self.of_key(key)).filter(|row| row.calendar == *calendar)
+    }
+
     /// Rows whose item is, or is to be, at one of these; ordered by key and calendar.
     pub fn at(&self, calendar: Option<&CalendarKey>, ids: &[RemoteId]) -> Vec<LedgerRow> {
         let ids: BTreeSet<_> = ids.iter().collect();
         let wanted = |row: &&LedgerRow| {
             let is_at = row.remote.as_ref().map(|it| &it.id);
             let will_be_at = row.intent.as_ref().and_then(|it| it.remote_id.as_ref());
-            calendar.is_none_or(|it| *it == row.calendar)
-                && is_at.into_iter().chain(will_be_at).any(|id| ids.contains(id))
+            is_at.into_iter().chain(will_be_at).any(|id| ids.contains(id))
         };
-        self.all_rows().filter(wanted).cloned().collect()
+        match calendar {
+            Some(calendar) => self.in_calendar(calendar).filter(wanted).cloned().collect(),
+            None => self.all_rows().filter(wanted).cloned().collect(),
+        }
     }
 
     /// Whether a write is a put over a row that waits for its vendor at the put's own time.
@@ -113,12 +126,19 @@ impl Mirror {
     fn carry_out(&mut self, write: LedgerWrite) {
         match write {
             LedgerWrite::Put(row) => {
+                let keys = self.keys_in.entry(row.calendar.clone()).or_default();
+                keys.insert(row.key.clone());
                 let rows = self.rows.entry(row.key.clone()).or_default();
                 rows.insert((row.calendar.clone(), row.part), row);
             }
             LedgerWrite::Remove { calendar, key, part } => {
                 let rows = self.rows.entry(key.clone()).or_default();
-                rows.remove(&(calendar, part));
+                rows.remove(&(calendar.clone(), part));
+                if rows.keys().all(|(it, _)| *it != calendar)
+                    && let Some(keys) = self.keys_in.get_mut(&calendar)
+                {
+                    keys.remove(&key);
+                }
                 if rows.is_empty() {
                     self.rows.remove(&key);
                 }
