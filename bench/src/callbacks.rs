@@ -263,7 +263,7 @@ async fn straight(
     callers: usize,
 ) -> Result<(f64, f64), Trouble> {
     let (calls, next) = (Arc::new(Call::some(first)?), Arc::new(AtomicUsize::new(0)));
-    let (started, busy) = (Instant::now(), processor_seconds()?);
+    let (started, busy) = (Instant::now(), processor_seconds("self")?);
     let tasks: Vec<_> = (0..callers)
         .map(|_| {
             let (calls, next) = (Arc::clone(&calls), Arc::clone(&next));
@@ -282,7 +282,7 @@ async fn straight(
     for task in tasks {
         task.await.map_err(Trouble::failed)??;
     }
-    Ok((started.elapsed().as_secs_f64(), processor_seconds()? - busy))
+    Ok((started.elapsed().as_secs_f64(), processor_seconds("self")? - busy))
 }
 
 /// People, who they are in Shifts, and what answers.

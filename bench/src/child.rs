@@ -1,9 +1,11 @@
 //! This program again, as a process of its own: what must be measured or pinned alone.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use crate::measure::{self, Runs};
 use crate::report::Trouble;
 
 /// The first argument of such a process.
@@ -31,6 +33,35 @@ pub fn pinned(command: Command, cpu: Option<usize>) -> Command {
 pub fn binary_folder() -> Result<PathBuf, Trouble> {
     let program = std::env::current_exe()?;
     program.parent().map(Path::to_owned).ok_or_else(|| Trouble::failed("no folder of binaries"))
+}
+
+/// The numbers that such a process printed until it ended, a name and a number on a line.
+#[derive(Debug)]
+pub struct Figures(BTreeMap<String, f64>);
+
+impl Figures {
+    /// Runs the child that `arguments` name; `what` is what it does, should it fail.
+    pub fn of_child(arguments: &[&str], what: &str) -> Result<Self, Trouble> {
+        let said = measure::run(&mut again(arguments)?)?.well(what)?;
+        let mut figures = BTreeMap::new();
+        for line in said.stdout.lines() {
+            if let Some((name, value)) = line.split_once(' ') {
+                figures.insert(name.to_owned(), value.parse::<f64>().map_err(Trouble::failed)?);
+            }
+        }
+        Ok(Self(figures))
+    }
+
+    /// One of them.
+    pub fn of(&self, name: &str) -> Result<f64, Trouble> {
+        let value = self.0.get(name).copied();
+        value.ok_or_else(|| Trouble::failed(format!("nothing was said of `{name}`")))
+    }
+
+    /// The same, as the only one of several runs.
+    pub fn runs(&self, name: &str) -> Result<Runs, Trouble> {
+        self.of(name).map(|value| Runs::of([value]))
+    }
 }
 
 /// A child that answers a line to a line; killed when dropped.

@@ -23,13 +23,15 @@ use engine::port::{Clock, Marks, ReadingKind, Resume, Source, SourceMark, StoreE
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use simulators::genesys::state::{Activity, AgentSchedule, Shift};
-use simulators::genesys::{CLIENT, Fault, Genesys, Options, SECRET, What};
+use simulators::genesys::{CLIENT, Counts, Fault, Genesys, Options, SECRET, What};
 use testkit::seeded_entropy::SeededEntropy;
 
-use crate::measure::{Runs, peak_mib, timed};
+use crate::Setting;
+use crate::child::Figures;
+use crate::measure::{peak_mib, processor_seconds};
+use crate::people::{Counted, Vendor};
 use crate::report::{Report, Row, Trouble, Unit};
 use crate::virtual_time::{self, VirtualClock};
-use crate::{Setting, child};
 
 const UNITS: usize = 5;
 const TEAMS_EACH: usize = 100;
@@ -43,61 +45,40 @@ const LATENCY: Duration = Duration::from_millis(120);
 const REQUESTS_PER_MINUTE: f64 = 300.0;
 /// Longest first reading, in parts of what the budget allows.
 const GOAL: f64 = 1.05;
-/// Most memory.
-const PEAK_MIB: f64 = 512.0;
 /// Bytes that a pipe holds before its writer has to wait.
 const PIPE_BYTES: usize = 256 * 1024;
 
 /// Measures.
 pub fn run(_: &Setting) -> Result<Report, Trouble> {
-    let said = crate::measure::run(&mut child::again(&["genesys"])?)?;
-    let said = said.well("the organisation's reading")?;
-    let mut figures = BTreeMap::new();
-    for line in said.stdout.lines() {
-        if let Some((name, value)) = line.split_once(' ') {
-            figures.insert(name.to_owned(), value.parse::<f64>().map_err(Trouble::failed)?);
-        }
+    let figures = Figures::of_child(&["genesys"], "the organisation's reading")?;
+    let (time, ideal) = (figures.runs("first.seconds")?, figures.runs("first.ideal")?);
+    let what = "first reading: virtual time";
+    let mut rows = vec![Row::near(what, Unit::Seconds, &time, ("budget", &ideal), GOAL)];
+    for (name, what, expected) in [
+        ("first.shifts", "first reading: shifts", SHIFTS),
+        ("first.people", "first reading: people", AGENTS),
+        ("first.throttled", "first reading: refusals over budget", 0),
+        ("again.requests", "nothing changed: requests", UNITS),
+        ("again.throttled", "nothing changed: refusals over budget", 0),
+    ] {
+        rows.push(Row::exactly(what, figures.of(name)?, expected as f64));
     }
-    let of = |name: &str| {
-        let value = figures.get(name).copied();
-        value.ok_or_else(|| Trouble::failed(format!("nothing was said of `{name}`")))
-    };
-    let runs = |name: &str| of(name).map(|value| Runs::of([value]));
-    let exactly = |what: &str, found: f64, expected: usize| {
-        let good = found == expected as f64;
-        Row::fact(what, format!("{found}"), "–".into(), &format!("{expected}"), good)
-    };
-    let mut rows = Vec::new();
-    let (time, ideal) = (runs("first.seconds")?, runs("first.ideal")?);
-    let what = "first reading: virtual time".to_owned();
-    rows.push(Row::near(what, Unit::Seconds, &time, ("budget", &ideal), GOAL));
-    rows.push(exactly("first reading: shifts", of("first.shifts")?, SHIFTS));
-    rows.push(exactly("first reading: people", of("first.people")?, AGENTS));
-    rows.push(exactly("nothing changed: requests", of("again.requests")?, UNITS));
-    for name in ["first.throttled", "again.throttled"] {
-        rows.push(exactly(&format!("refusals over budget ({name})"), of(name)?, 0));
+    for (name, what, unit) in [
+        ("first.requests", "first reading: requests", Unit::Count("")),
+        ("processor", "all of it: processor's time", Unit::Seconds),
+        ("peak", "peak memory, vendor included", Unit::MiB),
+    ] {
+        rows.push(Row::seen(what, unit, &figures.runs(name)?, None));
     }
-    let requests = runs("first.requests")?;
-    rows.push(Row::seen("first reading: requests", Unit::Count(""), &requests, None));
-    let (real, peak) = (runs("real")?, of("peak")?);
-    rows.push(Row::seen("all of it: processor's time", Unit::Seconds, &real, None));
-    let (found, goal) = (format!("{peak} MiB"), format!("at most {PEAK_MIB} MiB"));
-    let what = "peak memory, vendor included".to_owned();
-    rows.push(Row::fact(what, found, "–".into(), &goal, peak <= PEAK_MIB));
-    let note = format!(
-        "{AGENTS} agents in {} management units × {WEEKS} weeks × {SHIFTS_EACH} shifts; {} ms for \
-         each request; without a store.",
-        UNITS * TEAMS_EACH,
-        LATENCY.as_millis(),
-    );
+    let note =
+        format!("{}; {} ms for each request; without a store.", about(), LATENCY.as_millis());
     Ok(Report { rows, notes: vec![note] })
 }
 
 /// The process that is measured: prints names and numbers.
 pub fn be_the_child() -> Result<(), Trouble> {
-    let (seconds, done) = timed(|| virtual_time::run(whole()));
-    done?;
-    println!("real {seconds}");
+    virtual_time::run(whole())?;
+    println!("processor {}", processor_seconds("self")?);
     println!("peak {}", peak_mib("self").ok_or_else(|| Trouble::Needs("/proc".into()))?);
     Ok(())
 }
@@ -170,6 +151,43 @@ fn pattern(agent: &str, week: Date) -> AgentSchedule {
     AgentSchedule { version: 1, shifts, ..AgentSchedule::default() }
 }
 
+/// Hires everybody, and publishes so many weeks from a Monday on.
+pub fn organise(genesys: &Genesys, first: Date) {
+    for unit in 0..UNITS {
+        let unit = genesys.add_business_unit(&format!("Unit {unit}"), "Europe/Berlin");
+        for team in 0..TEAMS_EACH {
+            let team = genesys.add_team(&unit, &format!("Team {team}"));
+            for agent in 0..AGENTS_EACH {
+                genesys.hire(&team, "Somebody", &format!("{agent}.{team}@example.com"));
+            }
+        }
+        for week in 0..WEEKS {
+            let week = first.saturating_add(jiff::Span::new().weeks(week));
+            genesys.publish_pattern(&unit, week, Arc::new(pattern));
+        }
+    }
+}
+
+/// What [`organise`] makes, in words.
+pub fn about() -> String {
+    let units = UNITS * TEAMS_EACH;
+    format!(
+        "{AGENTS} agents in {units} management units × {WEEKS} weeks × {SHIFTS_EACH} shifts with \
+         five activities each"
+    )
+}
+
+impl Vendor for Genesys {
+    fn counted(&self) -> Counted {
+        let Counts { requests, tokens: _, downloads: _, throttled } = self.counts();
+        Counted { writes: 0, counted: requests, requests, throttled }
+    }
+
+    fn ideal(&self, counted: u64) -> f64 {
+        counted as f64 / REQUESTS_PER_MINUTE * 60.0
+    }
+}
+
 impl World {
     fn new() -> Result<Self, Trouble> {
         let start: Timestamp = "2026-11-23T00:00:00Z".parse().map_err(Trouble::failed)?;
@@ -182,20 +200,7 @@ impl World {
             ..Options::default()
         });
         genesys.set_faults([Fault::on_any().then(What::Delay(LATENCY))]);
-        let first: Date = "2026-11-23".parse().map_err(Trouble::failed)?;
-        for unit in 0..UNITS {
-            let unit = genesys.add_business_unit(&format!("Unit {unit}"), "Europe/Berlin");
-            for team in 0..TEAMS_EACH {
-                let team = genesys.add_team(&unit, &format!("Team {team}"));
-                for agent in 0..AGENTS_EACH {
-                    genesys.hire(&team, "Somebody", &format!("{agent}.{team}@example.com"));
-                }
-            }
-            for week in 0..WEEKS {
-                let week = first.saturating_add(jiff::Span::new().weeks(week));
-                genesys.publish_pattern(&unit, week, Arc::new(pattern));
-            }
-        }
+        organise(&genesys, "2026-11-23".parse().map_err(Trouble::failed)?);
         let folder = tempfile::tempdir().map_err(Trouble::failed)?;
         std::fs::write(folder.path().join("secret"), SECRET).map_err(Trouble::failed)?;
         let text = format!(
@@ -222,7 +227,7 @@ impl World {
         name: &str,
         mut resume: Option<Resume>,
     ) -> Result<Option<Resume>, Trouble> {
-        let (before, started) = (self.genesys.counts(), self.clock.now());
+        let (before, started) = (self.genesys.counted(), self.clock.now());
         let (mut shifts, mut people) = (0, 0);
         loop {
             let reading = self.source.read_on(&self.window, resume.as_ref(), &self.kept).await;
@@ -246,12 +251,11 @@ impl World {
                 break;
             }
         }
-        let after = self.genesys.counts();
-        let requests = after.requests - before.requests;
+        let counted = self.genesys.counted().since(before);
         println!("{name}.seconds {}", self.clock.now().duration_since(started).as_secs_f64());
-        println!("{name}.ideal {}", requests as f64 / REQUESTS_PER_MINUTE * 60.0);
-        println!("{name}.requests {requests}");
-        println!("{name}.throttled {}", after.throttled - before.throttled);
+        println!("{name}.ideal {}", self.genesys.ideal(counted.counted));
+        println!("{name}.requests {}", counted.requests);
+        println!("{name}.throttled {}", counted.throttled);
         println!("{name}.shifts {shifts}");
         println!("{name}.people {people}");
         Ok(resume)

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use connectors::google_workspace::{GoogleMirrorConfig, GoogleWorkspaceConfig};
 use connectors::transport::{Dial, Stream};
 use connectors::{ConnectionConfig as _, ConnectionContext, MirrorConfig as _, MirrorContext};
-use domain::{ConnectionName, MirrorName};
+use domain::{ConnectionName, Employee, MirrorName};
 use engine::port::{Clock, Target};
 use engine::run::cycle::MirrorSpec;
 use engine::run::gate::Gate;
@@ -54,6 +54,17 @@ impl Dial for ToGoogle {
     }
 }
 
+/// Gives everybody an account.
+pub fn hire(google: &Google) -> Result<Vec<Employee>, Trouble> {
+    let mut employees = Vec::new();
+    for index in 0..EMPLOYEES {
+        let email = format!("e{index}@example.com");
+        google.add_user(&email, "Europe/Berlin");
+        employees.push(Employee { email: Some(email), ..people::somebody(index)? });
+    }
+    Ok(employees)
+}
+
 fn workspace() -> Result<People<Google>, Trouble> {
     let start: Timestamp = "2026-11-23T00:00:00Z".parse().map_err(Trouble::failed)?;
     let clock = Arc::new(VirtualClock::starting_at(start));
@@ -68,15 +79,9 @@ fn workspace() -> Result<People<Google>, Trouble> {
         Fault::on_any().at("/batch/").then(What::Delay(LATENCY)),
         Fault::on_any().at("/token").then(What::Delay(LATENCY)),
         Fault::on_any().at("calendarList").then(What::Delay(LATENCY)),
+        Fault::on("GET").at("/events?").then(What::Delay(LATENCY)),
     ]);
-    let mut employees = Vec::new();
-    for index in 0..EMPLOYEES {
-        let email = format!("e{index}@example.com");
-        google.add_user(&email, "Europe/Berlin");
-        let mut employee = people::somebody(index)?;
-        employee.email = Some(email);
-        employees.push(employee);
-    }
+    let employees = hire(&google)?;
     let (spec, target, gate) = mirror(&google, &clock)?;
     let store = MemoryStore::new();
     Ok(People {
@@ -87,17 +92,11 @@ fn workspace() -> Result<People<Google>, Trouble> {
         target,
         gate,
         store,
-        calendar: |it| it.email.as_deref(),
         writes_expected: SHIFTS + EMPLOYEES,
-        asks_for_one_delta: EMPLOYEES,
     })
 }
 
 impl Vendor for Google {
-    fn forget(&self) {
-        self.clear_log();
-    }
-
     fn counted(&self) -> Counted {
         let counts = self.counts();
         Counted {

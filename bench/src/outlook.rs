@@ -12,7 +12,7 @@ use std::sync::Arc;
 use connectors::microsoft_graph::MicrosoftGraphConfig;
 use connectors::microsoft_graph::outlook::config::OutlookMirrorConfig;
 use connectors::{ConnectionConfig as _, ConnectionContext, MirrorConfig as _, MirrorContext};
-use domain::{ConnectionName, MirrorName};
+use domain::{ConnectionName, Employee, MirrorName};
 use engine::port::{Clock, Target};
 use engine::run::cycle::MirrorSpec;
 use engine::run::gate::Gate;
@@ -49,30 +49,35 @@ pub fn be_the_child() -> Result<(), Trouble> {
     people::be_the_child(tenant)
 }
 
+/// A Graph whose application may do what the mirror needs.
+pub fn options() -> Options {
+    let roles = OUTLOOK_ROLES.map(String::from).to_vec();
+    let apps = vec![App { roles, ..App::default() }];
+    Options { apps, log: false, ..Options::default() }
+}
+
+/// Gives everybody a mailbox.
+pub fn hire(graph: &Graph) -> Result<Vec<Employee>, Trouble> {
+    let mut employees = Vec::new();
+    for index in 0..EMPLOYEES {
+        let user = graph.add_user(&format!("E{index}"));
+        graph.add_mailbox(&user);
+        employees.push(Employee { m365_id: Some(user), ..people::somebody(index)? });
+    }
+    Ok(employees)
+}
+
 fn tenant() -> Result<People<Graph>, Trouble> {
     let start: Timestamp = "2026-11-23T00:00:00Z".parse().map_err(Trouble::failed)?;
     let clock = Arc::new(VirtualClock::starting_at(start));
-    let roles = OUTLOOK_ROLES.map(String::from).to_vec();
-    let options = Options {
-        clock: Some(for_graph(&clock)),
-        apps: vec![App { roles, ..App::default() }],
-        mailbox: MailboxOptions { takes: LATENCY, ..MailboxOptions::default() },
-        log: false,
-        ..Options::default()
-    };
+    let mailbox = MailboxOptions { takes: LATENCY, ..MailboxOptions::default() };
+    let options = Options { clock: Some(for_graph(&clock)), mailbox, ..options() };
     let graph = Graph::at(options, URL.into());
     graph.set_faults([
         Fault::on_any().at("/$batch").then(What::Delay(LATENCY)),
         Fault::on_any().at("/token").then(What::Delay(LATENCY)),
     ]);
-    let mut employees = Vec::new();
-    for index in 0..EMPLOYEES {
-        let user = graph.add_user(&format!("E{index}"));
-        graph.add_mailbox(&user);
-        let mut employee = people::somebody(index)?;
-        employee.m365_id = Some(user);
-        employees.push(employee);
-    }
+    let employees = hire(&graph)?;
     let (spec, target, gate) = mirror(&graph, &clock)?;
     let store = MemoryStore::new();
     Ok(People {
@@ -83,17 +88,11 @@ fn tenant() -> Result<People<Graph>, Trouble> {
         target,
         gate,
         store,
-        calendar: |it| it.m365_id.as_deref(),
         writes_expected: SHIFTS + EMPLOYEES,
-        asks_for_one_delta: EMPLOYEES,
     })
 }
 
 impl Vendor for Graph {
-    fn forget(&self) {
-        self.clear_log();
-    }
-
     fn counted(&self) -> Counted {
         let counts = self.counts();
         Counted {

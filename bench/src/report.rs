@@ -196,6 +196,12 @@ impl Row {
         Self { what, ours, other, ratio: "–".into(), goal, met: Some(met) }
     }
 
+    /// A number that must be this one.
+    pub fn exactly(what: impl Into<String>, found: f64, expected: f64) -> Self {
+        let same = (found - expected).abs() < 0.5;
+        Self::fact(what, format!("{found}"), "–".into(), &format!("{expected}"), same)
+    }
+
     /// No figure.
     pub fn none(what: impl Into<String>, trouble: &Trouble) -> Self {
         let none = || "–".to_owned();

@@ -37,10 +37,11 @@ use testkit::memory_store::MemoryStore;
 use testkit::ownership::{NamedOwner, Obituaries};
 use testkit::seeded_entropy::SeededEntropy;
 
-use crate::measure::{Runs, peak_mib, timed};
+use crate::Setting;
+use crate::child::Figures;
+use crate::measure::{peak_mib, processor_seconds};
 use crate::report::{Report, Row, Trouble, Unit};
 use crate::virtual_time::{self, ToGraph, VirtualClock, for_graph};
-use crate::{Setting, child};
 
 const TEAMS: usize = 40;
 const EMPLOYEES_EACH: usize = 50;
@@ -55,42 +56,33 @@ const CYCLES_MAX: usize = 5;
 
 /// Measures.
 pub fn run(_: &Setting) -> Result<Report, Trouble> {
-    let said = crate::measure::run(&mut child::again(&["shifts"])?)?.well("the tenant's sync")?;
-    let mut figures = BTreeMap::new();
-    for line in said.stdout.lines() {
-        if let Some((name, value)) = line.split_once(' ') {
-            figures.insert(name.to_owned(), value.parse::<f64>().map_err(Trouble::failed)?);
-        }
-    }
-    let of = |name: &str| {
-        let value = figures.get(name).copied();
-        value.ok_or_else(|| Trouble::failed(format!("nothing was said of `{name}`")))
-    };
-    let runs = |name: &str| of(name).map(|value| Runs::of([value]));
-    let exactly = |what: String, found: f64, expected: f64| {
-        Row::fact(what, format!("{found}"), "–".into(), &format!("{expected}"), found == expected)
-    };
+    let figures = Figures::of_child(&["shifts"], "the tenant's sync")?;
     let mut rows = Vec::new();
     for name in ["first", "again", "changed"] {
-        let (time, ideal) = (runs(&format!("{name}.seconds"))?, runs(&format!("{name}.ideal"))?);
+        let time = figures.runs(&format!("{name}.seconds"))?;
+        let ideal = figures.runs(&format!("{name}.ideal"))?;
         let beside = ("budgets", &ideal);
         let what = format!("{}: virtual time", long(name));
         rows.push(match name {
             "first" => Row::near(what, Unit::Seconds, &time, beside, GOAL),
             _ => Row::seen(what, Unit::Seconds, &time, Some(beside)),
         });
-        let writes = of(&format!("{name}.writes"))?;
-        let expected = of(&format!("{name}.expected"))?;
-        rows.push(exactly(format!("{}: writes that Graph took", long(name)), writes, expected));
-        let throttled = of(&format!("{name}.throttled"))?;
-        rows.push(exactly(format!("{}: answers 429", long(name)), throttled, 0.0));
-        let reads = runs(&format!("{name}.reads"))?;
+        let writes = figures.of(&format!("{name}.writes"))?;
+        let expected = figures.of(&format!("{name}.expected"))?;
+        let what = format!("{}: writes that Graph took", long(name));
+        rows.push(Row::exactly(what, writes, expected));
+        let throttled = figures.of(&format!("{name}.throttled"))?;
+        rows.push(Row::exactly(format!("{}: answers 429", long(name)), throttled, 0.0));
+        let reads = figures.runs(&format!("{name}.reads"))?;
         rows.push(Row::seen(format!("{}: reads", long(name)), Unit::Count(""), &reads, None));
     }
-    let (real, peak) = (runs("real")?, runs("peak")?);
-    rows.push(Row::seen("all of it: processor's time", Unit::Seconds, &real, None));
-    rows.push(Row::seen("peak memory, vendor and store included", Unit::MiB, &peak, None));
-    rows.push(Row::seen("of that before the first sync", Unit::MiB, &runs("before")?, None));
+    for (name, what, unit) in [
+        ("processor", "all of it: processor's time", Unit::Seconds),
+        ("peak", "peak memory, vendor and store included", Unit::MiB),
+        ("before", "of that before the first sync", Unit::MiB),
+    ] {
+        rows.push(Row::seen(what, unit, &figures.runs(name)?, None));
+    }
     let note = format!(
         "{TEAMS} teams × {EMPLOYEES_EACH} employees × {SHIFTS_EACH} shifts; {} ms for each \
          request; schedules take 3 s to be made. Expected writes: one for each shift, two for \
@@ -110,9 +102,8 @@ fn long(name: &str) -> &'static str {
 
 /// The process that is measured: prints names and numbers.
 pub fn be_the_child() -> Result<(), Trouble> {
-    let (seconds, done) = timed(|| virtual_time::run(whole()));
-    done?;
-    println!("real {seconds}");
+    virtual_time::run(whole())?;
+    println!("processor {}", processor_seconds("self")?);
     println!("peak {}", peak()?);
     Ok(())
 }
