@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use report::{Report, Row, Trouble};
 
+mod alone;
 mod caldav;
 mod callbacks;
 mod child;
@@ -38,6 +39,7 @@ mod shifts;
 mod stub;
 mod tools;
 mod vdirsyncer;
+mod vendor;
 mod virtual_time;
 
 /// What all benchmarks get.
@@ -56,7 +58,7 @@ struct Bench {
     run: fn(&Setting) -> Result<Report, Trouble>,
 }
 
-const BENCHES: [Bench; 16] = [
+const BENCHES: [Bench; 19] = [
     Bench {
         name: "ical_write",
         about: "iCalendar written, beside calcard writing the same calendar.",
@@ -124,6 +126,24 @@ const BENCHES: [Bench; 16] = [
         run: genesys::run,
     },
     Bench {
+        name: "genesys_alone",
+        about: "50,000 agents read from Genesys Cloud: memory of the product's process alone.",
+        by_hand: true,
+        run: alone::run_genesys,
+    },
+    Bench {
+        name: "outlook_alone",
+        about: "5,000 people's Outlook calendars: memory and work of the product's process alone.",
+        by_hand: true,
+        run: alone::run_outlook,
+    },
+    Bench {
+        name: "google_alone",
+        about: "5,000 people's Google calendars: memory and work of the product's process alone.",
+        by_hand: true,
+        run: alone::run_google,
+    },
+    Bench {
         name: "shifts",
         about: "A tenant's first sync with Shifts in virtual time, beside what its budgets allow.",
         by_hand: false,
@@ -189,6 +209,7 @@ fn be_child(arguments: &[String]) -> Result<(), Trouble> {
         ["outlook"] => outlook::be_the_child(),
         ["shifts"] => shifts::be_the_child(),
         ["stub", ref calendars @ ..] => stub::be_the_child(calendars),
+        ["vendor", kind, folder, first] => vendor::be_the_child(kind, folder, first),
         ["feed-server", place] => feed::be_the_child(place),
         ["api-server", place] => schedule_api::be_the_child(place),
         _ => Err(Trouble::failed("not a child that is known")),

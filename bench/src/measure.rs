@@ -4,7 +4,7 @@
 
 use std::io::Read;
 use std::path::PathBuf;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -99,6 +99,8 @@ pub struct Finished {
     pub seconds: f64,
     /// The most memory that it had resident: seen last, at most 5 ms before its end.
     pub peak_mib: f64,
+    /// Seconds of the processor that it had, as far as seen likewise.
+    pub processor: f64,
     /// How it ended.
     pub status: ExitStatus,
     /// What it said on standard output.
@@ -128,7 +130,7 @@ pub fn run(command: &mut Command) -> Result<Finished, Trouble> {
     command.stdin(Stdio::null());
     command.stdout(std::fs::File::create(path("out"))?);
     command.stderr(std::fs::File::create(path("err"))?);
-    let (seconds, ran) = timed(|| -> Result<(ExitStatus, f64), Trouble> {
+    let (seconds, ran) = timed(|| -> Result<(ExitStatus, (f64, f64)), Trouble> {
         let program = command.get_program().to_string_lossy().into_owned();
         let mut child = command
             .spawn()
@@ -137,26 +139,64 @@ pub fn run(command: &mut Command) -> Result<Finished, Trouble> {
         let ended = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let watcher = scope.spawn(|| {
-                let mut peak = 0.0_f64;
+                let (mut peak, mut processor) = (0.0_f64, 0.0_f64);
                 while !ended.load(Ordering::Relaxed) {
                     peak = peak.max(peak_mib(&process).unwrap_or(0.0));
+                    processor = processor.max(processor_seconds(&process).unwrap_or(0.0));
                     std::thread::sleep(MEMORY_POLL);
                 }
-                peak
+                (peak, processor)
             });
             let status = child.wait();
             ended.store(true, Ordering::Relaxed);
-            let peak = watcher.join().unwrap_or(0.0);
-            Ok((status?, peak))
+            let seen = watcher.join().unwrap_or_default();
+            Ok((status?, seen))
         })
     });
-    let (status, peak_mib) = ran?;
+    let (status, (peak_mib, processor)) = ran?;
     let read = |name: &str| -> Result<String, Trouble> {
         let mut text = Vec::new();
         std::fs::File::open(path(name))?.read_to_end(&mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
     };
-    Ok(Finished { seconds, peak_mib, status, stdout: read("out")?, stderr: read("err")? })
+    let (stdout, stderr) = (read("out")?, read("err")?);
+    Ok(Finished { seconds, peak_mib, processor, status, stdout, stderr })
+}
+
+/// A process that goes on, and is watched from outside; killed when dropped.
+#[derive(Debug)]
+pub struct Running(Child);
+
+impl Running {
+    /// Starts it. What it says is not kept.
+    pub fn start(command: &mut Command) -> Result<Self, Trouble> {
+        let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Ok(Self(command.spawn()?))
+    }
+
+    /// Seconds of the processor that it has had.
+    pub fn processor_seconds(&self) -> Result<f64, Trouble> {
+        processor_seconds(&self.0.id().to_string())
+    }
+
+    /// The most memory that it has had resident.
+    pub fn peak_mib(&self) -> Result<f64, Trouble> {
+        let peak = peak_mib(&self.0.id().to_string());
+        peak.ok_or_else(|| Trouble::failed("the process is not there any more"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // An error means that it ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Waits in real time.
+pub fn pause(time: Duration) {
+    std::thread::sleep(time);
 }
 
 #[cfg(test)]

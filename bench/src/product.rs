@@ -38,7 +38,7 @@ pub struct Server {
     pub account: Option<(String, PathBuf)>,
 }
 
-/// One configured installation: a roster file, a store, a mirror on a CalDAV server.
+/// One configured installation: by default a roster file, a store, a mirror on a CalDAV server.
 #[derive(Debug)]
 pub struct Installation {
     folder: PathBuf,
@@ -70,8 +70,7 @@ impl Installation {
             format!("username = \"{name}\"\npassword_file = \"{}\"\n", file.display())
         });
         let text = format!(
-            "[store]\nurl = \"sqlite://rotabridge.db\"\n\n\
-             [[connection]]\nname = \"exports\"\nkind = \"roster_file\"\npath = \"roster.csv\"\n\
+            "[[connection]]\nname = \"exports\"\nkind = \"roster_file\"\npath = \"roster.csv\"\n\
              columns = {{ {columns} }}\n{keys}\n\
              [[connection]]\nname = \"dav\"\nkind = \"caldav\"\nurl = \"{url}\"\n{account}\n\
              [[roster]]\nname = \"bench\"\nsource = \"exports\"\n\
@@ -79,6 +78,12 @@ impl Installation {
              [[mirror]]\nname = \"bench-dav\"\nroster = \"bench\"\nconnection = \"dav\"\n\
              kind = \"caldav\"\ncollection = \"{{employee}}/\"\n"
         );
+        Self::configured(folder, &text, cpu)
+    }
+
+    /// One with this configuration beside a store on disk: SQLite.
+    pub fn configured(folder: &Path, text: &str, cpu: Option<usize>) -> Result<Self, Trouble> {
+        let text = format!("[store]\nurl = \"sqlite://rotabridge.db\"\n\n{text}");
         std::fs::write(folder.join("rotabridge.toml"), text)?;
         Ok(Self { folder: folder.to_owned(), binary: binary()?, cpu })
     }
@@ -129,7 +134,7 @@ impl Counts {
     }
 
     /// Reads them where they first stand in the JSON text.
-    fn read(text: &str) -> Result<Self, Trouble> {
+    pub fn read(text: &str) -> Result<Self, Trouble> {
         let field = |name: &str| {
             let (_, rest) = text.split_once(&format!("\"{name}\":"))?;
             let digits: String =
