@@ -1,10 +1,10 @@
 //! Memory and processor's time of the product's process alone.
 //!
 //! The real binary with SQLite on disk, and the vendor played in another process, over TCP. 50,000
-//! employees are read from Genesys Cloud; and 5,000 people's calendars are filled in Outlook, and in
-//! Google Calendar, read back in full, and then looked at by `serve`, as it does from time to time,
-//! when nothing changed. The organisation and the people are those of [`crate::genesys`] and of
-//! [`crate::people`].
+//! employees are read from Genesys Cloud; and 5,000 people's calendars are filled in Outlook, and
+//! in Google Calendar, read back in full, and then looked at by `serve`, as it does from time to
+//! time, when nothing changed. The organisation and the people are those of [`crate::genesys`] and
+//! of [`crate::people`].
 //!
 //! The vendor's budgets are lifted, and nothing waits: what takes how long is told by those, in
 //! virtual time.

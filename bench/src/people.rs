@@ -3,9 +3,9 @@
 //!
 //! 5,000 employees with forty shifts each in eight weeks: the real connector, the real engine and a
 //! store in memory, against a played vendor that holds to its quotas. Then the same once more with
-//! nothing changed; and once more with one shift in a hundred changed. Then two cycles look everywhere
-//! for what people changed since: the first sees what we wrote ourselves come back, the second
-//! nothing.
+//! nothing changed; and once more with one shift in a hundred changed. Then two cycles look
+//! everywhere for what people changed since: the first sees what we wrote ourselves come back, the
+//! second nothing.
 //!
 //! The process that is measured holds the played vendor and the store as well.
 
