@@ -11,7 +11,7 @@ use jiff::civil::Date;
 use super::client::{Ask, segment};
 use super::map::{Around, Day, timed_off, whole_days};
 use super::provider::Genesys;
-use super::wire::{DateRange, TimeOffQuery, TimeOffRequest, short};
+use super::wire::{DateRange, OneRequest, TimeOffQuery, TimeOffRequest, short};
 
 /// Days of one question, without the one before and the one after them: days of a management unit
 /// need not be those of its business unit. The vendor takes at most 33 (`genesys.md` §1.2).
@@ -24,8 +24,19 @@ pub(super) enum Approved {
     NotAsked,
     /// We may not read them: `doctor` says so.
     Forbidden,
-    /// These, by agent.
-    Read(BTreeMap<String, Vec<TimeOffRequest>>),
+    /// These.
+    Read(Requests),
+}
+
+/// Requests that were read.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    /// By agent.
+    pub found: BTreeMap<String, Vec<TimeOffRequest>>,
+    /// Of whom one cannot be understood: what is known of their time off stays.
+    pub odd: BTreeSet<String>,
+    /// Whether one cannot be understood of whom it is not even known whose it is.
+    pub nameless: bool,
 }
 
 impl Approved {
@@ -33,7 +44,15 @@ impl Approved {
     pub fn of(&self, agent: &str) -> &[TimeOffRequest] {
         match self {
             Self::NotAsked | Self::Forbidden => &[],
-            Self::Read(found) => found.get(agent).map(Vec::as_slice).unwrap_or_default(),
+            Self::Read(read) => read.found.get(agent).map(Vec::as_slice).unwrap_or_default(),
+        }
+    }
+
+    /// Whether an agent may have requests that could not be understood.
+    pub fn is_odd(&self, agent: &str) -> bool {
+        match self {
+            Self::NotAsked | Self::Forbidden => false,
+            Self::Read(read) => read.nameless || read.odd.contains(agent),
         }
     }
 }
@@ -46,7 +65,7 @@ impl Genesys {
         agents: Option<&[String]>,
         days: &[(Date, Date)],
     ) -> Result<Approved, Failure> {
-        let mut found: BTreeMap<String, Vec<TimeOffRequest>> = BTreeMap::new();
+        let mut read = Requests::default();
         if !self.wants_requests() || agents.is_some_and(<[String]>::is_empty) {
             return Ok(Approved::NotAsked);
         }
@@ -63,7 +82,7 @@ impl Genesys {
                 date_range: DateRange { start_date: first.to_string(), end_date: last.to_string() },
             };
             let ask = Ask::question(path.as_str(), &body, what.as_str());
-            let requests = match self.listed::<TimeOffRequest>(&ask).await {
+            let requests = match self.listed::<OneRequest>(&ask).await {
                 Ok(requests) => requests,
                 Err(failure) if failure.class == FailureClass::Forbidden => {
                     self.may_read_requests_is(false);
@@ -71,14 +90,27 @@ impl Genesys {
                 }
                 Err(failure) => return Err(failure),
             };
-            for request in requests.into_iter().filter(|it| it.status == "APPROVED") {
-                let of_agent = found.entry(request.user.id.clone()).or_default();
+            for request in requests {
+                read.take(request);
+            }
+        }
+        Ok(Approved::Read(read))
+    }
+}
+
+impl Requests {
+    fn take(&mut self, request: OneRequest) {
+        match request {
+            OneRequest::Good(request) if request.status == "APPROVED" => {
+                let of_agent = self.found.entry(request.user.id.clone()).or_default();
                 if !of_agent.iter().any(|it| it.id == request.id) {
                     of_agent.push(request);
                 }
             }
+            OneRequest::Good(_) => {}
+            OneRequest::Odd(Some(agent)) => drop(self.odd.insert(agent)),
+            OneRequest::Odd(None) => self.nameless = true,
         }
-        Ok(Approved::Read(found))
     }
 }
 
@@ -96,13 +128,21 @@ fn ranges(days: &[(Date, Date)]) -> Vec<(Date, Date)> {
     ranges
 }
 
+/// What requests add to what a schedule shows.
+#[derive(Default)]
+pub(super) struct Beside {
+    pub entities: Vec<SourceEntity>,
+    /// What of them cannot be understood; then what is known of time off stays.
+    pub odd: Option<String>,
+}
+
 /// What requests add to what a schedule shows: days and hours on which it shows no absence.
 pub(super) fn beside(
     who: &EmployeeId,
     shown: &[SourceEntity],
     requests: &[TimeOffRequest],
     around: &Around<'_>,
-) -> Result<Vec<SourceEntity>, String> {
+) -> Result<Beside, String> {
     let mut taken: BTreeSet<Date> = BTreeSet::new();
     let mut hours: Vec<UtcInterval> = Vec::new();
     for it in shown {
@@ -114,7 +154,7 @@ pub(super) fn beside(
             TimeOffSpan::Timed(interval) => hours.push(*interval),
         }
     }
-    let (mut days, mut added) = (Vec::new(), Vec::new());
+    let (mut days, mut beside) = (Vec::new(), Beside::default());
     let (zone, tz) = around.team_zone();
     for request in requests {
         for date in &request.full_day_management_unit_dates {
@@ -124,21 +164,24 @@ pub(super) fn beside(
                 days.push(Day { date: *date, code, request: Some(request) });
             }
         }
-        let starts = request.partial_day_start_date_times.iter();
-        for (start, minutes) in starts.zip(&request.duration_minutes) {
-            let end = start.checked_add(SignedDuration::from_mins(*minutes));
-            let interval = end.ok().and_then(|end| UtcInterval::new(*start, end).ok());
-            let interval = interval.ok_or("a request has hours that are none")?;
-            let day = domain::time::local_day(*start, &around.unit.tz);
+        let of_request = match hours_of(request) {
+            Ok(of_request) => of_request,
+            Err(why) => {
+                beside.odd = Some(why);
+                continue;
+            }
+        };
+        for interval in of_request {
+            let day = domain::time::local_day(interval.start(), &around.unit.tz);
             let overlaps =
                 hours.iter().any(|it| it.start() < interval.end() && interval.start() < it.end());
             if around.covers(day) && !overlaps && !taken.contains(&day) {
                 hours.push(interval);
                 let of = (request.activity_code_id.as_str(), Some(request.id.as_str()));
-                added.push(timed_off(who, interval, of, around.place())?);
+                beside.entities.push(timed_off(who, interval, of, around.place())?);
             }
         }
     }
-    added.extend(whole_days(days, who, (&zone, &tz), around)?);
-    Ok(added)
+    beside.entities.extend(whole_days(days, who, (&zone, &tz), around)?);
+    Ok(beside)
 }

@@ -8,15 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::time::local_day;
 use domain::{Fingerprinter, SyncWindow};
-use engine::port::{Marks, Reading, ReadingKind, ReadingPart, SourceError};
+use engine::port::{FieldFault, Marks, Reading, ReadingKind, ReadingPart, SourceError};
 use futures_util::{StreamExt, stream};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::absence::Approved;
+use super::absence::{Approved, Requests};
+use super::bite::fault;
 use super::progress::{Progress, approved_in};
 use super::provider::Genesys;
-use super::wire::TimeOffRequest;
+use super::wire::{TimeOffRequest, short};
 
 /// One approved request, as far as it must be known whether it is still the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +28,17 @@ struct Seen {
     last: Date,
 }
 
+/// A request that cannot be understood is of any day.
+const EVER: (Date, Date) = (Date::constant(1970, 1, 1), Date::constant(9999, 12, 1));
+
 impl Seen {
+    /// In place of the requests of somebody of whom not all are understood: when they are, or are
+    /// not any more, that is a difference.
+    fn odd(agent: &str) -> Self {
+        let (first, last) = EVER;
+        Self { agent: agent.to_owned(), print: "odd".to_owned(), first, last }
+    }
+
     fn of(request: &TimeOffRequest) -> Option<Self> {
         let days = &request.full_day_management_unit_dates;
         let starts = request.partial_day_start_date_times.iter();
@@ -42,8 +53,8 @@ impl Seen {
         for start in &request.partial_day_start_date_times {
             print.number(start.as_second());
         }
-        for minutes in &request.duration_minutes {
-            print.number(*minutes);
+        for minutes in request.minutes() {
+            print.number(minutes);
         }
         let print = print.finish().to_string().chars().take(16).collect();
         let (first, last) = (*all.iter().min()?, *all.iter().max()?);
@@ -106,7 +117,7 @@ impl Genesys {
         let from = local_day(window.interval.start(), &TimeZone::UTC).saturating_sub(day);
         let until = local_day(window.interval.end(), &TimeZone::UTC).saturating_add(day);
         let days = [(from, until)];
-        let mut changes = Vec::new();
+        let (mut changes, mut notes) = (Vec::new(), Vec::new());
         let ids: Vec<String> = progress.units.keys().cloned().collect();
         for id in ids {
             let unit = self.known_unit(&id).await?;
@@ -118,15 +129,26 @@ impl Genesys {
             while let Some(answer) = answers.next().await {
                 let team = teams[number];
                 number += 1;
-                let Approved::Read(found) = answer.map_err(SourceError::Failed)? else { continue };
+                let Approved::Read(requests) = answer.map_err(SourceError::Failed)? else {
+                    continue;
+                };
                 progress.requests_seen = true;
-                let seen = found.values().flatten();
-                let seen: BTreeMap<String, Seen> =
-                    seen.filter_map(|it| Some((it.id.clone(), Seen::of(it)?))).collect();
+                notes.extend(odd_ones(team, &requests));
+                let seen = requests.found.values().flatten();
+                let seen = seen.filter_map(|it| Some((it.id.clone(), Seen::of(it)?)));
+                let odd = requests.odd.iter().filter(|it| !it.contains(char::is_whitespace));
+                let odd = odd.map(|it| (format!("odd-{it}"), Seen::odd(it)));
+                let mut seen: BTreeMap<String, Seen> = seen.chain(odd).collect();
                 let name = approved_in(team);
                 let kept = marks.beginning_with(&name).await.map_err(SourceError::Marks)?;
                 let before =
                     read(kept.iter().find(|it| it.name == name).map_or("", |it| it.value.as_str()));
+                if requests.nameless {
+                    // Whatever is not told any more may be what cannot be understood.
+                    for (id, it) in &before {
+                        seen.entry(id.clone()).or_insert_with(|| it.clone());
+                    }
+                }
                 for (agent, first, last) in differences(&before, &seen, from) {
                     progress.again_on(&id, team, &agent, (first, last));
                 }
@@ -137,8 +159,21 @@ impl Genesys {
         }
         let part = ReadingPart { marks: changes, more: true, ..ReadingPart::default() };
         let (kind, next) = (ReadingKind::Part(part), progress.token());
-        Ok(Reading { kind, next, notes: vec![], skipped: vec![] })
+        Ok(Reading { kind, next, notes, skipped: vec![] })
     }
+}
+
+/// Notes of whose requests cannot be understood.
+fn odd_ones(team: &str, read: &Requests) -> Vec<FieldFault> {
+    let place = format!("managementunits/{team}/timeoffrequests");
+    let note = |whose: &str| {
+        fault(
+            place.clone(),
+            format!("a time-off request of {whose} is not what the vendor describes"),
+        )
+    };
+    let named = read.odd.iter().map(|it| note(&format!("employee `{}`", short(it))));
+    named.chain(read.nameless.then(|| note("somebody"))).collect()
 }
 
 impl Progress {

@@ -283,13 +283,16 @@ impl Genesys {
             let mapped = map::agent(schedule, &around).and_then(|mut entities| {
                 let who = EmployeeId::new(id.as_str()).map_err(|it| it.to_string())?;
                 let beside = absence::beside(&who, &entities, approved.of(id), &around)?;
-                entities.extend(beside);
-                Ok(entities)
+                entities.extend(beside.entities);
+                Ok((entities, beside.odd.is_some() || approved.is_odd(id)))
             });
             match mapped {
-                Ok(entities) => {
+                Ok((entities, is_odd)) => {
                     let whole = bite.stretches(id, &bite.head.days, Timestamp::MIN)?;
-                    bite.complete(whole);
+                    match is_odd {
+                        true => bite.keep_time_off(id, whole),
+                        false => bite.complete(whole),
+                    }
                     bite.part.entities.extend(entities);
                 }
                 Err(why) => {
@@ -418,6 +421,14 @@ impl Bite<'_> {
             true => self.part.keeping_time_off.extend(stretches),
             false => self.part.complete.extend(stretches),
         }
+    }
+
+    /// The same, but for time off, of which not everything can be understood.
+    fn keep_time_off(&mut self, agent: &str, stretches: Vec<(EmployeeId, UtcInterval)>) {
+        self.part.keeping_time_off.extend(stretches);
+        let agent = short(agent);
+        let message = format!("a time-off request of employee `{agent}` cannot be understood");
+        self.notes.push(fault(self.place(), message));
     }
 
     /// Takes note of whether approved requests are told.

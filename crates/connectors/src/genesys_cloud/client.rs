@@ -14,7 +14,7 @@ use rustls::ClientConfig;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
-use url::Url;
+use url::{Host, Url};
 
 use super::budget::{Budget, Told};
 use super::classify::{nonsense, refused, unsent};
@@ -298,11 +298,10 @@ impl Client {
     }
 
     fn client_of(&self, url: &Url, operation: &str) -> Result<Arc<HttpClient>, Failure> {
-        let own = url.origin() == self.api.origin();
-        if !own && (url.scheme() != "https" || url.port_or_known_default() != Some(443)) {
+        let Some(place) = place_of(url, &self.api) else {
             let detail = "the result's address is neither at the API nor `https` on port 443";
             return Err(nonsense(operation, detail));
-        }
+        };
         let origin = url.origin().ascii_serialization();
         let mut kept = self.downloads.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((of, client)) = &*kept
@@ -313,7 +312,7 @@ impl Client {
         let client = HttpClient::new(url, Arc::clone(&self.tls), self.options.clone())
             .ok_or_else(|| nonsense(operation, "the result's address has no host"))?;
         let outside = || PublicOnly::unless_at(&self.api) as Arc<dyn Dial>;
-        let dial = self.dial.clone().or_else(|| (!own).then(outside));
+        let dial = self.dial.clone().or_else(|| (place == Place::Outside).then(outside));
         let client = Arc::new(client.dialled_by(dial));
         *kept = Some((origin, Arc::clone(&client)));
         Ok(client)

@@ -110,8 +110,9 @@ impl Genesys {
     pub(super) async fn unit(&self, id: &str) -> Result<Unit, Failure> {
         let at = |rest: &str| wfm(&format!("businessunits/{}{rest}", segment(id)));
         let what = |what: &str| format!("read {what} of business unit `{}`", short(id));
-        let of_unit =
-            Ask::get(at("?expand=settings.timeZone,settings.startDayOfWeek"), what("the zone"));
+        // A list in a query is its name again and again: the form that OpenAPI has by default.
+        let expand = "?expand=settings.timeZone&expand=settings.startDayOfWeek";
+        let of_unit = Ask::get(at(expand), what("the zone"));
         let unit: BusinessUnit = self.client().json(&of_unit).await?;
         let begins = unit.settings.as_ref().and_then(|it| it.start_day_of_week.as_deref());
         let week_begins = weekday(begins);

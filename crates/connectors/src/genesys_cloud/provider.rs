@@ -120,6 +120,22 @@ impl Genesys {
         Ok(unit)
     }
 
+    /// The business unit that a management unit belongs to; `None` when it is none of ours.
+    pub(super) async fn unit_with(&self, team: &str) -> Result<Option<Arc<Unit>>, SourceError> {
+        let has = |unit: &&Arc<Unit>| unit.teams.contains_key(team);
+        let at_hand = self.kept_units().values().map(|(_, it)| Arc::clone(it)).collect::<Vec<_>>();
+        if let Some(unit) = at_hand.iter().find(has) {
+            return Ok(Some(Arc::clone(unit)));
+        }
+        for id in self.unit_ids().await.map_err(SourceError::Failed)? {
+            let unit = self.known_unit(&id).await?;
+            if has(&&unit) {
+                return Ok(Some(unit));
+            }
+        }
+        Ok(None)
+    }
+
     fn kept_units(&self) -> MutexGuard<'_, BTreeMap<String, (Timestamp, Arc<Unit>)>> {
         self.units.lock().unwrap_or_else(PoisonError::into_inner)
     }

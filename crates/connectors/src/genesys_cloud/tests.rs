@@ -35,9 +35,9 @@ fn shown(heads: &[ScheduleHead]) -> Vec<String> {
 #[test]
 fn what_was_published_last_is_in_force_and_the_rest_stays() {
     let heads = [
-        head("four", "2026-11-02", 4, "2026-10-01"),
-        head("one", "2026-11-16", 1, "2026-11-10"),
-        head("new", "2026-11-02", 1, "2026-11-01"),
+        head("four", "2026-11-02", 4, "2026-10-01T00:00:00Z"),
+        head("one", "2026-11-16", 1, "2026-11-10T00:00:00Z"),
+        head("new", "2026-11-02", 1, "2026-11-01T00:00:00Z"),
     ];
     assert_eq!(
         shown(&heads),

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +26,11 @@ pub(super) struct Head {
 pub(super) fn in_force(heads: &[ScheduleHead], first: Date, end: Date) -> BTreeMap<Date, Head> {
     let mut order: Vec<&ScheduleHead> =
         heads.iter().filter(|it| it.published != Some(false)).collect();
-    let modified = |it: &ScheduleHead| it.metadata.as_ref().and_then(|it| it.date_modified.clone());
+    // An instant, with parts of seconds or without: as texts `…22Z` would be after `…22.118Z`.
+    let modified = |it: &ScheduleHead| {
+        let text = it.metadata.as_ref().and_then(|it| it.date_modified.as_deref());
+        text.and_then(|it| it.parse::<Timestamp>().ok())
+    };
     order.sort_by_cached_key(|it| (modified(it), it.id.clone()));
     let mut by_week: BTreeMap<Date, &ScheduleHead> = BTreeMap::new();
     for head in order {

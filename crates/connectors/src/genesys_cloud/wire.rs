@@ -58,12 +58,21 @@ pub struct Reference {
     pub id: String,
 }
 
+/// A list that may be `null`, which is as good as empty.
+fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Ok(Option::<Vec<T>>::deserialize(deserializer)?.unwrap_or_default())
+}
+
 /// A list; large ones come as an address in its place.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", bound(deserialize = "T: Deserialize<'de>"))]
 pub struct Listing<T> {
     /// What is in it.
-    #[serde(default = "Vec::new")]
+    #[serde(default = "Vec::new", deserialize_with = "list")]
     pub entities: Vec<T>,
     /// Where the rest of this object is.
     #[serde(default)]
@@ -279,7 +288,7 @@ enum OneAgentSchedule {
 }
 
 impl<'de> Deserialize<'de> for OneAgentSchedule {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = serde_json::Value::deserialize(deserializer)?;
         let id = value["user"]["id"].as_str().map(str::to_owned);
         match (AgentSchedule::deserialize(value), id) {
@@ -406,25 +415,78 @@ pub struct TimeOffRequest {
     /// `PENDING`, `APPROVED`, `DENIED` or `CANCELED`.
     pub status: String,
     /// Parts of days.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "list")]
     pub partial_day_start_date_times: Vec<jiff::Timestamp>,
     /// Days of the management unit's zone.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "list")]
     pub full_day_management_unit_dates: Vec<jiff::civil::Date>,
     /// How long each of them takes.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "list")]
     pub duration_minutes: Vec<i64>,
+    /// How long those take of which that is not said.
+    #[serde(default)]
+    pub daily_duration_minutes: Option<i64>,
     /// Its version.
     pub metadata: Metadata,
 }
 
+impl TimeOffRequest {
+    /// How long each of its parts takes, up to the first of which it is said nowhere.
+    #[must_use]
+    pub fn minutes(&self) -> Vec<i64> {
+        let days = self.full_day_management_unit_dates.len();
+        let parts = 0..days.max(self.partial_day_start_date_times.len());
+        let of = |n: usize| self.duration_minutes.get(n).copied().or(self.daily_duration_minutes);
+        parts.map_while(of).collect()
+    }
+}
+
+/// One request in a list, read by itself: one that is wrong must not take the others along.
+#[derive(Debug)]
+pub enum OneRequest {
+    /// It is what the vendor describes.
+    Good(TimeOffRequest),
+    /// It is not; whose it is, where that can be read.
+    Odd(Option<String>),
+}
+
+impl<'de> Deserialize<'de> for OneRequest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        let user = value["user"]["id"].as_str().map(str::to_owned);
+        Ok(TimeOffRequest::deserialize(value).map_or(Self::Odd(user), Self::Good))
+    }
+}
+
 /// `TimeOffRequestList`.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(from = "EachTimeOffRequest")]
 pub struct TimeOffRequests {
-    /// All of them.
-    #[serde(default)]
+    /// All of them that can be read.
     pub time_off_requests: Vec<TimeOffRequest>,
+    /// How many cannot.
+    pub odd: usize,
+}
+
+/// The same as it is read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EachTimeOffRequest {
+    #[serde(default, deserialize_with = "list")]
+    time_off_requests: Vec<OneRequest>,
+}
+
+impl From<EachTimeOffRequest> for TimeOffRequests {
+    fn from(each: EachTimeOffRequest) -> Self {
+        let mut all = Self { time_off_requests: Vec::new(), odd: 0 };
+        for it in each.time_off_requests {
+            match it {
+                OneRequest::Good(request) => all.time_off_requests.push(request),
+                OneRequest::Odd(_) => all.odd += 1,
+            }
+        }
+        all
+    }
 }
 
 /// `CreateAdminTimeOffRequest`.

@@ -20,6 +20,17 @@ const UNIT: [&str; 5] = [
     "wfm:publishedSchedule:view",
     "wfm:schedule:view",
 ];
+/// What can be expanded of a business unit.
+const EXPANSIONS: [&str; 8] = [
+    "settings",
+    "settings.timeZone",
+    "settings.startDayOfWeek",
+    "settings.shortTermForecasting",
+    "settings.scheduling",
+    "settings.notifications.scheduling",
+    "settings.learning",
+    "settings.coaching",
+];
 const CODES: [&str; 3] =
     ["wfm:activityCode:view", "wfm:publishedSchedule:view", "wfm:schedule:view"];
 
@@ -99,18 +110,24 @@ fn check_unit(call: &Call<'_>, unit: &str, any: &[&str]) -> Result<(), Reply> {
 pub(super) fn business_unit(call: &Call<'_>, id: &str) -> Result<Reply, Reply> {
     check_unit(call, id, &UNIT)?;
     let expand = call.ask.all("expand");
-    let settings = expand.iter().any(|it| it.starts_with("settings"));
+    if expand.iter().any(|it| !EXPANSIONS.contains(&it.as_str())) {
+        return Err(error::invalid("expand", "is unknown"));
+    }
+    let wants = |field: &str| expand.iter().any(|it| it == "settings" || it == field);
     call.genesys.read(|state| {
         let unit = state.business_units.get(id).ok_or_else(|| error::not_found("unit"))?;
         let mut body = json!({
             "id": unit.id, "name": unit.name,
             "selfUri": format!("/api/v2/workforcemanagement/businessunits/{}", unit.id),
         });
-        if settings {
-            body["settings"] = json!({
-                "startDayOfWeek": "Monday", "timeZone": unit.zone,
-                "metadata": { "version": 1 },
-            });
+        if !expand.is_empty() {
+            body["settings"] = json!({ "metadata": { "version": 1 } });
+        }
+        if wants("settings.timeZone") {
+            body["settings"]["timeZone"] = unit.zone.as_str().into();
+        }
+        if wants("settings.startDayOfWeek") {
+            body["settings"]["startDayOfWeek"] = "Monday".into();
         }
         Ok(Reply::json(body))
     })
@@ -196,11 +213,15 @@ pub(super) fn unit_of_agent(call: &Call<'_>, agent: &str) -> Result<Reply, Reply
         let unit = state.users.get(agent).and_then(|it| it.management_unit.as_deref());
         let unit = unit.and_then(|it| state.management_units.get(it));
         let unit = unit.ok_or_else(|| error::not_found("agent"))?;
-        Ok(Reply::json(json!({
+        let mut body = json!({
             "user": wire::user_reference(agent),
             "managementUnit": reference("workforcemanagement/managementunits", &unit.id),
-            "businessUnit": reference("workforcemanagement/businessunits", &unit.business_unit),
-        })))
+        });
+        if call.genesys.options().business_unit_of_agent {
+            body["businessUnit"] =
+                reference("workforcemanagement/businessunits", &unit.business_unit);
+        }
+        Ok(Reply::json(body))
     })
 }
 

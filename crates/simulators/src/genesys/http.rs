@@ -31,12 +31,11 @@ impl Ask {
         parts.map(decoded).collect()
     }
 
-    /// All values of a parameter of the query, also those in one, separated by commas.
+    /// All values of a parameter of the query: a list is its name again and again.
     pub fn all(&self, name: &str) -> Vec<String> {
         let Some((_, query)) = self.target.split_once('?') else { return Vec::new() };
         let pairs = url::form_urlencoded::parse(query.as_bytes());
-        let values = pairs.filter(|(key, _)| key == name).map(|(_, value)| value.into_owned());
-        values.flat_map(|it| it.split(',').map(str::to_owned).collect::<Vec<_>>()).collect()
+        pairs.filter(|(key, _)| key == name).map(|(_, value)| value.into_owned()).collect()
     }
 
     /// A parameter of the query.

@@ -46,7 +46,7 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 pub use handle::{Counts, Fault, Handled, Seen, Unanswered, What};
-pub use options::{CLIENT, Client, Clock, Options, PERMISSIONS, RateForm, SECRET};
+pub use options::{CLIENT, Client, Clock, Durations, Options, PERMISSIONS, RateForm, SECRET};
 
 use handle::Desk;
 use state::State;

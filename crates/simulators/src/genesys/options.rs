@@ -82,6 +82,18 @@ pub enum RateForm {
     Text,
 }
 
+/// Where a request for time off says how long each of its parts takes. The SDKs promise both
+/// places, of which the newer one need not be filled for requests that are older than it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durations {
+    /// In `durationMinutes` and `dailyDurationMinutes`.
+    Both,
+    /// In `dailyDurationMinutes`, and `durationMinutes` is `null`, as are lists that are empty.
+    DailyAndNull,
+    /// In `dailyDurationMinutes`, and `durationMinutes` is empty.
+    DailyAndEmpty,
+}
+
 impl std::fmt::Debug for Options {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Options").field("listen", &self.listen).finish_non_exhaustive()

@@ -373,6 +373,34 @@ impl Genesys {
         })
     }
 
+    /// From now on a request is told with these fields in place of its own; with an empty object
+    /// it is as it should be again.
+    pub fn spoil_time_off(&self, request: &str, fields: serde_json::Value) {
+        self.update(|state| state.spoilt.insert(request.into(), fields));
+    }
+
+    /// Somebody changes a request whenever it was told to whoever lists an agent's requests, so
+    /// often: what is decided on what was told is decided on a stale version.
+    pub fn set_meddled(&self, request: &str, times: u32) {
+        self.update(|state| state.meddled.insert(request.into(), times));
+    }
+
+    /// An agent asks for some hours off, in minutes for each start; the request's id.
+    pub fn ask_hours_off(
+        &self,
+        agent: &str,
+        code: &str,
+        starts: &[Timestamp],
+        minutes: u32,
+    ) -> String {
+        let id = self.ask_time_off(agent, code, &[]);
+        self.update(|state| {
+            let it = state.time_off.get_mut(&id).expect("a request that was just made");
+            (it.starts, it.minutes) = (starts.to_vec(), vec![minutes; starts.len()]);
+        });
+        id
+    }
+
     /// A manager decides a request: `APPROVED`, `DENIED`; the agent: `CANCELED`.
     pub fn decide_time_off(&self, request: &str, status: &str) {
         let now = self.now();

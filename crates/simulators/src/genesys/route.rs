@@ -36,7 +36,7 @@ pub(super) fn answer(genesys: &Genesys, ask: &Ask, now: Timestamp) -> Reply {
             }
             let call = Call { genesys, ask, session, now };
             let reply = routed(&call, rest).unwrap_or_else(|refusal| refusal);
-            match standing {
+            match standing.filter(|_| genesys.options().rate_headers) {
                 Some(standing) => standing.told(reply),
                 None => reply,
             }

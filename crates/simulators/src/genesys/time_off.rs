@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::error;
 use super::http::Reply;
+use super::options::Durations;
 use super::route::Call;
 use super::state::{State, TimeOff};
 use super::wire::{self, user_reference};
@@ -41,9 +42,10 @@ pub(super) fn answer(call: &Call<'_>, unit: &str, path: &[&str]) -> Result<Reply
         }
         ("GET", ["users", user, "timeoffrequests"]) => {
             call.session.may_in(&home, &VIEW)?;
-            Ok(call.genesys.read(|state| {
+            Ok(call.genesys.update(|state| {
                 let of_user = state.time_off.values().filter(|it| it.user == *user);
-                let all: Vec<Value> = of_user.map(wire::time_off).collect();
+                let all: Vec<Value> = of_user.map(|it| told(call, state, it)).collect();
+                meddle(state, user);
                 Reply::json(json!({ "timeOffRequests": all }))
             }))
         }
@@ -52,7 +54,7 @@ pub(super) fn answer(call: &Call<'_>, unit: &str, path: &[&str]) -> Result<Reply
             call.genesys.read(|state| {
                 let found = state.time_off.get(*id).filter(|it| it.user == *user);
                 let found = found.ok_or_else(|| error::not_found("time off request"))?;
-                Ok(Reply::json(wire::time_off(found)))
+                Ok(Reply::json(told(call, state, found)))
             })
         }
         ("PATCH", ["users", user, "timeoffrequests", id]) => {
@@ -60,6 +62,41 @@ pub(super) fn answer(call: &Call<'_>, unit: &str, path: &[&str]) -> Result<Reply
             patch(call, user, id)
         }
         _ => Err(error::plain(404, "not.found", "HTTP 404 Not Found")),
+    }
+}
+
+/// A request, as the options and [`Genesys::spoil_time_off`](super::Genesys::spoil_time_off) say.
+fn told(call: &Call<'_>, state: &State, it: &TimeOff) -> Value {
+    let mut value = wire::time_off(it);
+    let lists = ["partialDayStartDateTimes", "fullDayManagementUnitDates", "payableMinutes"];
+    match call.genesys.options().durations {
+        Durations::Both => {}
+        Durations::DailyAndNull => {
+            value["durationMinutes"] = Value::Null;
+            for name in lists {
+                if value[name].as_array().is_some_and(Vec::is_empty) {
+                    value[name] = Value::Null;
+                }
+            }
+        }
+        Durations::DailyAndEmpty => value["durationMinutes"] = json!([]),
+    }
+    for (name, spoilt) in state.spoilt.get(&it.id).and_then(Value::as_object).into_iter().flatten()
+    {
+        value[name] = spoilt.clone();
+    }
+    value
+}
+
+/// Somebody else changes what was just told.
+fn meddle(state: &mut State, user: &str) {
+    for (id, times) in &mut state.meddled {
+        let request = state.time_off.get_mut(id).filter(|it| it.user == user);
+        if let Some(request) = request.filter(|_| *times > 0) {
+            *times -= 1;
+            request.version += 1;
+            request.notes = format!("edited {times} times more");
+        }
     }
 }
 
@@ -145,7 +182,7 @@ fn create(call: &Call<'_>, unit: &str) -> Result<Reply, Reply> {
                 submitted: call.now,
                 modified: call.now,
             };
-            made.push(wire::time_off(&request));
+            made.push(told(call, state, &request));
             state.time_off.insert(request.id.clone(), request);
         }
         Ok(Reply::json(json!({ "timeOffRequests": made })))
@@ -186,7 +223,7 @@ fn patch(call: &Call<'_>, user: &str, id: &str) -> Result<Reply, Reply> {
         }
         request.version += 1;
         request.modified = call.now;
-        let reply = Reply::json(wire::time_off(&request));
+        let reply = Reply::json(told(call, state, &request));
         state.time_off.insert(request.id.clone(), request);
         Ok(reply)
     })
@@ -228,7 +265,7 @@ fn query(call: &Call<'_>, unit: &str) -> Result<Reply, Reply> {
                 && in_range
         };
         let found: Vec<Value> =
-            state.time_off.values().filter(wanted).map(wire::time_off).collect();
+            state.time_off.values().filter(wanted).map(|it| told(call, state, it)).collect();
         Ok(Reply::json(json!({ "entities": found })))
     })
 }

@@ -7,9 +7,9 @@ use domain::{
     TimeOffItem, TimeOffReasonId, UtcInterval,
 };
 use engine::port::{Clock, Facts, FailureClass, Verdict};
-use simulators::genesys::{Fault, What};
+use simulators::genesys::{Durations, Fault, Options, What};
 
-use super::world::{World, at, days_of};
+use super::world::{World, at, day, days_of};
 
 fn item(world: &World, start: &str, end: &str) -> TimeOffItem {
     TimeOffItem {
@@ -123,9 +123,10 @@ async fn a_stale_version_is_read_again() {
     let world = World::new();
     let item = two_days(&world);
     decide(&world, &step(&item, RequestStep::Asked)).await;
-    let code = "conflict".to_owned();
-    let fault = Fault::on("PATCH").times(1).then(What::Refusal { status: 409, code });
-    world.genesys.set_faults([fault]);
+    // Somebody edits it there between our reading and our writing: every answer that has it is
+    // followed by a change, twice.
+    let request = world.genesys.read(|state| state.time_off.keys().next().cloned().unwrap());
+    world.genesys.set_meddled(&request, 2);
     decide(&world, &step(&item, RequestStep::Approved)).await;
     assert_eq!(statuses(&world), ["APPROVED"]);
 }
@@ -145,7 +146,7 @@ async fn a_lost_answer_is_no_second_request() {
 
 #[tokio::test]
 async fn an_approval_is_marked_where_the_operator_wants_it() {
-    let options = simulators::genesys::Options::default();
+    let options = Options::default();
     let world = World::with(options, "integration_status = true");
     let item = two_days(&world);
     decide(&world, &Command::CreateTimeOff { item }).await;

@@ -1,6 +1,6 @@
 //! What the vendor does instead of answering plainly.
 
-use engine::port::{FailureClass, FindingLevel, SourceError, Store};
+use engine::port::{Clock, FailureClass, FindingLevel, SourceError, Store};
 use engine::run::ingest::IngestError;
 use jiff::SignedDuration;
 use simulators::genesys::{Client, Fault, Options, RateForm, What};
@@ -48,6 +48,26 @@ async fn the_rate_limit_is_kept_and_a_429_in_any_form_is_waited_for() {
         world.assert_exact().await;
         let throttled = world.genesys.counts().throttled;
         assert!(throttled <= 3, "{form:?}: {throttled}");
+    }
+}
+
+#[tokio::test]
+async fn a_429_that_nothing_announced_is_waited_for_in_all_its_forms() {
+    for form in [RateForm::All, RateForm::RetryAfter, RateForm::Reset, RateForm::Text] {
+        let options =
+            Options { rate: Some(4), rate_form: form, rate_headers: false, ..Options::default() };
+        let world = World::with(options, "");
+        world.usual_week();
+        let begun = world.clock.now();
+        world.read().await.unwrap();
+        world.assert_exact().await;
+        let (asked, refused) = (world.genesys.counts().requests, world.genesys.counts().throttled);
+        assert!(refused >= 1, "{form:?}: nobody was refused");
+        // Four in a minute, and in each minute at most as many refused as were under way at once.
+        let minutes = world.clock.now().duration_since(begun).as_mins();
+        let taken = i64::try_from(asked - refused).unwrap();
+        assert!(minutes >= taken / 4 - 1, "{form:?}: {taken} in {minutes} minutes");
+        assert!(refused <= asked - refused, "{form:?}: {refused} of {asked} were refused");
     }
 }
 

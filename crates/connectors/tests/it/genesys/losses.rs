@@ -9,7 +9,8 @@ use domain::{
 use engine::port::{Clock, Facts, SourceError, Verdict};
 use engine::run::ingest::IngestError;
 use jiff::SignedDuration;
-use simulators::genesys::{Fault, Options, What};
+use serde_json::json;
+use simulators::genesys::{Durations, Fault, Options, What};
 
 use super::world::{World, at, day, days_of};
 
@@ -82,6 +83,63 @@ async fn a_permission_that_is_lost_takes_no_absence_away() {
     world.clock.pass(hour());
     world.read().await.unwrap();
     assert!(world.absences_of(&world.anna).await.is_empty(), "given again, it counts again");
+}
+
+#[tokio::test]
+async fn hours_off_are_shown_whichever_way_their_length_is_told() {
+    for durations in [Durations::Both, Durations::DailyAndNull, Durations::DailyAndEmpty] {
+        let world = World::with(Options { durations, ..Options::default() }, "");
+        world.usual_week();
+        let starts = [at("2026-11-26T08:00:00Z"), at("2026-11-27T12:00:00Z")];
+        let request = world.genesys.ask_hours_off(&world.anna, "5", &starts, 90);
+        world.genesys.decide_time_off(&request, "APPROVED");
+        world.read().await.unwrap();
+        let found = world.absences_of(&world.anna).await;
+        let expected = [
+            "2026-11-26T08:00:00Z/2026-11-26T09:30:00Z",
+            "2026-11-27T12:00:00Z/2026-11-27T13:30:00Z",
+        ];
+        let shown: Vec<_> = found.iter().map(days_of).collect();
+        assert_eq!(shown, expected, "{durations:?}");
+    }
+}
+
+#[tokio::test]
+async fn one_odd_request_is_named_and_takes_nothing_of_anybody_along() {
+    let spoilt = [
+        json!({ "metadata": null }),
+        json!({ "partialDayStartDateTimes": ["soon"] }),
+        json!({ "fullDayManagementUnitDates": [], "partialDayStartDateTimes":
+            ["2026-11-26T08:00:00Z"], "durationMinutes": [], "dailyDurationMinutes": null }),
+        json!({ "user": {}, "metadata": null }),
+    ];
+    for fields in spoilt {
+        let world = World::new();
+        world.usual_week();
+        let odd = world.genesys.ask_time_off(&world.anna, "5", &[day("2026-11-27")]);
+        world.genesys.decide_time_off(&odd, "APPROVED");
+        world.read().await.unwrap();
+        world.genesys.spoil_time_off(&odd, fields.clone());
+        let fine = world.genesys.ask_time_off(&world.ben, "5", &[day("2026-11-26")]);
+        world.genesys.decide_time_off(&fine, "APPROVED");
+        let shift = world.genesys.shifts_of(&world.anna)[0].id.clone();
+        world.genesys.delete_shift(&shift);
+        world.clock.pass(hour());
+        let report = world.read().await.unwrap();
+        let shown =
+            async |who: &str| world.absences_of(who).await.iter().map(days_of).collect::<Vec<_>>();
+        assert_eq!(shown(&world.anna).await, ["2026-11-27/2026-11-28 Europe/Berlin"], "{fields}");
+        assert_eq!(shown(&world.ben).await, ["2026-11-26/2026-11-27 Europe/Berlin"], "{fields}");
+        assert_eq!(world.shifts_of(&world.anna).await.len(), 2, "{fields}");
+        let noted = report.notes.iter().any(|it| it.message.contains("time-off request of"));
+        assert!(noted, "{fields}: {:?}", report.notes);
+        // Understood again, it counts again.
+        world.genesys.spoil_time_off(&odd, json!({}));
+        world.genesys.decide_time_off(&odd, "DENIED");
+        world.clock.pass(hour());
+        world.read().await.unwrap();
+        assert!(shown(&world.anna).await.is_empty(), "{fields}");
+    }
 }
 
 #[tokio::test]
@@ -258,7 +316,7 @@ async fn pages_of_people_are_followed_where_nobody_says_how_many_there_are() {
 
 #[tokio::test]
 async fn a_result_is_fetched_from_the_api_or_the_public_internet_only() {
-    for address in ["https://169.254.169.254:8443/latest", "http://localhost:2/x", "ftp://x/y"] {
+    for address in ["https://169.254.169.254:8443/latest", "http://10.0.0.1/x", "ftp://x/y"] {
         let world = World::new();
         world.usual_week();
         let body = format!("{{\"status\":\"Complete\",\"downloadUrl\":\"{address}\"}}");

@@ -55,9 +55,10 @@ fn every_documented_payload_that_concerns_us_is_read() {
     assert_eq!(request.full_day_management_unit_dates.len(), 2);
 }
 
-/// Reads lines of `[schema, value]`, and prints what of a value does not fit.
+/// Reads lines of `[schema, value]`, or of `[method, target]`, and prints what does not fit.
 const CHECK: &str = r##"
-import json, sys, yaml
+import json, re, sys, yaml
+from urllib.parse import parse_qsl, unquote
 from jsonschema import Draft202012Validator
 
 def turned(it):
@@ -76,6 +77,10 @@ with open(sys.argv[1]) as file:
 spec = {"components": turned(found["components"])}
 for line in sys.stdin:
     name, value = json.loads(line)
+    if name.isupper():
+        for fault in asked(name, value):
+            print(name, value, fault)
+        continue
     schema = {"$ref": "#/components/schemas/" + name, **spec}
     for error in Draft202012Validator(schema).iter_errors(value):
         print(name, list(error.path), error.message[:300])
@@ -149,7 +154,9 @@ async fn what_we_ask_and_what_the_player_answers_fit_the_specification() {
     world.read().await.unwrap();
     super::deciding::everything_that_is_decided(&world).await;
     let mut values = Vec::new();
-    for seen in world.genesys.requests().iter().filter(|it| it.is_api()) {
+    let requests = world.genesys.requests();
+    for seen in requests.iter().filter(|it| it.is_api()) {
+        values.push((seen.method.as_str(), Value::from(seen.target.as_str())));
         let (request, answer) = schemas(&seen.method, &seen.target);
         if let Some(schema) = request {
             values.push((schema, serde_json::from_str(&seen.body).unwrap()));

@@ -99,7 +99,8 @@ impl World {
         let theirs = clock.clone();
         let options = Options {
             clock: Some(Arc::new(move || theirs.now())),
-            address: "http://localhost:1".into(),
+            // Another port than the API's: results lie elsewhere.
+            address: "http://localhost:9".into(),
             ..options
         };
         let genesys = Genesys::new(options);
