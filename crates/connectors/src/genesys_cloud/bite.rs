@@ -27,6 +27,10 @@ const AGENTS_PER_PART: usize = 4000;
 const TEAM_AT_ONCE_MAX: usize = 1000;
 const SLICE: usize = 500;
 
+/// In place of a slice's name: who was in none of them, and is left as they were. It sorts after
+/// all ids.
+const LEFT: &str = "~left";
+
 /// The slices of a business unit, in the order in which a schedule is read.
 fn slices(unit: &Unit) -> Vec<Slice> {
     let mut slices = Vec::new();
@@ -161,7 +165,10 @@ impl Genesys {
         if work.kind != WorkKind::Some {
             let absent = bite.absent(&all);
             let homes = self.homes(bite, &absent, &work.unit, progress).await?;
-            bite.end(&absent, &homes)?;
+            let missing = bite.merely_missing(&absent);
+            let left = self.not_deleted(&work.unit, bite.head, missing).await;
+            let gone = bite.leave(absent, left.map_err(SourceError::Failed)?);
+            bite.end(&gone, &homes)?;
         }
         Ok(())
     }
@@ -469,6 +476,34 @@ impl Bite<'_> {
         let here = self.unit.agents().filter(|_| self.kind == WorkKind::Whole);
         let absent = self.missing.iter().chain(here).filter(|it| !seen.contains(it));
         absent.cloned().collect()
+    }
+
+    /// Those who were in the schedule, work here still, and are told of no more.
+    fn merely_missing(&self, absent: &BTreeSet<String>) -> Vec<String> {
+        let here: BTreeSet<&String> = self.unit.agents().collect();
+        let merely = |it: &&String| here.contains(it) && self.missing.contains(*it);
+        absent.iter().filter(merely).cloned().collect()
+    }
+
+    /// Leaves those as they were whose part was not deleted, and remembers to look for them the
+    /// next time; the others.
+    fn leave(&mut self, absent: BTreeSet<String>, left: BTreeSet<String>) -> BTreeSet<String> {
+        if left.is_empty() {
+            return absent;
+        }
+        for agent in &left {
+            let agent = short(agent);
+            let message = format!(
+                "employee `{agent}` is missing from the schedule, and nothing says that theirs was \
+                 deleted"
+            );
+            self.notes.push(fault(self.place(), message));
+        }
+        let name = format!("{}{LEFT}", self.prefix);
+        self.part.marks.retain(|(mark, _)| *mark != name);
+        let versions = left.iter().map(|it| (it.clone(), None)).collect();
+        self.part.marks.push((name, Some(write_versions(&versions))));
+        absent.difference(&left).cloned().collect()
     }
 
     /// Whoever is absent has nothing in the schedule, and nothing that another one tells of.

@@ -24,7 +24,8 @@
 //!
 //! Beside the usual files: `token.rs` signs in, `budget.rs` spends requests, `progress.rs` is
 //! what is remembered between readings, `directory.rs` and `query.rs` ask, `weeks.rs` says which
-//! schedule is in force when, `bite.rs` reads one part, `absence.rs` maps requests,
+//! schedule is in force when, `bite.rs` reads one part, `history.rs` asks what became of whom it
+//! lacks, `absence.rs` maps requests,
 //! `approved.rs` looks for new ones, `decider.rs`
 //! decides, `check.rs` is what `doctor` says.
 //!

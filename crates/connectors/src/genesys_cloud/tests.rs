@@ -5,6 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::budget::{Budget, Told, asked_wait};
+use super::client::{Place, place_of};
+use super::history::ends_with_nothing;
 use super::weeks::in_force;
 use super::wire::{Metadata, ScheduleHead};
 

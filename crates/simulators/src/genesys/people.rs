@@ -97,6 +97,34 @@ impl Genesys {
         });
     }
 
+    /// From now on answers leave an agent out whose schedule is there, or do not any more.
+    pub fn set_hidden(&self, agent: &str, is_hidden: bool) {
+        self.update(|state| match is_hidden {
+            true => state.hidden.insert(agent.into()),
+            false => state.hidden.remove(agent),
+        });
+    }
+
+    /// A planner deletes all that an agent has in a published schedule.
+    pub fn delete_agent_schedule(&self, agent: &str, week_date: Date) {
+        let now = self.now();
+        self.update(|state| {
+            let unit = state.business_unit_of(agent).map(|it| it.id.clone());
+            let unit = unit.expect("an agent with a business unit");
+            let found = state.published(&unit).find(|it| it.week_date == week_date);
+            let id = found.expect("a week that is published").id.clone();
+            change(state, &id, agent, now, |it| {
+                it.deleted = true;
+                (vec![], vec![])
+            });
+            let part = schedule_mut(state, &id).agents.get_mut(agent);
+            let part = part.expect("somebody who is in the schedule");
+            if let Some(last) = part.history.last_mut() {
+                last.everything = true;
+            }
+        });
+    }
+
     /// Hires somebody into a management unit; their id.
     pub fn hire(&self, management_unit: &str, name: &str, email: &str) -> String {
         self.update(|state| {

@@ -135,6 +135,7 @@ pub(super) fn query(call: &Call<'_>, place: Place<'_>) -> Result<Reply, Reply> {
         };
         let mut agents = state.agents_of(unit);
         agents.retain(|it| only.as_ref().is_none_or(|only| only.contains(it)));
+        agents.retain(|it| !state.hidden.contains(it));
         let zone = state.business_units.get(place.0).map(|it| it.zone.clone());
         let result = json!({
             "businessUnitTimeZone": zone,
@@ -258,10 +259,14 @@ pub(super) fn history(call: &Call<'_>, place: Place<'_>, agent: &str) -> Result<
             }
             value
         });
+        let changed = |id: &String| it.history.iter().any(|it| it.changed.contains(id));
+        let base = it.shifts.iter().filter(|it| !changed(&it.id));
+        let markers: Vec<Value> = it.markers.iter().map(wire::marker).collect();
         Ok(Reply::json(json!({
             "basePublishedSchedule": {
-                "metadata": changed_at(schedule.modified),
-                "shifts": [],
+                "metadata": changed_at(Timestamp::UNIX_EPOCH),
+                "shifts": base.map(|it| wire::shift(it, schedule)).collect::<Vec<_>>(),
+                "fullDayTimeOffMarkers": markers,
             },
             "changes": changes.collect::<Vec<_>>(), "droppedChanges": [],
             "priorPublishedSchedules": [],

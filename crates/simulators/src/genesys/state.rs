@@ -31,6 +31,12 @@ pub struct State {
     pub(super) processing: BTreeMap<String, u32>,
     /// Agents with whose schedules no question comes to an end.
     pub(super) stuck: BTreeSet<String>,
+    /// By request for time off: what stands in it in place of what should.
+    /// Agents whose part of a schedule is there, and in no answer that holds several.
+    pub(super) hidden: BTreeSet<String>,
+    /// By request for time off: after how many tellings of it somebody changes it yet.
+    pub(super) meddled: BTreeMap<String, u32>,
+    pub(super) spoilt: BTreeMap<String, Value>,
     pub(super) channels: Vec<(String, Timestamp, Vec<String>)>,
 }
 

@@ -129,6 +129,76 @@ async fn a_stale_version_is_read_again() {
     world.genesys.set_meddled(&request, 2);
     decide(&world, &step(&item, RequestStep::Approved)).await;
     assert_eq!(statuses(&world), ["APPROVED"]);
+    let seen = world.genesys.requests();
+    let patches: Vec<_> = seen.iter().filter(|it| it.method == "PATCH").collect();
+    let answered: Vec<_> = patches.iter().filter_map(|it| it.status).collect();
+    assert_eq!(answered, [409, 409, 200]);
+    let versions: std::collections::BTreeSet<_> = patches.iter().map(|it| &it.body).collect();
+    assert_eq!(versions.len(), 3, "each with the version that was read: {versions:?}");
+}
+
+#[tokio::test]
+async fn somebody_who_decides_there_meanwhile_is_not_overruled_by_a_stale_version() {
+    let world = World::new();
+    let item = two_days(&world);
+    decide(&world, &step(&item, RequestStep::Asked)).await;
+    let request = world.genesys.read(|state| state.time_off.keys().next().cloned().unwrap());
+    // Whoever never comes to an end of editing is left alone.
+    world.genesys.set_meddled(&request, 100);
+    let outdated = decide(&world, &step(&item, RequestStep::Approved)).await;
+    assert_eq!(outdated, Verdict::Refused(Refusal::Outdated));
+    assert_eq!(statuses(&world), ["PENDING"]);
+}
+
+#[tokio::test]
+async fn the_business_unit_of_an_agent_is_found_where_the_answer_names_none() {
+    for named in [false, true] {
+        let options = Options { business_unit_of_agent: named, ..Options::default() };
+        let world = World::with(options, "");
+        let elsewhere = world.genesys.add_business_unit("Elsewhere", "Asia/Tokyo");
+        world.genesys.add_team(&elsewhere, "Far away");
+        let item = two_days(&world);
+        decide(&world, &step(&item, RequestStep::Approved)).await;
+        let days = world.genesys.read(|state| state.time_off.values().next().unwrap().days.clone());
+        assert_eq!(days, [day("2026-12-03"), day("2026-12-04")], "named: {named}");
+        let asked = world.genesys.requests();
+        let cost = asked.iter().filter(|it| it.is_api()).count();
+        // Where it is not at hand both units may have to be read.
+        assert!(cost <= 12, "{cost}");
+        decide(&world, &step(&item, RequestStep::Approved)).await;
+        let again = world.genesys.requests().iter().filter(|it| it.is_api()).count() - cost;
+        assert_eq!(again, 2, "whose management unit, and their requests");
+    }
+}
+
+#[tokio::test]
+async fn one_odd_request_of_somebody_stops_no_decision() {
+    let world = World::new();
+    let old = world.genesys.ask_time_off(&world.anna, "5", &[day("2026-11-30")]);
+    world.genesys.spoil_time_off(&old, serde_json::json!({ "metadata": null }));
+    let item = two_days(&world);
+    for last in [RequestStep::Asked, RequestStep::Approved] {
+        decide(&world, &step(&item, last)).await;
+    }
+    let mut found = statuses(&world);
+    found.sort();
+    assert_eq!(found, ["APPROVED", "PENDING"]);
+}
+
+#[tokio::test]
+async fn hours_are_known_again_by_the_duration_that_is_there() {
+    for durations in [Durations::DailyAndNull, Durations::DailyAndEmpty] {
+        let world = World::with(Options { durations, ..Options::default() }, "");
+        let item = item(&world, "2026-12-03T08:00:00Z", "2026-12-03T10:30:00Z");
+        for _ in 0..2 {
+            decide(&world, &step(&item, RequestStep::Asked)).await;
+        }
+        let approved = decide(&world, &step(&item, RequestStep::Approved)).await;
+        let Verdict::Granted(change) = approved else { panic!("{approved:?}") };
+        assert_eq!(statuses(&world), ["APPROVED"], "{durations:?}: one request");
+        let domain::Entity::TimeOff(off) = &change.upserts[0] else { panic!("{change:?}") };
+        assert_eq!(days_of(off), "2026-12-03T08:00:00Z/2026-12-03T10:30:00Z");
+    }
 }
 
 #[tokio::test]

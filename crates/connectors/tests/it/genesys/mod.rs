@@ -3,6 +3,7 @@
 mod deciding;
 mod faults;
 mod losses;
+mod missing;
 mod reading;
 mod spec;
 mod time;

@@ -75,6 +75,59 @@ def turned(it):
 with open(sys.argv[1]) as file:
     found = yaml.load(file, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 spec = {"components": turned(found["components"])}
+
+def is_of(schema, text):
+    kinds = {"integer": r"-?[0-9]+", "boolean": r"true|false"}
+    fits = re.fullmatch(kinds.get(schema.get("type"), r"(?s).*"), text)
+    if schema.get("format") == "date":
+        fits = fits and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text)
+    return bool(fits) and text in schema.get("enum", [text])
+
+def asked(method, target):
+    path, _, query = target.partition("?")
+    routes = []
+    for template, item in found["paths"].items():
+        match = re.fullmatch(re.sub(r"{\w+}", "([^/]+)", template), path)
+        if match and method.lower() in item:
+            names = re.findall(r"{(\w+)}", template)
+            values = dict(zip(names, map(unquote, match.groups())))
+            routes.append((len(names), template, item, values))
+    if not routes:
+        yield "no such operation"
+        return
+    _, template, item, values = min(routes, key=lambda it: it[0])
+    operation = item[method.lower()]
+    if operation.get("deprecated"):
+        yield "deprecated"
+    known = {}
+    for it in item.get("parameters", []) + operation.get("parameters", []):
+        while "$ref" in it:
+            it = found["components"]["parameters"][it["$ref"].split("/")[-1]]
+        known[it["in"], it["name"]] = it
+    for name, text in values.items():
+        if not is_of(known["path", name]["schema"], text):
+            yield f"{template}: path {name}={text}"
+    given = {}
+    for name, text in parse_qsl(query, keep_blank_values=True):
+        given.setdefault(name, []).append(text)
+    for name, texts in given.items():
+        if ("query", name) not in known:
+            yield f"{template}: no parameter {name}"
+            continue
+        parameter = known["query", name]
+        # Without `style` and `explode`: `form`, each item with the name once more.
+        assert "style" not in parameter and "explode" not in parameter, parameter
+        schema = parameter["schema"]
+        many = schema.get("type") == "array"
+        if not many and len(texts) > 1:
+            yield f"{template}: {name} stands there {len(texts)} times"
+        for text in texts:
+            if not is_of(schema["items"] if many else schema, text):
+                yield f"{template}: {name}={text}"
+    for (place, name), it in known.items():
+        if place == "query" and it.get("required") and name not in given:
+            yield f"{template}: {name} is missing"
+
 for line in sys.stdin:
     name, value = json.loads(line)
     if name.isupper():
@@ -178,6 +231,29 @@ async fn what_we_ask_and_what_the_player_answers_fit_the_specification() {
     values.push(("ErrorBody", missing));
     if let Some(output) = misfits(&values) {
         assert_eq!(output, "checked\n");
+    }
+}
+
+#[test]
+fn targets_that_the_specification_does_not_have_are_noticed() {
+    let unit = "/api/v2/workforcemanagement/businessunits/b";
+    let wrong = [
+        ("GET", format!("{unit}?expand=settings.timeZone,settings.startDayOfWeek")),
+        ("GET", format!("{unit}?expand=everything")),
+        ("GET", format!("{unit}/weeks/recent/schedules?includeOnlyPublished=yes")),
+        ("GET", "/api/v2/workforcemanagement/agents/a/managementunit?expand=businessUnit".into()),
+        ("GET", format!("{unit}/weeks/monday/schedules/s/history/agents/a")),
+        ("DELETE", unit.into()),
+        ("GET", "/api/v2/users?pageSize=500&pageSize=100".into()),
+    ];
+    let values: Vec<_> =
+        wrong.iter().map(|(method, target)| (*method, Value::from(target.as_str()))).collect();
+    let right = format!("{unit}?expand=settings.timeZone&expand=settings.startDayOfWeek");
+    let values = [values, vec![("GET", Value::from(right.as_str()))]].concat();
+    let Some(output) = misfits(&values) else { return };
+    assert_eq!(output.lines().count(), wrong.len() + 1, "{output}");
+    for (number, (_, target)) in wrong.iter().enumerate() {
+        assert!(output.lines().nth(number).unwrap().contains(target.as_str()), "{output}");
     }
 }
 
