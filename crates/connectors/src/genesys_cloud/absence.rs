@@ -114,6 +114,23 @@ impl Requests {
     }
 }
 
+/// The hours of a request that is about parts of days.
+///
+/// # Errors
+/// When it is not said how long they take, or they take no time.
+pub(super) fn hours_of(request: &TimeOffRequest) -> Result<Vec<UtcInterval>, String> {
+    let (starts, minutes) = (&request.partial_day_start_date_times, request.minutes());
+    if minutes.len() < starts.len() {
+        return Err("it does not say how long the hours of a request take".into());
+    }
+    let interval = |(start, minutes): (&jiff::Timestamp, i64)| {
+        let end = start.checked_add(SignedDuration::from_mins(minutes)).ok()?;
+        UtcInterval::new(*start, end).ok()
+    };
+    let hours: Option<Vec<_>> = starts.iter().zip(minutes).map(interval).collect();
+    hours.ok_or_else(|| "a request has hours that are none".into())
+}
+
 /// First and last days of questions that cover these days, and one more at each end.
 fn ranges(days: &[(Date, Date)]) -> Vec<(Date, Date)> {
     let mut ranges = Vec::new();

@@ -6,7 +6,15 @@ use jiff::SignedDuration;
 
 use super::client::{Ask, segment};
 use super::provider::Genesys;
-use super::wire::{BusinessUnit, DateRange, TimeOffQuery, short};
+use super::wire::{AvailableTopic, BusinessUnit, DateRange, Listing, TimeOffQuery, short};
+
+/// The topics that tell of what is read here (`genesys.md` §1.5.3).
+const TOPICS: [&str; 4] = [
+    "v2.workforcemanagement.businessunits.{id}.schedules",
+    "v2.workforcemanagement.managementunits.{id}.schedules",
+    "v2.workforcemanagement.managementunits.{id}.agents.sync",
+    "v2.workforcemanagement.agents",
+];
 
 struct Report {
     subject: String,
@@ -73,11 +81,44 @@ pub(super) async fn findings(genesys: &Genesys) -> Vec<Finding> {
     for unit in units {
         check_unit(genesys, &unit, &mut report).await;
     }
+    if genesys.is_hinted() {
+        check_events(genesys, &mut report).await;
+    }
     let users = Ask::get("users?pageSize=1", "list users");
     if let Err(failure) = genesys.client().send(&users).await {
         report.failed(FindingLevel::Error, &failure, "`directory:user:view`");
     }
     report.findings
+}
+
+/// Whether what changes in schedules can reach Amazon EventBridge. Whether it is handed on from
+/// there is known there only.
+async fn check_events(genesys: &Genesys, report: &mut Report) {
+    let ask = Ask::get("notifications/availabletopics?expand=transports", "list topics of events");
+    let topics: Listing<AvailableTopic> = match genesys.client().json(&ask).await {
+        Ok(topics) => topics,
+        Err(failure) => {
+            let permission = "what lets it list notification topics; hints are taken all the same";
+            report.failed(FindingLevel::Warning, &failure, permission);
+            return;
+        }
+    };
+    let goes = |topic: &&str| {
+        let known = topics.entities.iter().filter(|it| it.id.as_deref() == Some(topic));
+        known.flat_map(|it| &it.transports).any(|it| it == "EventBridge")
+    };
+    let (told, untold): (Vec<&str>, Vec<&str>) = TOPICS.into_iter().partition(goes);
+    let hooks = format!("`/hooks/{}` takes events as hints", genesys.name());
+    if untold.is_empty() {
+        let message = format!("{hooks}; schedules and agents can be told by Amazon EventBridge");
+        let hint = "the rule there needs the topics `".to_owned() + &told.join("`, `") + "`";
+        report.add(FindingLevel::Good, message, Some(&hint));
+        return;
+    }
+    let untold = untold.join("`, `");
+    let message = format!("{hooks}, and the vendor does not hand `{untold}` to Amazon EventBridge");
+    let hint = "what they would tell of is found at the next poll, within `poll_interval`";
+    report.add(FindingLevel::Warning, message, Some(hint));
 }
 
 /// The business units that are to be read and can be seen.

@@ -11,8 +11,10 @@ use url::{Host, Url};
 
 use super::client::{Client, ClientParts};
 use super::decider::GenesysDecider;
+use super::inbound::{Events, secrets_of};
 use super::provider::{Genesys, GenesysParts};
 use super::token::SignIn;
+use crate::secret::read_secret;
 use crate::transport::{Dial, HttpClient, HttpOptions, tls_config};
 use crate::{
     ConnectionConfig, ConnectionContext, ConnectionError, MirrorConfig, MirrorContext, MirrorParts,
@@ -243,6 +245,7 @@ impl GenesysCloudConfig {
             concurrency: self.concurrency,
             with_requests: self.time_off_requests,
             integrated: self.integration_status,
+            hinted: self.hook_secret_file.is_some(),
             day_minutes: self.time_off_day_minutes,
             scope: format!("{api_url} {}", self.business_units.join(" ")),
         }));

@@ -29,8 +29,8 @@
 //! `approved.rs` looks for new ones, `decider.rs`
 //! decides, `check.rs` is what `doctor` says.
 //!
-//! No `inbound.rs`: nobody calls us; hints would need a WebSocket that is not worth its upkeep
-//! where a poll costs one request (`docs/adr/0015-a-source-read-part-by-part.md`).
+//! `inbound.rs` takes events that Amazon EventBridge hands on, as hints
+//! (`docs/adr/0026-hints-by-eventbridge.md`).
 
 mod absence;
 mod approved;
@@ -42,6 +42,8 @@ mod client;
 mod config;
 mod decider;
 mod directory;
+mod history;
+pub mod inbound;
 mod map;
 mod progress;
 mod provider;

@@ -16,11 +16,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::client::Client;
 use super::directory::{Unit, employee, groups_and_reasons, meaning};
+use super::inbound::About;
 use super::progress::{ALL_PEOPLE, Progress, Work, WorkKind, approved_in, of_week, people_of};
 use super::weeks::in_force;
 
 /// How long agents and management units are believed without looking, within one reading.
 const UNIT_RECHECK: SignedDuration = SignedDuration::from_mins(10);
+/// However many hints come, people and requests are read at most so often because of them.
+const HINT_PAUSE: std::time::Duration = std::time::Duration::from_secs(60);
 /// How far back `recent` reaches is 26 weeks: nothing is concluded from what lies before that.
 const RECENT_WEEKS: i64 = 25;
 
@@ -34,9 +37,18 @@ pub struct Genesys {
     with_requests: bool,
     integrated: bool,
     may_read_requests: AtomicBool,
+    hinted: bool,
+    hints: Hints,
     day_minutes: u32,
     scope: String,
     units: Mutex<BTreeMap<String, (Timestamp, Arc<Unit>)>>,
+}
+
+/// What events told of that the versions of schedules do not tell.
+#[derive(Debug, Default)]
+struct Hints {
+    requests: AtomicBool,
+    people: AtomicBool,
 }
 
 /// What a connection is made of.
@@ -47,6 +59,7 @@ pub(super) struct GenesysParts {
     pub concurrency: usize,
     pub with_requests: bool,
     pub integrated: bool,
+    pub hinted: bool,
     pub day_minutes: u32,
     pub scope: String,
 }
@@ -62,6 +75,8 @@ impl Genesys {
             with_requests,
             integrated: parts.integrated,
             may_read_requests: AtomicBool::new(true),
+            hinted: parts.hinted,
+            hints: Hints::default(),
             day_minutes: parts.day_minutes,
             scope: parts.scope,
             units: Mutex::default(),
@@ -96,6 +111,20 @@ impl Genesys {
     /// Whether the vendor is told that a request was shown.
     pub(super) fn marks_integrated(&self) -> bool {
         self.integrated
+    }
+
+    /// Whether events are taken as hints.
+    pub(super) fn is_hinted(&self) -> bool {
+        self.hinted
+    }
+
+    /// Takes note of what an event may have changed; the next reading looks there.
+    pub(super) fn hint(&self, about: About) {
+        match about {
+            About::Schedules => {}
+            About::Requests => self.hints.requests.store(true, Ordering::Relaxed),
+            About::People => self.hints.people.store(true, Ordering::Relaxed),
+        }
     }
 
     pub(super) fn wants_requests(&self) -> bool {
@@ -324,6 +353,14 @@ impl Genesys {
     }
 }
 
+/// Whether what was last looked at then is to be looked at again: its time has come, or somebody
+/// hinted at it and it was not looked at a moment ago.
+fn is_due(at: Option<Timestamp>, hinted: &AtomicBool, now: Timestamp) -> bool {
+    let Some(at) = at else { return true };
+    let may = is_past(at, HINT_PAUSE, now);
+    (may && hinted.swap(false, Ordering::Relaxed)) || is_past(at, DIRECTORY_REFRESH, now)
+}
+
 fn is_past(at: Timestamp, interval: std::time::Duration, now: Timestamp) -> bool {
     at.saturating_add(interval).is_ok_and(|due| due <= now)
 }
@@ -386,11 +423,10 @@ impl Source for Genesys {
         if !progress.work.is_empty() {
             return self.bite(progress, marks).await;
         }
-        if progress.directory_at.is_none_or(|at| is_past(at, DIRECTORY_REFRESH, now)) {
+        if is_due(progress.directory_at, &self.hints.people, now) {
             return self.read_directory(progress, marks).await;
         }
-        let due = progress.requests_at.is_none_or(|at| is_past(at, DIRECTORY_REFRESH, now));
-        if due && self.wants_requests() {
+        if self.wants_requests() && is_due(progress.requests_at, &self.hints.requests, now) {
             return self.look_at_approved(progress, window, marks).await;
         }
         self.look(progress, window, marks).await

@@ -206,6 +206,17 @@ pub struct ActivityCode {
     pub active: Option<bool>,
 }
 
+/// `AvailableTopic`.
+#[derive(Debug, Deserialize)]
+pub struct AvailableTopic {
+    /// Its name, with `{id}` in it.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// `EventBridge`, `Websocket` and others; with `expand=transports`.
+    #[serde(default, deserialize_with = "list")]
+    pub transports: Vec<String>,
+}
+
 /// `WfmVersionedEntityMetadata`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,5 +1,5 @@
 //! Notification channels, as far as they can be had without a WebSocket: made, and told what to
-//! listen to.
+//! listen to; and which topics there are.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -20,9 +20,38 @@ pub(super) fn answer(call: &Call<'_>, path: &[&str]) -> Result<Reply, Reply> {
             let all = state.channels.iter().map(|(id, until, _)| channel(id, *until));
             Reply::json(json!({ "entities": all.collect::<Vec<_>>() }))
         })),
+        ("GET", ["availabletopics"]) => Ok(topics(call)),
         (method, ["channels", id, "subscriptions"]) => subscriptions(call, method, id),
         _ => Err(error::plain(404, "not.found", "HTTP 404 Not Found")),
     }
+}
+
+/// Topics that there are, as far as they are about schedules.
+const TOPICS: [&str; 8] = [
+    "v2.users.{id}.workforcemanagement.schedules",
+    "v2.users.{id}.workforcemanagement.timeoffrequests",
+    "v2.workforcemanagement.agents",
+    "v2.workforcemanagement.businessunits.{id}.schedules",
+    "v2.workforcemanagement.managementunits.{id}",
+    "v2.workforcemanagement.managementunits.{id}.adherence",
+    "v2.workforcemanagement.managementunits.{id}.agents.sync",
+    "v2.workforcemanagement.managementunits.{id}.schedules",
+];
+
+fn topics(call: &Call<'_>) -> Reply {
+    let expand = call.ask.all("expand");
+    let untold = &call.genesys.options().topics_without_eventbridge;
+    let topic = |id: &str| {
+        let mut topic = json!({ "id": id });
+        if expand.iter().any(|it| it == "transports") {
+            topic["transports"] = match untold.contains(id) {
+                true => json!(["Websocket"]),
+                false => json!(["EventBridge", "Websocket"]),
+            };
+        }
+        topic
+    };
+    Reply::json(json!({ "entities": TOPICS.map(topic) }))
 }
 
 fn channel(id: &str, until: jiff::Timestamp) -> Value {

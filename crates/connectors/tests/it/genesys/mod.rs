@@ -2,6 +2,7 @@
 
 mod deciding;
 mod faults;
+mod hints;
 mod losses;
 mod missing;
 mod reading;

@@ -167,6 +167,7 @@ fn schemas(method: &str, target: &str) -> (Option<&'static str>, &'static str) {
     let path = target.split('?').next().unwrap();
     let ends = |end: &str| path.ends_with(end);
     match method {
+        "GET" if ends("/availabletopics") => (None, "AvailableTopicEntityListing"),
         "GET" if ends("/api/v2/users") => (None, "UserEntityListing"),
         "GET" if ends("/businessunits") => (None, "BusinessUnitListing"),
         "GET" if ends("/managementunits") => (None, "ManagementUnitListing"),

@@ -13,7 +13,7 @@ use domain::policy::DeletionGuard;
 use domain::{
     ConnectionName, Employee, Entity, EntityKind, Shift, SyncWindow, TimeOff, TimeOffSpan,
 };
-use engine::port::{Clock, Decider, Source, Store};
+use engine::port::{Clock, Decider, Hooks, Source, Store};
 use engine::report::IngestReport;
 use engine::run::ingest::{Ingest, IngestError};
 use jiff::civil::Date;
@@ -69,12 +69,16 @@ impl Dial for Inside {
     }
 }
 
+/// The old secret of events and the new one, while it is changed.
+pub const HOOK_SECRETS: &str = "old-and-made-up-for-these-tests\nnew-and-made-up-for-these-tests";
+
 pub struct World {
     pub genesys: Genesys,
     pub clock: Jumping,
     pub store: MemoryStore,
     pub source: Arc<dyn Source>,
     pub decider: Arc<dyn Decider>,
+    pub hooks: Option<Arc<dyn Hooks>>,
     pub guard: DeletionGuard,
     pub unit: String,
     pub inbound: String,
@@ -87,6 +91,9 @@ pub struct World {
     pub allowance: Option<u64>,
     _folder: tempfile::TempDir,
 }
+
+/// The sides of a connection.
+type Connected = (Arc<dyn Source>, Arc<dyn Decider>, Option<Arc<dyn Hooks>>);
 
 impl World {
     pub fn new() -> Self {
@@ -111,13 +118,14 @@ impl World {
         let ben = genesys.hire(&inbound, "Ben Ito", "ben@example.com");
         let carl = genesys.hire(&outbound, "Carl Ek", "carl@example.com");
         let folder = tempfile::tempdir().unwrap();
-        let (source, decider) = Self::connect(&genesys, &clock, folder.path(), keys);
+        let (source, decider, hooks) = Self::connect(&genesys, &clock, folder.path(), keys);
         Self {
             genesys,
             clock,
             store: MemoryStore::new(),
             source,
             decider,
+            hooks,
             guard: DeletionGuard { deleted_share_max: 1.0, deletions_free: 1000 },
             unit,
             inbound,
@@ -136,8 +144,9 @@ impl World {
         clock: &Jumping,
         folder: &std::path::Path,
         keys: &str,
-    ) -> (Arc<dyn Source>, Arc<dyn Decider>) {
+    ) -> Connected {
         std::fs::write(folder.join("secret"), SECRET).unwrap();
+        std::fs::write(folder.join("hook-secret"), HOOK_SECRETS).unwrap();
         let text = format!(
             "region = \"mypurecloud.de\"\nclient_id = \"{CLIENT}\"\n\
              client_secret_file = \"secret\"\napi_url = \"http://localhost:1\"\n\
@@ -152,7 +161,8 @@ impl World {
             clock: Arc::new(clock.clone()),
             entropy: Arc::new(SeededEntropy::new(7)),
         };
-        (config.source(&context).unwrap(), config.decider(&context).unwrap().unwrap())
+        let decider = config.decider(&context).unwrap().unwrap();
+        (config.source(&context).unwrap(), decider, config.hooks(&context).unwrap())
     }
 
     /// A week of work for everybody: Monday to Wednesday from eight in Berlin, with breaks.
