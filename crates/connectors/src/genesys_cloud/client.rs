@@ -322,3 +322,28 @@ impl Client {
         self.budget.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// Where a result may lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Where the API is; or both are on this machine, and the API is trusted there already.
+    Own,
+    /// Somewhere on the public internet.
+    Outside,
+}
+
+/// Where a result lies; `None` when nothing is fetched from there.
+pub(super) fn place_of(url: &Url, api: &Url) -> Option<Place> {
+    let on_this_machine = |it: &Url| match it.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    let is_web = matches!(url.scheme(), "http" | "https");
+    if url.origin() == api.origin() || (is_web && on_this_machine(url) && on_this_machine(api)) {
+        return Some(Place::Own);
+    }
+    let is_public = url.scheme() == "https" && url.port_or_known_default() == Some(443);
+    is_public.then_some(Place::Outside)
+}

@@ -1,8 +1,10 @@
 //! The keys of a `genesys_cloud` connection.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use domain::CommandKind;
 use domain::limits::REQUEST_TIMEOUT;
 use engine::port::{Decider, Hooks, Source};
 use schemars::JsonSchema;
@@ -91,6 +93,15 @@ pub struct GenesysCloudConfig {
     /// Minutes of work that a whole day of time off stands for, in requests made from a mirror.
     #[serde(default = "day_minutes_default")]
     pub time_off_day_minutes: u32,
+    /// Whether swaps are decided that two agents are matched for in Genesys Cloud; the client then
+    /// needs `wfm:shiftTradeRequest:edit`.
+    #[serde(default)]
+    pub shift_trades: bool,
+    /// A file with the secret that Amazon EventBridge puts into the header
+    /// `x-rotabridge-hook-secret` of what it hands on to `/hooks/{connection}`; one line, or two
+    /// while it is changed.
+    #[serde(default)]
+    pub hook_secret_file: Option<PathBuf>,
     #[serde(skip)]
     shared: Shared,
     #[serde(skip)]
@@ -199,6 +210,15 @@ impl GenesysCloudConfig {
         self.urls()
     }
 
+    fn decided(&self) -> BTreeSet<CommandKind> {
+        let mut decided: BTreeSet<CommandKind> =
+            super::DESCRIPTOR.decides.iter().copied().collect();
+        if !self.shift_trades {
+            decided.remove(&CommandKind::SwapRequest);
+        }
+        decided
+    }
+
     /// The connection; made at the first call, and the same one ever after.
     fn connection(&self, context: &ConnectionContext) -> Result<Arc<Genesys>, ConnectionError> {
         let mut shared = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -294,11 +314,22 @@ impl ConnectionConfig for GenesysCloudConfig {
         context: &ConnectionContext,
     ) -> Result<Option<Arc<dyn Decider>>, ConnectionError> {
         let connection = self.connection(context)?;
-        Ok(Some(Arc::new(GenesysDecider::new(connection))))
+        Ok(Some(Arc::new(GenesysDecider::new(connection, self.decided()))))
     }
 
-    fn hooks(&self, _: &ConnectionContext) -> Result<Option<Arc<dyn Hooks>>, ConnectionError> {
-        Ok(None)
+    fn decides(&self) -> Option<BTreeSet<CommandKind>> {
+        Some(self.decided())
+    }
+
+    fn hooks(
+        &self,
+        context: &ConnectionContext,
+    ) -> Result<Option<Arc<dyn Hooks>>, ConnectionError> {
+        let Some(file) = &self.hook_secret_file else { return Ok(None) };
+        let text = read_secret(&context.base, "hook_secret_file", file)?;
+        let secrets = secrets_of(&text).map_err(|message| wrong("hook_secret_file", message))?;
+        let events = Events::new(self.connection(context)?, secrets, Arc::clone(&context.clock));
+        Ok(Some(Arc::new(events)))
     }
 
     fn mirror(

@@ -2,8 +2,9 @@
 //!
 //! An OAuth client speaks for no agent. It can make requests for time off in an agent's name and
 //! decide them; it cannot cancel one (only the agent can), so what is taken back is denied. Shifts
-//! are changed by uploading a schedule, and shift trades are begun by agents, so neither can be
-//! decided from a mirror; see `docs/adr/0012-what-people-ask-for.md`.
+//! are changed by uploading a schedule, so they cannot be decided from a mirror, and shift trades
+//! only where two agents are matched already (`trades.rs`); see
+//! `docs/adr/0012-what-people-ask-for.md`.
 //!
 //! Nothing is repeated blindly: before a request is made, one of the same employee, kind and time
 //! is looked for. A stale version (409) means that somebody else was faster: it is read again.
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::{
     Command, CommandKind, Directory, EligibilityQuestion, Eligible, EmployeeId, Entity, EntityKey,
-    Refusal, Request, RequestStep, TimeOffId, TimeOffItem,
+    Refusal, Request, RequestStep, ShiftId, TimeOffId, TimeOffItem,
 };
 use engine::port::{
     Decider, Facts, FactsNeeded, Failure, FailureClass, RosterChange, SourceEntity, SourceError,
@@ -28,6 +29,7 @@ use super::client::{Ask, segment};
 use super::directory::Unit;
 use super::map::{Around, Day, timed_off, whole_days};
 use super::provider::Genesys;
+use super::trades::{Swap, shifts_of};
 use super::weeks::Head;
 use super::wire::{
     IntegrationStatus, Metadata, NewTimeOff, Reference, TimeOffPatch, TimeOffRequest,
@@ -35,7 +37,7 @@ use super::wire::{
 };
 
 /// How often a change is tried that somebody else gets in the way of.
-const TRIES_MAX: u32 = 3;
+pub(super) const TRIES_MAX: u32 = 3;
 const MINUTES_PER_DAY: i64 = 24 * 60;
 
 /// The deciding side of a connection.
@@ -47,11 +49,11 @@ pub(super) struct GenesysDecider {
 }
 
 /// Where somebody works.
-struct Home {
-    team: String,
-    unit: Arc<Unit>,
+pub(super) struct Home {
+    pub team: String,
+    pub unit: Arc<Unit>,
     /// The management unit's zone: the days of a request are its days.
-    tz: TimeZone,
+    pub tz: TimeZone,
 }
 
 /// Of an agent. Its business unit comes "with expand=businessUnit", which the operation does not
@@ -78,17 +80,40 @@ impl GenesysDecider {
             Err(failure) if failure.class == FailureClass::Missing => return Ok(None),
             Err(failure) => return Err(failure),
         };
-        let unit = match self.genesys.known_unit(&home.business_unit.id).await {
-            Ok(unit) => unit,
-            Err(SourceError::Failed(failure)) => return Err(failure),
-            Err(error) => {
+        let Some(Reference { id: team }) = home.management_unit else { return Ok(None) };
+        let unit = match home.business_unit {
+            Some(unit) => Some(self.genesys.known_unit(&unit.id).await),
+            None => self.genesys.unit_with(&team).await.transpose(),
+        };
+        let unit = match unit {
+            None => return Ok(None),
+            Some(Ok(unit)) => unit,
+            Some(Err(SourceError::Failed(failure))) => return Err(failure),
+            Some(Err(error)) => {
                 return Err(super::classify::nonsense("read a business unit", error));
             }
         };
-        let team = home.management_unit.id;
         let zone = unit.teams.get(&team).map(|it| it.zone.as_str());
         let tz = zone.and_then(|zone| TimeZone::get(zone).ok()).unwrap_or_else(|| unit.tz.clone());
         Ok(Some(Home { team, unit, tz }))
+    }
+
+    /// Decides a swap, if two are matched for it there.
+    async fn swap(
+        &self,
+        ids: (&ShiftId, &ShiftId),
+        step: RequestStep,
+        named: &[Entity],
+    ) -> Result<Verdict, Failure> {
+        let Some((given, wanted)) = shifts_of(ids, named) else {
+            return Ok(Verdict::Refused(Refusal::Outdated));
+        };
+        let (here, there) = (self.home(&given.employee).await?, self.home(&wanted.employee).await?);
+        let (Some(here), Some(there)) = (here, there) else {
+            return Ok(Verdict::Refused(Refusal::UnknownEmployee));
+        };
+        let swap = Swap { given: (given, &here), wanted: (wanted, &there) };
+        self.genesys.trade(&swap, step).await
     }
 
     fn of_user(home: &Home, who: &EmployeeId) -> String {

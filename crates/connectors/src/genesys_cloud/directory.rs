@@ -29,6 +29,7 @@ const IDS_AT_ONCE: usize = 100;
 /// One business unit, as far as its schedules need it.
 #[derive(Debug, Clone)]
 pub(super) struct Unit {
+    pub id: String,
     pub zone: String,
     pub tz: TimeZone,
     /// On which day its weeks begin.
@@ -134,7 +135,7 @@ impl Genesys {
         let of_codes = Ask::get(at("/activitycodes"), what("the activity codes"));
         let codes = self.listed::<ActivityCode>(&of_codes).await?;
         let codes = codes.into_iter().map(|it| (it.id.clone(), it)).collect();
-        Ok(Unit { zone, tz, week_begins, teams, codes })
+        Ok(Unit { id: id.to_owned(), zone, tz, week_begins, teams, codes })
     }
 
     /// The agents of a business unit, by management unit.

@@ -27,7 +27,7 @@
 //! schedule is in force when, `bite.rs` reads one part, `history.rs` asks what became of whom it
 //! lacks, `absence.rs` maps requests,
 //! `approved.rs` looks for new ones, `decider.rs`
-//! decides, `check.rs` is what `doctor` says.
+//! decides, `trades.rs` for shift trades, `check.rs` is what `doctor` says.
 //!
 //! `inbound.rs` takes events that Amazon EventBridge hands on, as hints
 //! (`docs/adr/0026-hints-by-eventbridge.md`).
@@ -51,6 +51,7 @@ mod query;
 #[cfg(test)]
 mod tests;
 mod token;
+mod trades;
 mod weeks;
 pub mod wire;
 
@@ -74,5 +75,5 @@ pub const DESCRIPTOR: Descriptor = Descriptor {
     schema: |generator| generator.subschema_for::<GenesysCloudConfig>(),
     mirrors: &[],
     reads: true,
-    decides: &[CommandKind::TimeOff, CommandKind::TimeOffRequest],
+    decides: &[CommandKind::TimeOff, CommandKind::TimeOffRequest, CommandKind::SwapRequest],
 };

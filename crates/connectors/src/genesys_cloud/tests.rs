@@ -52,6 +52,56 @@ fn what_was_published_last_is_in_force_and_the_rest_stays() {
 }
 
 #[test]
+fn what_was_published_last_is_told_by_instants_and_not_by_their_spelling() {
+    let heads = [
+        head("later", "2026-11-02", 1, "2026-10-14T08:31:22.118Z"),
+        head("earlier", "2026-11-02", 1, "2026-10-14T08:31:22Z"),
+    ];
+    assert_eq!(shown(&heads), ["later 2026-11-02/2026-11-09"]);
+}
+
+#[test]
+fn results_are_fetched_from_this_machine_only_where_the_api_is_there() {
+    let place = |url: &str, api: &str| place_of(&url.parse().unwrap(), &api.parse().unwrap());
+    let (here, there) = ("http://127.0.0.1:8001", "https://api.mypurecloud.de");
+    assert_eq!(place("http://localhost:8002/x", here), Some(Place::Own));
+    assert_eq!(place("http://[::1]:8002/x", here), Some(Place::Own));
+    assert_eq!(place("https://api.mypurecloud.de/x", there), Some(Place::Own));
+    assert_eq!(place("https://results.s3.amazonaws.com/x?y=z", there), Some(Place::Outside));
+    for refused in ["http://127.0.0.1:8002/x", "https://localhost:8443/x", "http://10.0.0.1/x"] {
+        assert_eq!(place(refused, there), None, "{refused}");
+    }
+    assert_eq!(place("http://10.0.0.1:8002/x", here), None);
+    assert_eq!(place("ftp://127.0.0.1/x", here), None);
+}
+
+#[test]
+fn a_history_ends_with_nothing_only_where_it_says_so() {
+    let ends = |text: &str| ends_with_nothing(&serde_json::from_str(text).unwrap());
+    let at = |time: &str| format!(r#""metadata":{{"dateModified":"2026-10-{time}:00:00Z"}}"#);
+    let base = r#""basePublishedSchedule":{"shifts":[{"id":"a"}],
+        "fullDayTimeOffMarkers":[{"businessUnitDate":"2026-10-20"}]}"#;
+    let (early, late) = (at("15T10"), at("16T10"));
+    let all = r#""deletes":{"agentSchedule":true}"#;
+    let both = r#""deletes":{"shiftIds":["a"],"fullDayTimeOffMarkerDates":["2026-10-20"]}"#;
+    let new = r#""shifts":[{"id":"b"}]"#;
+    let dropped = r#""droppedChanges":[{"shiftIds":["c"]}]"#;
+    for (text, nothing) in [
+        ("{}".to_owned(), true),
+        (format!("{{{base}}}"), false),
+        (format!("{{{base},\"changes\":[{{{both}}}]}}"), true),
+        (format!("{{{base},\"changes\":[{{{all}}}]}}"), true),
+        // Newest first, as it may be told: by when it was, something is left.
+        (format!("{{{base},\"changes\":[{{{late},{new}}},{{{early},{all}}}]}}"), false),
+        (format!("{{{base},\"changes\":[{{{late},{all}}},{{{early},{new}}}]}}"), true),
+        (format!("{{{base},\"changes\":[{{{both}}}],{dropped}}}"), false),
+        (format!("{{{base},\"changes\":[{{{all}}}],{dropped}}}"), true),
+    ] {
+        assert_eq!(ends(&text), nothing, "{text}");
+    }
+}
+
+#[test]
 fn a_429_is_understood_in_all_its_forms() {
     let now = at("2026-11-23T06:00:00Z");
     let headers = |pairs: &[(&'static str, &str)]| {

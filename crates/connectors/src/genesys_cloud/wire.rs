@@ -3,7 +3,10 @@
 //! Everything that the SDKs do not promise is optional, and values of enumerations are texts: new
 //! ones are to be expected.
 
-use serde::{Deserialize, Serialize};
+pub mod history;
+pub mod trades;
+
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Longest text of the vendor's that is repeated in an error.
 const TEXT_CHARS_MAX: usize = 300;

@@ -1,6 +1,7 @@
 //! Genesys Cloud's workforce management, played, as far as those who read and write schedules from
 //! outside need it: tokens, business and management units, users, activity codes, schedules with
-//! their versions, time-off requests, shift trades, notification channels.
+//! their versions, time-off requests, the supervisor's side of shift trades, notification topics
+//! and channels.
 //!
 //! It keeps one organisation in memory, behaves as described or as [`Options`] say, holds to the
 //! rate limit, fails by [`Fault`]s given as data, and remembers every request it saw. [`Genesys`]
@@ -35,6 +36,7 @@ mod serve;
 pub mod state;
 mod time_off;
 mod token;
+pub mod trade;
 mod wire;
 
 use std::net::SocketAddr;

@@ -65,6 +65,19 @@ pub struct Options {
     pub page_size_max: usize,
     /// Whether pages of users say how many there are: `pageCount` and `total` are optional.
     pub page_counts: bool,
+    /// Whether an agent's management unit comes with its business unit: "populate with
+    /// expand=businessUnit", of which the operation has none.
+    pub business_unit_of_agent: bool,
+    /// Whether answers tell how the rate limit stands.
+    pub rate_headers: bool,
+    /// How requests say how long each of their parts takes.
+    pub durations: Durations,
+    /// How often a job of shift trades is asked for before it is done; 0: its result comes at once.
+    pub job_polls: u32,
+    /// Whether results of such jobs lie under an address.
+    pub job_downloads: bool,
+    /// Topics of events that are not handed to Amazon EventBridge, but to WebSockets only.
+    pub topics_without_eventbridge: BTreeSet<String>,
     /// Whether requests are remembered one by one.
     pub log: bool,
 }
@@ -117,6 +130,12 @@ impl Default for Options {
             processing_times: u32::MAX,
             page_size_max: 500,
             page_counts: true,
+            business_unit_of_agent: false,
+            rate_headers: true,
+            durations: Durations::Both,
+            job_polls: 0,
+            job_downloads: false,
+            topics_without_eventbridge: BTreeSet::new(),
             log: true,
         }
     }

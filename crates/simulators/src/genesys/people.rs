@@ -480,12 +480,12 @@ pub fn monday_of(day: Date) -> Date {
     day.saturating_sub(jiff::Span::new().days(past))
 }
 
-fn schedule_mut<'s>(state: &'s mut State, id: &str) -> &'s mut Schedule {
+pub(super) fn schedule_mut<'s>(state: &'s mut State, id: &str) -> &'s mut Schedule {
     state.schedules.iter_mut().find(|it| it.id == id).expect("a schedule that is there")
 }
 
 /// The published schedule that a shift is in, and whose it is.
-fn place_of(state: &mut State, shift: &str) -> (String, String) {
+pub(super) fn place_of(state: &mut State, shift: &str) -> (String, String) {
     let agents: Vec<String> = state.users.keys().cloned().collect();
     for schedule in state.schedules.iter().filter(|it| it.published) {
         let has = |agent: &&String| {
@@ -499,7 +499,7 @@ fn place_of(state: &mut State, shift: &str) -> (String, String) {
 }
 
 /// Changes one agent's part of a schedule: their version grows, and the schedule's.
-fn change(
+pub(super) fn change(
     state: &mut State,
     schedule: &str,
     agent: &str,

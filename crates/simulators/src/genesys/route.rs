@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::http::{Ask, Reply};
 use super::token::{Session, give};
-use super::{Genesys, channel, directory, error, schedule, time_off};
+use super::{Genesys, channel, directory, error, schedule, time_off, trade};
 
 /// A request with who sends it and when.
 pub(super) struct Call<'a> {
@@ -104,6 +104,9 @@ fn managed(call: &Call<'_>, path: &[&str]) -> Result<Reply, Reply> {
                 .read(|state| state.management_units.get(*unit).map(|it| it.business_unit.clone()));
             let home = home.ok_or_else(|| error::not_found("management unit"))?;
             schedule::search(call, &home, Some(unit))
+        }
+        (_, ["businessunits", unit, "shifttrading", "trades", rest @ ..]) => {
+            trade::answer(call, unit, rest)
         }
         (_, ["managementunits", unit, rest @ ..]) => time_off::answer(call, unit, rest),
         ("POST", ["agentschedules", "mine"]) | (_, ["timeoffrequests", ..]) => Err(no_user()),

@@ -25,6 +25,10 @@ pub struct State {
     pub schedules: Vec<Schedule>,
     /// By id.
     pub time_off: BTreeMap<String, TimeOff>,
+    /// By id.
+    pub trades: BTreeMap<String, super::trade::Trade>,
+    /// By id: who started a job, how often it is asked for before it is done, and its result.
+    pub(super) jobs: BTreeMap<String, (String, u32, Value)>,
     pub(super) tokens: BTreeMap<String, Token>,
     pub(super) downloads: BTreeMap<String, (Timestamp, Bytes)>,
     /// How often a question was answered with `Processing`.

@@ -8,4 +8,5 @@ mod missing;
 mod reading;
 mod spec;
 mod time;
+mod trades;
 pub mod world;

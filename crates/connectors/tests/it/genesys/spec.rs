@@ -173,10 +173,24 @@ fn schemas(method: &str, target: &str) -> (Option<&'static str>, &'static str) {
         "GET" if ends("/managementunits") => (None, "ManagementUnitListing"),
         "GET" if ends("/activitycodes") => (None, "BusinessUnitActivityCodeListing"),
         "GET" if ends("/users") => (None, "BuUserListing"),
+        "GET" if path.contains("/trades/query/jobs/") => {
+            (None, "ShiftTradeQueryTradesBuJobResponse")
+        }
+        "GET" if path.contains("/trades/state/bulk/jobs/") => {
+            (None, "ShiftTradeBulkUpdateTradeStateBuJobResponse")
+        }
+        "GET" if path.contains("/history/agents/") => (None, "BuAgentScheduleHistoryResponse"),
         "GET" if ends("/weeks/recent/schedules") => (None, "BuScheduleListing"),
         "GET" if ends("/managementunit") => (None, "AgentManagementUnitReference"),
         "GET" if ends("/timeoffrequests") => (None, "TimeOffRequestList"),
         "GET" if path.contains("/businessunits/") => (None, "BusinessUnitResponse"),
+        "POST" if ends("/trades/query/jobs") => {
+            (Some("QueryShiftTradeListJobRequest"), "ShiftTradeQueryTradesBuJobResponse")
+        }
+        "POST" if ends("/trades/state/bulk/jobs") => {
+            let answer = "ShiftTradeBulkUpdateTradeStateBuJobResponse";
+            (Some("BulkUpdateShiftTradeListJobRequest"), answer)
+        }
         "POST" if ends("/agentschedules/query") => {
             (Some("BuQueryAgentSchedulesRequest"), "BuAsyncAgentSchedulesQueryResponse")
         }
@@ -197,9 +211,13 @@ fn schemas(method: &str, target: &str) -> (Option<&'static str>, &'static str) {
     }
 }
 
+/// Whatever has us ask for more.
+const KEYS: &str =
+    "integration_status = true\nhook_secret_file = \"hook-secret\"\nshift_trades = true";
+
 #[tokio::test]
 async fn what_we_ask_and_what_the_player_answers_fit_the_specification() {
-    let world = World::with(Options::default(), "integration_status = true");
+    let world = World::with(Options { job_polls: 1, ..Options::default() }, KEYS);
     world.usual_week();
     world.genesys.mark_day_off(&world.ben, day("2026-11-26"), None);
     let days = [day("2026-11-27")];
@@ -207,6 +225,11 @@ async fn what_we_ask_and_what_the_player_answers_fit_the_specification() {
     world.genesys.decide_time_off(&request, "APPROVED");
     world.read().await.unwrap();
     super::deciding::everything_that_is_decided(&world).await;
+    super::trades::a_swap_is_decided(&world).await;
+    world.genesys.set_hidden(&world.ben, true);
+    world.work(&world.anna, "2026-11-28");
+    world.read().await.unwrap();
+    world.source.check().await;
     let mut values = Vec::new();
     let requests = world.genesys.requests();
     for seen in requests.iter().filter(|it| it.is_api()) {
