@@ -76,6 +76,32 @@ async fn requests_grow_with_the_changed_and_not_with_the_workforce() {
 }
 
 #[tokio::test]
+async fn requests_grow_by_one_for_each_management_unit_of_a_changed_week() {
+    let cost = async |units: u64| {
+        let world = World::new();
+        for team in 2..units {
+            let team = world.genesys.add_team(&world.unit, &format!("Team {team}"));
+            let address = format!("{team}@example.com");
+            let agent = world.genesys.hire(&team, "Somebody", &address);
+            world.work(&agent, "2026-11-24");
+        }
+        world.work(&world.anna, "2026-11-24");
+        world.read().await.unwrap();
+        let shift = world.genesys.shifts_of(&world.anna)[0].id.clone();
+        world.genesys.move_shift(&shift, SignedDuration::from_hours(1));
+        let (upserted, _, requests) = world.counts().await;
+        assert_eq!(upserted, 1);
+        // Another week costs nothing: it has the version that it had.
+        assert_eq!(world.counts().await, (0, 0, 1));
+        requests
+    };
+    // The heads, and whose absence it may be; then unit by unit.
+    for units in [2, 5, 20] {
+        assert_eq!(cost(units).await, 2 + units, "{units} management units");
+    }
+}
+
+#[tokio::test]
 async fn a_week_that_is_published_again_under_new_ids_changes_nothing() {
     let world = World::new();
     world.usual_week();
