@@ -38,7 +38,7 @@ impl Service {
         Self { child, address }
     }
 
-    fn get(&self, path: &str) -> (u16, String) {
+    pub fn get(&self, path: &str) -> (u16, String) {
         get(&self.address, path)
     }
 

@@ -17,6 +17,8 @@ use simulators::caldav::CaldavServer;
 use simulators::genesys::people::monday_of;
 use simulators::genesys::{CLIENT, Fault, GenesysServer, Options, SECRET, What};
 
+use crate::feeds::Service;
+use crate::schedule_api::Client;
 use crate::world::{Run, World, counts};
 
 const ZONE: &str = "Europe/Berlin";
@@ -165,10 +167,49 @@ pub fn shown(server: &CaldavServer, agent: &str) -> Vec<Look> {
     objects.values().map(|it| look(it)).collect()
 }
 
+/// The events of a calendar's text, in UTC.
+fn events_of(text: &str, agent: &str) -> BTreeSet<Look> {
+    let text = text.replace("\r\n ", "");
+    let instant = |event: &str, name: &str| -> Timestamp {
+        let line = event.lines().find(|it| it.starts_with(name)).unwrap();
+        let at =
+            jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", line.rsplit(':').next().unwrap());
+        at.unwrap().to_zoned(TimeZone::UTC).unwrap().timestamp()
+    };
+    let events = text.split("BEGIN:VEVENT").skip(1);
+    events.map(|it| (agent.to_owned(), instant(it, "DTSTART"), instant(it, "DTEND"))).collect()
+}
+
+/// What `icall` and the subscribed feed show of some is what the vendor shows.
+fn check_feeds(site: &Site) {
+    let service = Service::start(&site.world);
+    let client = Client::new(&site.world, &service, &["icall:read"]);
+    let wanted = site.wanted();
+    for agent in site.agents.values().step_by(site.agents.len() / 10) {
+        let of_agent: BTreeSet<Look> = wanted.iter().filter(|it| it.0 == *agent).cloned().collect();
+        assert!(of_agent.len() > 10, "{} shifts", of_agent.len());
+        let day = |from_now: i64| {
+            (now() + SignedDuration::from_hours(24 * from_now)).strftime("%Y-%m-%dT00:00:00Z")
+        };
+        let window = format!("windowStart={}&windowEnd={}", day(-100), day(100));
+        let path = format!("/api/v2/wfm/schedules/icall?userId={agent}&{window}");
+        let calendar = client.get(&path);
+        assert_eq!(calendar.status, 200, "{}", calendar.body);
+        let found = events_of(&calendar.body, agent);
+        assert!(found == of_agent, "{:?}", found.symmetric_difference(&of_agent).next());
+        let link = site.world.run(&["feed", "url", agent, "--json"]).exits(0).json();
+        let url = link["url"].as_str().unwrap().to_owned();
+        let (status, body) = service.get(&url[url.find("/feeds/").unwrap()..]);
+        assert_eq!(status, 200);
+        let found = events_of(&body, agent);
+        assert!(found == of_agent, "{:?}", found.symmetric_difference(&of_agent).next());
+    }
+}
+
 /// First sync, second sync, a week published again, some changes.
-fn check(file: &str, weeks: i64) {
+fn check(file: &str, weeks: i64, back: i64) {
     let mut site = Site::new();
-    let Some(count) = site.load(file, weeks, 2) else { return };
+    let Some(count) = site.load(file, weeks, back) else { return };
     let count = count as u64;
     assert_eq!(site.sync(), [count, 0, 0, 0, 0]);
     site.assert_exact();
@@ -197,16 +238,18 @@ fn check(file: &str, weeks: i64) {
     let [created, changed, removed, _, failed] = site.sync();
     assert_eq!([created, changed, removed, failed], [0, updated, deleted, 0]);
     site.assert_exact();
+    check_feeds(&site);
 }
 
 #[test]
 fn a_real_roster_is_mirrored_exactly_and_published_again_without_a_write() {
-    check("inrc2_normalised.csv", 8);
+    check("inrc2_normalised.csv", 8, 2);
 }
 
 #[test]
 fn a_roster_of_150_people_is_mirrored_exactly() {
-    check("nrp/Instance24.normalised.csv", 6);
+    // 20 of its 52 weeks: as many as lie within the window and a little before now.
+    check("nrp/Instance24.normalised.csv", 20, 9);
 }
 
 #[test]
@@ -251,6 +294,6 @@ fn doctor_says_which_permission_is_missing() {
 }
 
 #[expect(clippy::disallowed_methods, reason = "what is planned must lie around the real clock")]
-fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     Timestamp::now()
 }

@@ -11,6 +11,7 @@ mod full_disk;
 mod generated;
 mod genesys;
 mod genesys_everywhere;
+mod genesys_hints;
 mod guard;
 mod left_out;
 mod mapping;

@@ -20,10 +20,10 @@ const ALL: [&str; 5] =
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An answer: status, head, body.
-struct Answer {
-    status: u16,
+pub struct Answer {
+    pub status: u16,
     head: String,
-    body: String,
+    pub body: String,
 }
 
 impl Answer {
@@ -34,7 +34,7 @@ impl Answer {
 }
 
 /// A client with a token at a service.
-struct Client {
+pub struct Client {
     address: String,
     token: String,
     id: String,
@@ -43,7 +43,7 @@ struct Client {
 
 impl Client {
     /// Makes a client in this world, and signs in.
-    fn new(world: &World, service: &Service, scopes: &[&str]) -> Self {
+    pub fn new(world: &World, service: &Service, scopes: &[&str]) -> Self {
         let words = [&["client", "add", "test", "--json", "--scope"], scopes].concat();
         let made = world.run(&words).exits(0).json();
         let text = |key: &str| made[key].as_str().unwrap().to_owned();
@@ -63,7 +63,7 @@ impl Client {
         self.token = answer.json()["access_token"].as_str().unwrap().to_owned();
     }
 
-    fn get(&self, path: &str) -> Answer {
+    pub fn get(&self, path: &str) -> Answer {
         send(&self.address, "GET", path, &self.token, "", "")
     }
 

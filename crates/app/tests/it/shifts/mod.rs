@@ -7,6 +7,7 @@
 mod doctor;
 mod eligibility;
 mod flows;
+mod genesys;
 mod handover;
 mod kills;
 mod loops;

@@ -514,7 +514,15 @@ fn roster_entry(body: &str) -> Entry {
     let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
     let kind = text("kind");
     let span = if kind == "time_off" { &body["span"] } else { &body["interval"] };
+    let days = |key: &str| {
+        let day = span["all_day"][if key == "start" { "first" } else { key }].as_str()?;
+        let zone = jiff::tz::TimeZone::get(span["all_day"]["zone"].as_str()?).unwrap();
+        Some(day.parse::<jiff::civil::Date>().unwrap().to_zoned(zone).unwrap().timestamp())
+    };
     let edge = |key: &str| {
+        if let Some(edge) = days(key) {
+            return edge;
+        }
         let edge = span.get(key).or_else(|| span["timed"].get(key));
         let edge = edge.and_then(Value::as_str).unwrap_or_else(|| panic!("no `{key}`: {body}"));
         edge.parse::<Timestamp>().unwrap()
