@@ -173,7 +173,8 @@ async fn put(
         "WHERE true ON CONFLICT (roster, kind, id) DO UPDATE SET \
          changed_at = excluded.changed_at, version = entity.version + excluded.version, \
          seq = excluded.seq, \
-         fingerprint = excluded.fingerprint, twin = excluded.twin, employee = excluded.employee, \
+         fingerprint = excluded.fingerprint, \
+         twin = COALESCE(excluded.twin, entity.twin), employee = excluded.employee, \
          starts_at = excluded.starts_at, ends_at = excluded.ends_at, deleted_at = NULL, \
          source_at = excluded.source_at, body = excluded.body, \
          schedule_group = excluded.schedule_group"

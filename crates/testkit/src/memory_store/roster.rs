@@ -158,7 +158,9 @@ impl Roster {
     fn put(&mut self, upsert: Upsert, changed_at: Timestamp) {
         let Upsert { entity, fingerprint, twin, at } = upsert;
         let (key, seq) = (entity.key(), ChangeSeq(self.seq));
-        let version = self.entities.get(&key).map_or(0, |kept| kept.entry.version) + 1;
+        let before = self.entities.get(&key);
+        let twin = twin.or(before.and_then(|kept| kept.twin));
+        let version = before.map_or(0, |kept| kept.entry.version) + 1;
         let entry = RosterEntry { entity, fingerprint, version, changed_at, seq, at };
         self.entities.insert(key, Kept { entry, twin, deleted_at: None });
     }

@@ -365,4 +365,11 @@ async fn odd_texts_read_back(Handles { one, two }: Handles) {
     assert_eq!(entries, [first(&entity, 1)]);
     let found = two.find_entities(odd).await.unwrap();
     assert_eq!(found.len(), 1);
+    // Whoever changes it and does not know how its id came about leaves that as it was.
+    let Entity::Shift(strange) = entity else { unreachable!("it was made as one") };
+    let other = Entity::Shift(Shift { label: "another".into(), ..strange });
+    let commit = IngestCommit { upserts: vec![upsert(other)], ..ingest(ChangeSeq(1), []) };
+    two.commit_ingest(&roster(), commit).await.unwrap();
+    let (_, index) = one.roster_index(&roster()).await.unwrap();
+    assert_eq!(index[0].twin, Some(Fingerprinter::new("twin").finish()));
 }
