@@ -95,6 +95,7 @@ impl Genesys {
     ) -> Result<Reading, SourceError> {
         let now = self.client().clock().now();
         let work = progress.work.remove(0);
+        let of_some = work.kind == WorkKind::Some;
         let prefix = of_week(&work.unit, work.week);
         let kept = marks.beginning_with(&prefix).await.map_err(SourceError::Marks)?;
         let unit = self.known_unit(&work.unit).await?;
@@ -133,7 +134,8 @@ impl Genesys {
                 (bite.part, bite.notes)
             }
         };
-        let more = !progress.work.is_empty();
+        // Of some was read before it was looked what changed: that is still to be done.
+        let more = !progress.work.is_empty() || of_some;
         let kind = ReadingKind::Part(ReadingPart { more, ..part });
         Ok(Reading { kind, next: progress.token(), notes, skipped: vec![] })
     }
