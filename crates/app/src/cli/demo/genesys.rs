@@ -1,7 +1,7 @@
 //! The hotline of the demo: its planners use Genesys Cloud, which is played.
 //!
 //! Its roster is read by the real connector, over the wire; its calendars are on the same server
-//! as the contact centre's. Planners move shifts, publish weeks again, and grant time off.
+//! as the contact centre's. Planners move and cancel shifts, and publish weeks again.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -110,7 +110,7 @@ collection = "{{employee}}/"
         )
     }
 
-    /// A planner or an administrator does something; what, in words. `None` when nobody has
+    /// A planner does something; what, in words. `None` when nobody has
     /// anything to do.
     pub fn acts(&mut self, now: Timestamp) -> Option<String> {
         self.turn += 1;
