@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::policy::PrivacyTier;
 use domain::{
-    CalendarEvent, CalendarKey, EntityId, EntityKey, EntityKind, EventExtras, EventSpan, ItemKey,
-    MirrorName, Part, ShowAs, UtcInterval, Visibility,
+    CalendarEvent, CalendarKey, EmployeeId, EntityId, EntityKey, EntityKind, EventExtras,
+    EventSpan, ItemKey, MirrorName, Part, ShowAs, UtcInterval, Visibility,
 };
 use engine::port::Content;
 use jiff::tz::TimeZone;
@@ -267,6 +267,28 @@ impl Oracle<'_> {
         }
     }
 
+    /// Whether it is over, and of somebody who is not there any more: their past may stay, and
+    /// goes where the source says that it was deleted.
+    fn is_of_a_leaver(&self, calendar: &CalendarKey, content: Option<&Content>) -> bool {
+        let (who, is_over) = match content {
+            Some(Content::Event(event)) => {
+                let is_over = match &event.span {
+                    EventSpan::Timed(interval) => interval.end() <= self.now,
+                    EventSpan::AllDay { end, .. } => {
+                        zoned(*end, 0, 0, "UTC") <= self.now + SignedDuration::from_hours(14)
+                    }
+                };
+                (self.owners.get(calendar).map(String::as_str), is_over)
+            }
+            Some(Content::Schedule(item)) => {
+                let is_over = item.interval().is_some_and(|it| it.end() <= self.now);
+                (schedule::whose(item).map(EmployeeId::as_str), is_over)
+            }
+            None => (None, false),
+        };
+        is_over && who.is_some_and(|who| !self.truth.people.contains_key(who))
+    }
+
     /// Holds a target against what must be.
     #[must_use]
     pub fn compare(&self, target: &MemoryTarget) -> Difference {
@@ -299,7 +321,10 @@ impl Oracle<'_> {
             if spare {
                 continue;
             }
-            if !self.is_history(content.as_ref()) {
+            if self.is_of_a_leaver(&calendar, content.as_ref()) {
+                // Whether it was over when the source was read without them decides.
+                difference.optional_writes += 1;
+            } else if !self.is_history(content.as_ref()) {
                 difference.writes += 1;
                 difference.surplus.push(format!("{key} in {calendar}: {content:?}"));
             } else if wanted.contains(&key) || is_all_day(content.as_ref()) {

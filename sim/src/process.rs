@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::policy::DeletionGuard;
 use domain::{RosterName, SyncWindow};
-use engine::port::{Clock, Store, Target};
+use engine::port::{Clock, RosterEntry, Store, Target};
 use engine::report::CycleReport;
 use engine::run::cycle::{CycleOptions, Equipment, Looking, MirrorSpec, run_cycle_looking};
 use engine::run::gate::Gate;
@@ -228,12 +228,29 @@ impl Process {
             }
             (Some(_) | None, _) => false,
         });
-        let (mut present, mut lost) = (0u64, 0u64);
+        let (mut present, mut lost, mut over) = (0u64, 0u64, Vec::new());
         for row in inside {
             present += 1;
-            lost += u64::from(!named.contains(&row.key));
+            if !named.contains(&row.key) {
+                lost += 1;
+                over.extend(
+                    row.ends_at.filter(|it| *it <= self.clock.now()).map(|_| row.key.clone()),
+                );
+            }
         }
-        lost > 0 && (lost >= present || (lost > 2 && lost * 5 > present))
+        // In full, the past of those who left is not missed; changes name what was deleted.
+        let people = self.source.truth().people;
+        let Ok(over) = self.store.inner.roster_entries(&self.spec.roster, &over).await else {
+            return false;
+        };
+        let of_a_leaver = |entry: &&RosterEntry| {
+            entry.entity.employee().is_some_and(|it| !people.contains_key(it.as_str()))
+        };
+        let stay = over.iter().filter(of_a_leaver).count() as u64;
+        let refuses = |present: u64, lost: u64| {
+            lost > 0 && (lost >= present || (lost > 2 && lost * 5 > present))
+        };
+        refuses(present, lost) && refuses(present - stay, lost - stay)
     }
 
     async fn recover(&self) -> bool {

@@ -24,6 +24,16 @@ fn interval_of(work: &Work) -> Option<UtcInterval> {
     UtcInterval::new(start, start + SignedDuration::from_mins(work.minutes)).ok()
 }
 
+/// Whose an item is.
+pub(super) fn whose(item: &ScheduleItem) -> Option<&EmployeeId> {
+    match item {
+        ScheduleItem::Shift(it) => Some(&it.employee),
+        ScheduleItem::TimeOff(it) => Some(&it.employee),
+        ScheduleItem::Availability(it) => Some(&it.employee),
+        ScheduleItem::OpenShift(_) => None,
+    }
+}
+
 impl Oracle<'_> {
     pub(super) fn expect_schedule(&self, expected: &mut Vec<Expected>) {
         let mut expect = |kind, id: String, team: Option<CalendarKey>, item: ScheduleItem| {

@@ -1,9 +1,16 @@
 //! What changed between the roster and a reading of its source. Pure.
+//!
+//! What is absent from a full reading was deleted, but for the past that nobody tells any more: of
+//! people who left, and of days before those that the source tells of.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use domain::{Entity, EntityId, EntityKey, EntityKind, Fingerprint, SyncWindow, UtcInterval};
+use domain::{
+    EmployeeId, Entity, EntityId, EntityKey, EntityKind, Fingerprint, SyncWindow, UtcInterval,
+};
+use jiff::Timestamp;
 
+use super::EMPLOYEES_FILE;
 use super::pair::{Leftover, pair, with_id};
 use crate::port::{
     Absence, Identity, IdentityHint, ReadingKind, RosterIndexRow, SourceEntity, Upsert,
@@ -18,10 +25,11 @@ pub struct RosterDiff {
     pub tombstones: Vec<EntityKey>,
     /// Entities that are there and mean the same as before.
     pub unchanged: u64,
-    /// How many of the deleted ones lie in time; what the guard looks at.
+    /// How many of the deleted ones lie in time, and how much stays because its employee leaves
+    /// with this reading; what the guard looks at. An empty reading is no departure of everybody.
     pub lost: u64,
-    /// How many entities the roster had inside the window that lie in time; what the guard
-    /// compares deletions with.
+    /// How many entities the roster had inside the window that lie in time, without those that
+    /// stay because nobody tells of them any more; what the guard compares deletions with.
     pub present_before: u64,
 }
 
@@ -50,17 +58,24 @@ pub struct Matching {
 }
 
 impl Matching {
-    /// Live entities without native ids that the reading does not have as they were: candidates
-    /// for having moved.
+    /// Live entities that the reading does not have as they were: those without native ids, which
+    /// may have moved, and those that are over, whose employee may have left.
     #[must_use]
-    pub fn to_load(&self, window: &SyncWindow) -> Vec<EntityKey> {
-        if self.unmatched.is_empty() {
-            return vec![];
-        }
+    pub fn to_load(&self, window: &SyncWindow, now: Timestamp) -> Vec<EntityKey> {
+        let may_have_moved = |row: &RosterIndexRow| {
+            row.twin.is_some() && !self.unmatched.is_empty() && self.is_compared(row, window)
+        };
+        let may_be_a_leavers = |row: &RosterIndexRow| {
+            self.scope.is_none()
+                && self.absence != Absence::MeansNothing
+                && is_over(row, now)
+                && inside(row, window)
+        };
         self.before
             .iter()
-            .filter(|row| row.twin.is_some() && !self.taken.contains(&row.key))
-            .filter(|row| self.is_compared(row, window))
+            .filter(|row| !self.taken.contains(&row.key))
+            .filter(|row| !is_untold(row, self.absence, now))
+            .filter(|row| may_have_moved(row) || may_be_a_leavers(row))
             .map(|row| row.key.clone())
             .collect()
     }
@@ -153,12 +168,24 @@ fn match_equal(
 }
 
 /// The second half: pairs the rest with the entities that were loaded, and says what changes.
+/// `now` is the instant that was given to [`Matching::to_load`].
 #[must_use]
-pub fn diff(matching: Matching, loaded: &[Entity], window: &SyncWindow) -> RosterDiff {
+pub fn diff(
+    matching: Matching,
+    loaded: &[Entity],
+    window: &SyncWindow,
+    now: Timestamp,
+) -> RosterDiff {
     let Matching { before, scope, mut taken, mut ready, unmatched, absence, removed } = matching;
     let known: BTreeMap<EntityKey, RosterIndexRow> =
         before.into_iter().map(|row| (row.key.clone(), row)).collect();
     assign_ids(&known, loaded, unmatched, &mut taken, &mut ready);
+    let of_leavers = match (&scope, absence) {
+        (None, Absence::MeansDeleted | Absence::MeansDeletedFrom(_)) => {
+            past_of_leavers(loaded, &ready, now)
+        }
+        (Some(_), _) | (None, Absence::MeansNothing) => BTreeMap::new(),
+    };
     let mut diff = RosterDiff::default();
     for (it, key) in ready {
         let entity = match &key {
@@ -179,13 +206,19 @@ pub fn diff(matching: Matching, loaded: &[Entity], window: &SyncWindow) -> Roste
     }
     for row in known.values() {
         let in_window = inside(row, window);
-        diff.present_before += u64::from(in_window);
+        let is_absent = !taken.contains(&row.key);
+        let leaver = of_leavers.get(&row.key);
+        let leaves_now = leaver.is_some_and(|it| known.contains_key(it) && !taken.contains(it));
+        let stays = leaver.is_some() || is_untold(row, absence, now);
+        let counts = leaves_now || !(is_absent && stays);
+        diff.present_before += u64::from(in_window && counts);
+        diff.lost += u64::from(leaves_now);
         // Who is not named any more has left; a successor may get the same address.
         let may_go = match &scope {
             Some(scope) => scope.contains(&row.key),
             None => in_window || row.key.kind == EntityKind::Employee,
         };
-        if may_go && absence == Absence::MeansDeleted && !taken.contains(&row.key) {
+        if may_go && is_absent && !stays && absence != Absence::MeansNothing {
             diff.tombstones.push(row.key.clone());
         }
     }
@@ -193,7 +226,7 @@ pub fn diff(matching: Matching, loaded: &[Entity], window: &SyncWindow) -> Roste
     diff.upserts.sort_by_cached_key(|upsert| upsert.entity.key());
     diff.tombstones.sort();
     diff.tombstones.dedup();
-    diff.lost =
+    diff.lost +=
         diff.tombstones.iter().filter(|key| key.kind != EntityKind::Employee).count() as u64;
     diff
 }
@@ -249,6 +282,44 @@ fn free_key(
         }
     }
     candidate
+}
+
+/// What is over of those who are not named any more, with whose it is. Who is only described by
+/// the operator's own file is not named by the source.
+fn past_of_leavers(
+    loaded: &[Entity],
+    ready: &[(SourceEntity, Option<EntityKey>)],
+    now: Timestamp,
+) -> BTreeMap<EntityKey, EntityKey> {
+    let over = |it: &&Entity| it.interval().is_some_and(|it| it.end() <= now);
+    let mut past = loaded.iter().filter(over).peekable();
+    if past.peek().is_none() {
+        return BTreeMap::new();
+    }
+    let named: HashSet<&EmployeeId> = ready
+        .iter()
+        .filter(|(it, _)| it.at.0 != EMPLOYEES_FILE)
+        .filter_map(|(it, _)| it.entity.employee())
+        .collect();
+    let leaver = |employee: &EmployeeId| EntityKey {
+        kind: EntityKind::Employee,
+        id: EntityId::from(employee),
+    };
+    past.filter_map(|it| Some((it.key(), it.employee().filter(|id| !named.contains(id))?)))
+        .map(|(key, employee)| (key, leaver(employee)))
+        .collect()
+}
+
+fn is_over(row: &RosterIndexRow, now: Timestamp) -> bool {
+    row.ends_at.is_some_and(|ends_at| ends_at <= now)
+}
+
+/// Whether it is over, and was so before what the reading tells of.
+fn is_untold(row: &RosterIndexRow, absence: Absence, now: Timestamp) -> bool {
+    match absence {
+        Absence::MeansDeletedFrom(from) => is_over(row, now.min(from)),
+        Absence::MeansDeleted | Absence::MeansNothing => false,
+    }
 }
 
 /// Whether an entity lies in time and inside the window; only such may be concluded to be

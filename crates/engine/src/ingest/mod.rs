@@ -7,3 +7,6 @@
 
 pub mod diff;
 pub mod pair;
+
+/// Where people stand of whom only the operator's own file says something.
+pub(crate) const EMPLOYEES_FILE: &str = "employees_file";

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use domain::{EmployeeId, Entity, EntityKey, SyncWindow, UtcInterval};
+use jiff::Timestamp;
 
 use super::{DeltaToken, Failure, Finding, Identity, SourceMark, SourceRef, StoreError};
 
@@ -130,11 +131,15 @@ pub struct ReadingPart {
     pub more: bool,
 }
 
-/// What follows for an entity of the roster that a full reading does not name.
+/// What follows for an entity of the roster that a full reading does not name. The past of people
+/// whom it does not name at all stays in any case: they left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Absence {
     /// It was deleted.
     MeansDeleted,
+    /// It was deleted, unless it is over and ended at this instant or before: nothing is told of
+    /// the time before it.
+    MeansDeletedFrom(Timestamp),
     /// Nothing: the reading is known to be incomplete.
     MeansNothing,
 }

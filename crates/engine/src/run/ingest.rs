@@ -204,10 +204,10 @@ impl Ingest<'_> {
         let hints = self.store.identity_hints(self.roster).await?;
         prepared.hinted = !hints.is_empty();
         let matching = matching(Before { index, scope, hints }, kind);
-        let to_load = matching.to_load(&self.window);
+        let to_load = matching.to_load(&self.window, prepared.at);
         let loaded = self.store.roster_entries(self.roster, &to_load).await?;
         let loaded: Vec<Entity> = loaded.into_iter().map(|entry| entry.entity).collect();
-        prepared.diff = diff(matching, &loaded, &self.window);
+        prepared.diff = diff(matching, &loaded, &self.window, prepared.at);
         let diff = &prepared.diff;
         prepared.count = DeletionCount { present: diff.present_before, deletions: diff.lost };
         if !is_part {

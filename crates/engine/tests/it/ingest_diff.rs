@@ -5,9 +5,9 @@ use engine::ingest::diff::{Before, RosterDiff, diff, matching};
 use engine::port::{
     Absence, Identity, IdentityHint, ReadingKind, RosterIndexRow, SourceEntity, SourceRef,
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
-use testkit::builders::{hours, shift, window};
+use testkit::builders::{employee, hour, hours, shift, window};
 
 /// One record of a source: a shift, and whatever else stands in its line.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,13 +65,18 @@ impl Kept {
         self.entities.iter().map(row).collect()
     }
 
+    /// Before anything is over.
     fn diff(&self, kind: ReadingKind, hints: Vec<IdentityHint>) -> RosterDiff {
+        self.diff_at(hour(-100), kind, hints)
+    }
+
+    fn diff_at(&self, now: Timestamp, kind: ReadingKind, hints: Vec<IdentityHint>) -> RosterDiff {
         let window = window(-100, 1000);
         let matching = matching(Before { index: self.index(), scope: None, hints }, kind);
-        let load = matching.to_load(&window);
+        let load = matching.to_load(&window, now);
         let loaded = self.entities.iter().map(|(entity, _)| entity.clone());
         let loaded: Vec<Entity> = loaded.filter(|it| load.contains(&it.key())).collect();
-        diff(matching, &loaded, &window)
+        diff(matching, &loaded, &window, now)
     }
 
     /// Takes a reading in.
@@ -260,4 +265,102 @@ fn which_of_two_equal_shifts_is_new_does_not_depend_on_their_order() {
     let two = [on_day("row-2", 1, 2), on_day("row-3", 1, 3)];
     let (_, gone) = whatever_the_order(&one, &two);
     assert!(gone.len() <= 1, "{gone:?}");
+}
+
+/// What is deleted at hour 40 when these records are all that a reading has, and from how many.
+fn gone(
+    kept: &Kept,
+    records: &[Record],
+    native: bool,
+    told_from: Option<i64>,
+) -> (Vec<String>, u64) {
+    let absence = told_from.map_or(Absence::MeansDeleted, |it| Absence::MeansDeletedFrom(hour(it)));
+    let ReadingKind::Full { entities, .. } = read(records, native) else { unreachable!() };
+    let diff = kept.diff_at(hour(40), ReadingKind::Full { entities, absence }, Vec::new());
+    assert_eq!(diff.upserts, [], "nothing moved");
+    (diff.tombstones.iter().map(ToString::to_string).collect(), diff.present_before)
+}
+
+fn of(who: &str, id: &str, start: i64) -> Record {
+    Record { shift: shift(id, who, start), remark: 0 }
+}
+
+#[test]
+fn leavers_keep_what_is_over_and_lose_what_is_to_come_or_has_begun() {
+    let bens = [of("ben", "b-past", 0), of("ben", "b-next", 48)];
+    let annas = [of("anna", "a-past", 0), of("anna", "a-now", 36), of("anna", "a-next", 48)];
+    for native in [true, false] {
+        let kept = Kept::of(&[&bens[..], &annas[..]].concat(), native);
+        let (gone, present) = gone(&kept, &bens, native, None);
+        // What stays whatever is read does not make deletions look like a smaller share.
+        assert_eq!((gone, present), (vec!["shift/a-next".into(), "shift/a-now".into()], 4));
+    }
+}
+
+#[test]
+fn the_guard_hears_of_the_past_of_those_who_leave_with_this_reading_and_only_then() {
+    let work = [of("anna", "a-past", 0), of("anna", "a-next", 48), of("ben", "b-next", 48)];
+    let mut kept = Kept::of(&work, true);
+    let people = ["anna", "ben"].map(|it| (Entity::Employee(employee(it)), None));
+    kept.entities.extend(people);
+    let nothing = || read(&[], true);
+    let diff = kept.diff_at(hour(40), nothing(), Vec::new());
+    // An empty reading is refused, whatever of it is over: three of three.
+    assert_eq!((diff.lost, diff.present_before), (3, 3));
+    assert!(!diff.tombstones.contains(&testkit::builders::shift_key("a-past")));
+    // Once that was said to be meant, the next reading misses nothing of it.
+    kept.entities.retain(|(it, _)| !diff.tombstones.contains(&it.key()));
+    let diff = kept.diff_at(hour(40), nothing(), Vec::new());
+    assert_eq!((diff.lost, diff.present_before, diff.tombstones), (0, 0, vec![]));
+}
+
+#[test]
+fn who_is_still_named_loses_past_work_that_was_taken_back() {
+    let kept = Kept::of(&[of("anna", "a-past", 0), of("anna", "a-next", 48)], true);
+    let (gone, present) = gone(&kept, &[of("anna", "a-next", 48)], true, None);
+    assert_eq!((gone, present), (vec!["shift/a-past".into()], 2));
+}
+
+#[test]
+fn a_person_is_named_by_the_source_and_not_by_the_operators_own_file() {
+    let kept = Kept::of(&[of("anna", "a-past", 0)], true);
+    let gone_when_named_at = |place: &str| {
+        let anna = SourceEntity {
+            entity: Entity::Employee(employee("anna")),
+            identity: Identity::Native,
+            at: SourceRef(place.into()),
+        };
+        let absence = Absence::MeansDeleted;
+        let kind = ReadingKind::Full { entities: vec![anna], absence };
+        kept.diff_at(hour(40), kind, Vec::new()).tombstones.len()
+    };
+    assert_eq!(gone_when_named_at("employees_file"), 0);
+    assert_eq!(gone_when_named_at("users/7"), 1);
+}
+
+#[test]
+fn days_before_those_that_a_reading_tells_of_stay_and_are_not_taken_for_moved() {
+    let one = [of("anna", "yesterday", 0), of("anna", "today", 26), of("anna", "tomorrow", 48)];
+    let kept = Kept::of(&one, true);
+    let (deleted, present) = gone(&kept, &[of("anna", "tomorrow", 48)], true, Some(24));
+    assert_eq!((deleted, present), (vec!["shift/today".into()], 2));
+    // What has not ended yet is not past, whatever the reading tells of.
+    let (deleted, _) = gone(&kept, &[of("anna", "tomorrow", 48)], true, Some(100));
+    assert_eq!(deleted, [""; 0]);
+    let kept = Kept::of(&one, false);
+    let reading = read(&[of("anna", "x", 26), of("anna", "y", 48), of("anna", "z", 72)], false);
+    let ReadingKind::Full { entities, .. } = reading else { unreachable!() };
+    let absence = Absence::MeansDeletedFrom(hour(24));
+    let diff = kept.diff_at(hour(40), ReadingKind::Full { entities, absence }, Vec::new());
+    let new: Vec<String> = diff.upserts.iter().map(|it| it.entity.key().to_string()).collect();
+    assert_eq!((new, diff.tombstones), (vec!["shift/z".into()], vec![]));
+}
+
+#[test]
+fn what_a_source_says_is_deleted_is_deleted_also_where_it_is_over() {
+    let kept = Kept::of(&[of("anna", "a-past", 0), of("ben", "b-next", 48)], true);
+    let removed = vec![testkit::builders::shift_key("a-past")];
+    let kind = ReadingKind::Changes { upserts: vec![], removed };
+    let diff = kept.diff_at(hour(40), kind, Vec::new());
+    assert_eq!((diff.tombstones.len(), diff.present_before), (1, 2));
 }

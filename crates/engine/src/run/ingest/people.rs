@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{Employee, Entity, Fingerprinter};
 
+use crate::ingest::EMPLOYEES_FILE;
 use crate::port::{Identity, ReadingKind, ReadingPart, SourceEntity, SourceRef};
 
 /// Adds to a reading what the operator's own file says of people.
@@ -36,7 +37,7 @@ fn with_all(entities: Vec<SourceEntity>, described: &[Employee]) -> Vec<SourceEn
     entities.extend(unknown.into_iter().map(|employee| SourceEntity {
         entity: Entity::Employee(employee.clone()),
         identity: Identity::Native,
-        at: SourceRef("employees_file".into()),
+        at: SourceRef(EMPLOYEES_FILE.into()),
     }));
     entities
 }
