@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use domain::{EntityId, EntityKey, EntityKind, SyncWindow};
 use engine::port::{JobError, JobStatus, MirrorTally, Scope, StoreError, Subject, SyncJob};
+use engine::report::Unmapped;
 use engine::run::cycle::CycleOptions;
 use jiff::Timestamp;
 
@@ -252,7 +253,7 @@ fn errors_of(run: &MirrorRun) -> Vec<JobError> {
     if report.refused.is_some() {
         errors.push(whole("guard_refused", "it would delete too much; nothing was sent".into()));
     }
-    for (reason, count) in &report.unmapped {
+    for Unmapped { reason, count, .. } in &report.unmapped {
         let reason = impersonal::impersonal(reason);
         errors.push(whole("unmapped", format!("{count} belong to no calendar: {reason}")));
     }
@@ -309,7 +310,12 @@ mod tests {
             key: None,
             reason: reason.into(),
         };
-        let unmapped = vec![("no user is `bo@example.com`".to_owned(), 2)];
+        let unmapped = vec![Unmapped {
+            reason: "no user is `bo@example.com`".to_owned(),
+            count: 2,
+            employees: vec![domain::EmployeeId::new("anna@example.com").unwrap()],
+            employees_more: 0,
+        }];
         let report = CycleReport { problems: vec![problem], unmapped, ..CycleReport::default() };
         let run = MirrorRun {
             name: MirrorName::new("outlook").unwrap(),

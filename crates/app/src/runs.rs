@@ -8,7 +8,7 @@ use std::sync::Arc;
 use domain::{ConnectionName, MirrorName, RosterName};
 use engine::plan::guard::GuardRefusal;
 use engine::port::{FieldFault, RemoteId, ReportRow, StoreError};
-use engine::report::{CycleReport, IngestReport, OtherItem, Problem};
+use engine::report::{CycleReport, IngestReport, OtherItem, Problem, Unmapped};
 use engine::run::cycle::{CycleError, CycleOptions, Looking, run_cycle_looking};
 use engine::run::gate::GateStatus;
 use engine::run::ingest::IngestError;
@@ -258,15 +258,6 @@ pub struct MirrorLine {
     pub gate: Option<serde_json::Value>,
 }
 
-/// Entities that belong to no calendar, for one reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unmapped {
-    /// Why.
-    pub reason: String,
-    /// How many.
-    pub count: u64,
-}
-
 /// An item that is not ours and stands beside ours.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OtherLine {
@@ -297,7 +288,6 @@ impl MirrorLine {
     pub fn of(run: &MirrorRun, read_back: bool, gate: Option<&GateStatus>) -> Self {
         let report = run.result.as_ref().unwrap_or(&run.so_far).clone();
         let done = run.outcome() == Outcome::Done;
-        let unmapped = report.unmapped.into_iter();
         let error = match &run.result {
             Err(error) => Some(error.to_string()),
             Ok(CycleReport { refused, conflicts, .. }) => {
@@ -336,7 +326,7 @@ impl MirrorLine {
             duration_ms: duration.as_millis().unsigned_abs() as u64,
             read_back,
             read_back_at: (read_back && done).then_some(report.ended_at),
-            unmapped: unmapped.map(|(reason, count)| Unmapped { reason, count }).collect(),
+            unmapped: report.unmapped,
             problems: report.problems.into_iter().map(ProblemLine::of).collect(),
             error,
             gate: gate.and_then(|gate| serde_json::to_value(gate).ok()),
@@ -516,7 +506,7 @@ pub fn tell(run: &MirrorRun, output: &Output) {
     if let Some(refusal) = &report.conflicts.refused {
         return output.failure(&Failure::events_refused(refusal, "--allow-event-changes"));
     }
-    for (reason, count) in &report.unmapped {
+    for Unmapped { reason, count, .. } in &report.unmapped {
         output.say(format!("mirror `{name}`: {count} belong to no calendar: {reason}"));
     }
     tell_others(name, &report.others, output);

@@ -38,6 +38,9 @@ pub const SHEET_COLUMNS_MAX: u32 = 512;
 /// Bad rows named one by one in a report; the rest are counted.
 pub const BAD_ROWS_REPORTED_MAX: usize = 100;
 
+/// Employees named for one reason why work of theirs belongs to no calendar; the rest are counted.
+pub const UNMAPPED_NAMED_MAX: usize = 20;
+
 /// Bytes of an HTTP answer that a connector reads before it gives up.
 pub const RESPONSE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Nodes of one XML answer: a listed item makes about 20, so this is some 200,000 items.
@@ -51,6 +54,9 @@ pub const LIST_PAGES_MAX: usize = 10_000;
 /// Entities of one listing: half a year of 20,000 employees. Some 5 GB, so more than this comes
 /// from a system that is broken, or worse.
 pub const LIST_ENTITIES_MAX: usize = 5_000_000;
+/// Bytes of all answers of one listing: 100 bytes for each of that many entities. Somebody may say
+/// little in much text.
+pub const LISTING_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// How long one listing may take. A source that is slower than this is read at no useful pace.
 pub const LISTING_TIME_MAX: Duration = Duration::from_secs(2 * 3600);
 /// Characters of somebody else's text that are shown in a message.

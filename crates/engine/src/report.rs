@@ -1,8 +1,8 @@
 //! What a cycle did: counts, problems, and whether it is finished.
 
-use domain::{CalendarKey, EntityKey, ItemKey, RosterName};
+use domain::{CalendarKey, EmployeeId, EntityKey, ItemKey, RosterName};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::plan::guard::{DeletionCount, GuardRefusal};
 use crate::port::{CalendarState, DeltaToken, FieldFault, RemoteId, RemoteItem, Verb};
@@ -66,7 +66,7 @@ pub struct CycleReport {
     /// Problems, the first 100.
     pub problems: Vec<Problem>,
     /// Entities that belong to no calendar, by reason.
-    pub unmapped: Vec<(String, u64)>,
+    pub unmapped: Vec<Unmapped>,
     /// When it started.
     pub started_at: Timestamp,
     /// When it ended.
@@ -110,6 +110,40 @@ impl ConflictReport {
     pub const fn is_done(&self) -> bool {
         let Self { looked: _, unread, changed: _, put_off, in_doubt, failed, refused } = self;
         *unread == 0 && *put_off == 0 && *in_doubt == 0 && *failed == 0 && refused.is_none()
+    }
+}
+
+/// Entities that belong to no calendar, for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unmapped {
+    /// Why.
+    pub reason: String,
+    /// How many.
+    pub count: u64,
+    /// Whose they are: the first of them, at most [`domain::limits::UNMAPPED_NAMED_MAX`]. Empty
+    /// where they are nobody's.
+    #[serde(default)]
+    pub employees: Vec<EmployeeId>,
+    /// How many employees more.
+    #[serde(default)]
+    pub employees_more: u64,
+}
+
+impl Unmapped {
+    /// What there is to tell somebody who may know whose it is; not for logs.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let Self { reason, count, employees, employees_more } = self;
+        let mut text = format!("{count} belong to no calendar: {reason}");
+        if !employees.is_empty() {
+            let names: Vec<String> = employees.iter().map(|it| format!("`{it}`")).collect();
+            text.push_str(&format!(" ({}", names.join(", ")));
+            if *employees_more > 0 {
+                text.push_str(&format!(" and {employees_more} more"));
+            }
+            text.push(')');
+        }
+        text
     }
 }
 

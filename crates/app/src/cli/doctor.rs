@@ -11,6 +11,7 @@ use connectors::{ConnectionContext, ConnectionError};
 use domain::{ConnectionName, Entity, EntityKind};
 use engine::plan::guard::GuardRefusal;
 use engine::port::{ApiClient, ApiScope, FieldFault, Finding, FindingLevel, Standing, Target};
+use engine::report::Unmapped;
 use engine::run::survey::Overlay;
 use secrecy::ExposeSecret;
 
@@ -262,7 +263,7 @@ async fn mapping_findings(works: &Works) -> Vec<Finding> {
             let subject = format!("mirror {}", mirror.spec.name);
             match survey(works, mirror, &overlay).await {
                 Ok((survey, refusal)) => {
-                    findings.extend(unmapped(&subject, &survey.unmapped));
+                    findings.extend(unmapped(&subject, &survey.unmapped_by_reason()));
                     findings.extend(unknown_groups(works, mirror, &overlay).await);
                     findings.extend(refusal.map(|refusal| would_refuse(&subject, &refusal)));
                 }
@@ -449,20 +450,16 @@ fn would_refuse(subject: &str, refusal: &GuardRefusal) -> Finding {
     Finding { hint: Some(hint), ..finding(FindingLevel::Error, subject, message) }
 }
 
-fn unmapped(subject: &str, reasons: &BTreeMap<String, u64>) -> Vec<Finding> {
+fn unmapped(subject: &str, reasons: &[Unmapped]) -> Vec<Finding> {
     if reasons.is_empty() {
         return vec![finding(FindingLevel::Good, subject, "everything belongs to a calendar")];
     }
     let hint = "an `employees_file` completes what the source does not say";
     reasons
         .iter()
-        .map(|(reason, count)| Finding {
+        .map(|it| Finding {
             hint: Some(hint.to_owned()),
-            ..finding(
-                FindingLevel::Warning,
-                subject,
-                format!("{count} belong to no calendar: {reason}"),
-            )
+            ..finding(FindingLevel::Warning, subject, it.told())
         })
         .collect()
 }

@@ -10,6 +10,7 @@ use engine::plan::guard::GuardRefusal;
 use engine::plan::reconcile::Hold;
 use engine::plan::summary::{PlanCounts, PlanEntry, PlannedAction};
 use engine::port::{FieldFault, Store};
+use engine::report::Unmapped;
 use engine::run::conflicts::EventRefusal;
 use engine::run::cycle::survey_only;
 use engine::run::ingest::Prepared;
@@ -24,7 +25,6 @@ use super::shown;
 use super::sync::remarks as tell_remarks;
 use crate::failure::{Exit, Failure, guard_message, thousands};
 use crate::output::{Output, Table};
-use crate::runs::Unmapped;
 use crate::wiring::{MirrorWorks, Opening, RosterWorks, Works};
 
 /// Entities loaded at once to say what they are.
@@ -243,6 +243,7 @@ async fn mirror_plan(
     overlay: &Overlay,
 ) -> Result<MirrorPlan, Failure> {
     let counts = survey.plan.counts();
+    let unmapped = survey.unmapped_by_reason();
     let mut entries = Vec::with_capacity(survey.plan.entries.len());
     for chunk in survey.plan.entries.chunks(LOADED_AT_ONCE) {
         let keys: Vec<EntityKey> = chunk.iter().map(|entry| entry.key.clone()).collect();
@@ -256,13 +257,12 @@ async fn mirror_plan(
         }
         entries.extend(chunk.iter().map(|entry| line(entry, known.get(&entry.key))));
     }
-    let unmapped = survey.unmapped.into_iter();
     Ok(MirrorPlan {
         name: mirror.spec.name.to_string(),
         roster: mirror.spec.roster.to_string(),
         counts,
         refused: refusal.map(guard_message),
-        unmapped: unmapped.map(|(reason, count)| Unmapped { reason, count }).collect(),
+        unmapped,
         entries,
         conflicts: ConflictPlan::default(),
     })
@@ -356,8 +356,8 @@ fn print(report: &Report, output: &Output) -> Result<(), Failure> {
             }
         }
         output.data(text)?;
-        for Unmapped { reason, count } in unmapped {
-            output.say(format!("mirror `{name}`: {count} belong to no calendar: {reason}"));
+        for it in unmapped {
+            output.say(format!("mirror `{name}`: {}", it.told()));
         }
         conflicts::print(name, conflicts, output)?;
     }

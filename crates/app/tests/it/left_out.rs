@@ -1,6 +1,9 @@
 //! What of a roster is not taken stays visible for as long as it is so.
 
-use crate::world::{ROSTER, World};
+use simulators::graph::mailbox::OUTLOOK_ROLES;
+use simulators::graph::{APP, App, GraphServer, Options, SECRET, TENANT};
+
+use crate::world::{ROSTER, World, counts};
 
 #[test]
 fn rows_that_are_left_out_are_told_by_every_sync_status_and_log() {
@@ -49,4 +52,63 @@ fn a_reading_that_lies_outside_the_window_altogether_says_so() {
         world.run(&["doctor"]).exits(0).says(found);
         world.run(&["sync"]).exits(0).says(found);
     }
+}
+
+/// Anna and Bert have one address, by some mistake of the WFM's: `sync` mirrors what is Cleo's
+/// only, and it, `plan` and `doctor` say whose the rest is and why.
+fn check_named(world: &World, berts: &str, reason: &str) {
+    let people =
+        format!("employee,email\nanna,desk@rota.example\nbert,{berts}\ncleo,cleo@rota.example\n");
+    world.write("employees.csv", &people);
+    world.edit("source = \"exports\"", "source = \"exports\"\nemployees_file = \"employees.csv\"");
+    let named = format!("4 belong to no calendar: {reason} (`anna`, `bert`)");
+    world.run(&["doctor"]).says(&named);
+    world.run(&["plan"]).exits(0).says(&named);
+    let line = world.sync(0);
+    assert_eq!(counts(&line), [1, 0, 0, 0, 0], "{line}");
+    let [unmapped] = &line["unmapped"].as_array().unwrap()[..] else { panic!("{line}") };
+    assert_eq!(unmapped["count"], 4);
+    assert_eq!(unmapped["reason"], reason);
+    assert_eq!(unmapped["employees"], serde_json::json!(["anna", "bert"]));
+    assert_eq!(unmapped["employees_more"], 0);
+    let plan = world.run(&["plan", "--json"]).exits(0).json();
+    assert_eq!(plan["mirrors"][0]["unmapped"][0], *unmapped);
+}
+
+#[test]
+fn two_users_of_the_wfm_with_one_address_share_no_calendar_and_are_named() {
+    let world = World::new();
+    world.edit("collection = \"{employee}/\"", "collection = \"{email}/\"");
+    check_named(
+        &world,
+        "desk@rota.example",
+        "several employees' addresses lead to calendar `desk-rota-example/`",
+    );
+}
+
+#[test]
+fn two_users_of_the_wfm_with_one_mailbox_share_no_calendar_and_are_named() {
+    let roles = OUTLOOK_ROLES.map(String::from).to_vec();
+    let apps = vec![App { roles, ..App::default() }];
+    let server = GraphServer::start(Options { apps, ..Options::default() }).unwrap();
+    for who in ["desk", "cleo"] {
+        let user = server.add_user(who);
+        server.add_mailbox(&user);
+    }
+    let world = World::at("http://127.0.0.1:9/", "");
+    let url = server.url();
+    world.edit(
+        "kind = \"caldav\"\nurl = \"http://127.0.0.1:9/\"\n",
+        &format!(
+            "kind = \"microsoft_graph\"\ntenant_id = \"{TENANT}\"\nclient_id = \"{APP}\"\n\
+             client_secret_file = \"secret\"\ngraph_url = \"{url}\"\nlogin_url = \"{url}\"\n"
+        ),
+    );
+    world.edit("kind = \"caldav\"\ncollection = \"{employee}/\"\n", "kind = \"outlook\"\n");
+    world.write("secret", SECRET);
+    check_named(
+        &world,
+        "Desk@rota.example",
+        "another employee has the same Microsoft 365 id or e-mail address",
+    );
 }

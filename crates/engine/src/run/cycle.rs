@@ -310,7 +310,7 @@ pub async fn run_cycle_looking(
     projector.count(store, &spec.roster, &start.window, &Overlay::new()).await?;
     drifts.tell(&projector, started_at);
     let survey = survey(spec, store, &projector, &start, started_at, options).await?;
-    report.unmapped = survey.unmapped.clone().into_iter().collect();
+    report.unmapped = survey.unmapped_by_reason();
     watcher.on(&Event::Planned { mirror: spec.name.clone(), counts: survey.plan.counts() });
     let count = count_deletions(spec, store, &start.window, &survey).await?;
     let allowance = if options.purge { Some(u64::MAX) } else { options.allow_deletions };

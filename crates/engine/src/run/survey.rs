@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{CalendarKey, EntityKey, EntityKind, MirrorName, RosterName, SyncWindow};
+use domain::limits::UNMAPPED_NAMED_MAX;
+use domain::{CalendarKey, EmployeeId, EntityKey, EntityKind, MirrorName, RosterName, SyncWindow};
 use jiff::Timestamp;
 
 use super::project::Projector;
@@ -11,6 +12,7 @@ use crate::plan::reconcile::{Circumstances, plan_subject};
 use crate::plan::state::Seen;
 use crate::plan::summary::{Plan, PlannedAction};
 use crate::port::{Placement, RosterEntry, Scope, Store, StoreError, Subject};
+use crate::report::Unmapped;
 
 /// Subjects read at once: bounds memory, whatever the roster's size.
 const PAGE: usize = 2_000;
@@ -22,12 +24,21 @@ pub struct Survey {
     pub plan: Plan,
     /// Calendars that the surveyed entities belong to.
     pub calendars: BTreeSet<CalendarKey>,
-    /// Why entities belong nowhere, and how many for each reason.
-    pub unmapped: BTreeMap<String, u64>,
+    /// Why entities belong nowhere, and what for each reason.
+    pub unmapped: BTreeMap<String, Placeless>,
     /// Whether people, groups or reasons were among what changed: names and places may differ.
     pub organisation_changed: bool,
     /// Subjects looked at.
     pub subjects: u64,
+}
+
+/// What belongs nowhere, for one reason.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Placeless {
+    /// How many entities.
+    pub count: u64,
+    /// Whose they are, as far as they are somebody's.
+    pub employees: BTreeSet<EmployeeId>,
 }
 
 /// What a survey looks at.
@@ -139,7 +150,8 @@ impl Surveyor<'_> {
                     }
                 }
                 Placement::Unmapped(reason) => {
-                    *survey.unmapped.entry(reason.clone()).or_default() += 1;
+                    let employee = subject.entry.as_ref().and_then(|it| it.entity.employee());
+                    survey.misses(reason, employee);
                 }
                 Placement::NotShown => {}
             }
@@ -163,6 +175,30 @@ pub fn kinds_of(shows: Shows) -> &'static [EntityKind] {
 }
 
 impl Survey {
+    fn misses(&mut self, reason: &str, employee: Option<&EmployeeId>) {
+        if !self.unmapped.contains_key(reason) {
+            self.unmapped.insert(reason.to_owned(), Placeless::default());
+        }
+        if let Some(placeless) = self.unmapped.get_mut(reason) {
+            placeless.count += 1;
+            if let Some(employee) = employee.filter(|it| !placeless.employees.contains(*it)) {
+                placeless.employees.insert(employee.clone());
+            }
+        }
+    }
+
+    /// What belongs nowhere, reason by reason, with the first of those whose it is.
+    #[must_use]
+    pub fn unmapped_by_reason(&self) -> Vec<Unmapped> {
+        let told = |(reason, Placeless { count, employees }): (&String, &Placeless)| Unmapped {
+            reason: reason.clone(),
+            count: *count,
+            employees: employees.iter().take(UNMAPPED_NAMED_MAX).cloned().collect(),
+            employees_more: employees.len().saturating_sub(UNMAPPED_NAMED_MAX) as u64,
+        };
+        self.unmapped.iter().map(told).collect()
+    }
+
     /// Deletions that are planned.
     #[must_use]
     pub fn deletions(&self) -> u64 {
@@ -175,5 +211,29 @@ impl Survey {
             | PlannedAction::Hold(_) => false,
         };
         self.plan.entries.iter().filter(|entry| deletes(&entry.what)).count() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_without_a_calendar_the_first_are_named_and_the_others_counted() {
+        let mut survey = Survey::default();
+        let ids: Vec<EmployeeId> =
+            (10..61).rev().map(|it| EmployeeId::new(format!("e{it}")).unwrap()).collect();
+        for id in ids.iter().chain(&ids) {
+            survey.misses("employee has no address", Some(id));
+        }
+        survey.misses("belongs to no group", None);
+        let [nobodys, theirs] = &survey.unmapped_by_reason()[..] else { panic!("two reasons") };
+        assert_eq!(nobodys.told(), "1 belong to no calendar: belongs to no group");
+        assert_eq!((theirs.count, theirs.employees.len(), theirs.employees_more), (102, 20, 31));
+        let told = theirs.told();
+        assert!(
+            told.starts_with("102 belong to no calendar: employee has no address (`e10`, `e11`")
+        );
+        assert!(told.ends_with("`e29` and 31 more)"), "{told}");
     }
 }
