@@ -79,6 +79,7 @@ BROKEN = {
     "validate-applies": "what should only be judged is carried out",
     "mute-grant": "a grant does not say what changed",
     "bare-refusal": "a refusal gives no code",
+    "window-token": "a token is good for the window of its listing only",
     "stale-reads": "listings do not show what was just granted",
     "bad-signature": "webhooks are signed with another secret",
     "old-hook": "webhooks say that they were signed an hour ago",
@@ -307,7 +308,7 @@ def listed(server, query, start, end):
     began, seq = now(), store.seq()
     only_changes = True
     if "since" in query and options.changes == "since" and options.broken != "since-ignored":
-        changed = store.since("seq", token(query["since"], store, options))
+        changed = store.since("seq", token(query["since"], store, options, start))
     elif "edited_since" in query and options.changes == "edited_since":
         # "At this instant or later": what was edited in the same second is told again.
         changed = store.since("edited_at", instant_of(query["edited_since"]).timestamp() - 0.000001)
@@ -331,11 +332,15 @@ def listed(server, query, start, end):
     if options.broken == "twice" and entities:
         again = dict(entities[-1], label="something else", name="something else")
         entities.append(again)
-    return {"entities": entities, "seq": seq, "began": began, "at": time.time()}
+    return {"entities": entities, "seq": seq, "began": began, "at": time.time(), "start": start}
 
 
-def token(text, store, options):
+def token(text, store, options, start):
     """The number in a token of ours. Readers do not look into it; it can be anything."""
+    if options.broken == "window-token":
+        text, _, of = text.rpartition("@")
+        if of != text_of(start):
+            raise Refused(410, "since_expired", "this token is of another window")
     name, _, number = text.partition("-")
     if name == store.name and number.isdigit() and int(number) <= store.seq():
         return int(number)
@@ -363,6 +368,8 @@ def page(server, name, listing, offset, limit):
         return body
     if options.changes == "since" and options.broken != "no-since":
         body["since"] = state
+        if options.broken == "window-token":
+            body["since"] += "@" + text_of(listing["start"])
     if options.changes == "edited_since" and options.broken != "no-as-of":
         body["as_of"] = text_of(listing["began"])
     return body
@@ -660,6 +667,7 @@ class Server(ThreadingHTTPServer):
         self.options, self.store = options, Store(options.db)
         self.listings, self.webhooks = Listings(), Webhooks(options)
         self.lose_answers = 0
+        self.closed_until = 0.0
         self.requests = []
         if options.demo:
             demo(self.store, options)
@@ -671,6 +679,15 @@ class Server(ThreadingHTTPServer):
 
     def changed(self):
         self.webhooks.send("schedule.changed")
+
+    def hold_off(self):
+        """429 while `--too-many` says so. Whoever comes before the second is over is noted."""
+        if time.monotonic() < self.closed_until:
+            self.requests.append("too early")
+        if self.options.too_many > 0:
+            self.options.too_many -= 1
+            self.closed_until = time.monotonic() + 1
+            raise Refused(429, "too_many_requests", "wait a second", {"Retry-After": "1"})
 
     def capabilities(self):
         options = self.options
@@ -775,6 +792,7 @@ class Handler(BaseHTTPRequestHandler):
             self.authenticate()
             if not path.startswith("/planner"):
                 self.server.requests.append(f"{self.command} {path}")
+                self.server.hold_off()
             body = json.loads(raw) if raw else {}
             status, body, headers = work(path, query, body)
         except Refused as refused:
@@ -882,6 +900,8 @@ def arguments():
     add("--page-size", type=int, default=500)
     add("--window-days", type=int, default=0, help="most days in one request; 0: any")
     add("--requests-per-minute", type=int, default=6000)
+    add("--too-many", type=int, default=0, metavar="N",
+        help="answer the first N requests with 429, each asking to wait a second")
     add("--commands", type=words, default=COMMANDS, help="what is decided, with commas")
     add("--automatic", type=words, default=[], help="what is granted without a manager")
     add("--steps", choices=["approved", "all"], default="approved")

@@ -8,6 +8,7 @@
 //!
 //! Deliberately not here: databases, serving HTTP, deciding what to write or when to repeat.
 
+mod bounds;
 pub mod descriptor;
 pub mod employees_file;
 pub mod registry;

@@ -76,8 +76,8 @@ struct Held {
 
 /// An answer that is of use.
 pub(super) enum Got<T> {
-    /// This.
-    Body(T),
+    /// This, in so many bytes.
+    Body(T, usize),
     /// Nothing changed.
     NotModified,
 }
@@ -144,7 +144,7 @@ impl Client {
             return Ok(Got::NotModified);
         }
         let body = serde_json::from_slice(&answer.body);
-        body.map(Got::Body).map_err(|error| Failure {
+        body.map(|body| Got::Body(body, answer.body.len())).map_err(|error| Failure {
             class: FailureClass::Bug,
             operation: operation.to_owned(),
             status: Some(answer.status.as_u16()),
@@ -218,6 +218,7 @@ impl Client {
         build: impl Fn(&Setup) -> http::request::Builder,
     ) -> Result<Answer, Failure> {
         self.breaker_lets_pass(operation)?;
+        let attempts_max = self.attempts_max();
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -250,7 +251,7 @@ impl Client {
             if !is_worth_repeating(&failure.class) {
                 return Err(failure);
             }
-            if attempt >= ATTEMPTS_MAX {
+            if attempt >= attempts_max {
                 self.failed();
                 return Err(failure);
             }
@@ -323,6 +324,11 @@ impl Client {
             status: None,
             detail: format!("the server failed several times; it is left alone until {until}"),
         })
+    }
+
+    /// One, where it is to be seen whether the server is there again.
+    fn attempts_max(&self) -> u32 {
+        if lock(&self.state).failures >= FAILURES_MAX { 1 } else { ATTEMPTS_MAX }
     }
 
     fn failed(&self) {

@@ -3,10 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use domain::limits::{
-    BAD_ROWS_REPORTED_MAX, CLOCK_SKEW_TOLERATED, LIST_ENTITIES_MAX, LIST_PAGES_MAX,
-    LISTING_TIME_MAX,
-};
+use domain::limits::{BAD_ROWS_REPORTED_MAX, CLOCK_SKEW_TOLERATED, LIST_PAGES_MAX};
 use domain::{Employee, EmployeeId, Entity, EntityKey, SyncWindow};
 use engine::port::{
     Absence, DeltaToken, Failure, FailureClass, FieldFault, Finding, FindingLevel, Identity, Marks,
@@ -18,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::client::{Client, Got};
 use super::map::{self, Told};
 use super::wire::Page;
+use crate::bounds::Bounds;
 
 const PATH: &str = "/api/v2/wfm/schedules";
 /// Everything but people.
@@ -113,15 +111,20 @@ impl Source for ScalSource {
             Ok(scopes) => scopes,
             Err(failure) => {
                 let message = format!("{failure}, asked of `{}`", self.client.host());
-                return vec![finding(FindingLevel::Error, message, Some(advice(&failure.class)))];
+                let hint = Some(advice(&failure.class));
+                let mut findings = vec![finding(FindingLevel::Error, message, hint)];
+                let skew = self.clock_skew().await;
+                findings.extend(skew.map(|it| finding(FindingLevel::Warning, it, None)));
+                return findings;
             }
         };
         let has = |scope: &str| is_among(scopes.as_deref(), scope);
         let mut findings = Vec::new();
-        if !has("wfm:schedule:read") {
+        let reads = has("wfm:schedule:read");
+        if !reads {
             let message = "the client has not `wfm:schedule:read`: nothing can be read".to_owned();
-            findings.push(finding(FindingLevel::Error, message, None));
-            return findings;
+            let hint = "on that server, `rotabridge client add` makes one with that scope";
+            findings.push(finding(FindingLevel::Error, message, Some(hint)));
         }
         if scopes.is_some() && has("wfm:schedule:write") {
             let message = "the client may write schedules, which is never needed here".to_owned();
@@ -134,17 +137,12 @@ impl Source for ScalSource {
             findings.push(finding(FindingLevel::Warning, message.to_owned(), Some(hint)));
         }
         let probe = format!("{PATH}?pageSize=1");
-        if let Err(failure) = self.client.get::<Page>("read the schedule", &probe).await {
+        if reads && let Err(failure) = self.client.get::<Page>("read the schedule", &probe).await {
             let hint = Some(advice(&failure.class));
             findings.push(finding(FindingLevel::Error, failure.to_string(), hint));
         }
-        if let Ok(Some(there)) = self.client.server_time().await {
-            let skew = there.duration_since(self.client.clock().machine()).unsigned_abs();
-            if skew > CLOCK_SKEW_TOLERATED {
-                let message = format!("its clock and ours differ by {} s", skew.as_secs());
-                findings.push(finding(FindingLevel::Warning, message, None));
-            }
-        }
+        let skew = self.clock_skew().await;
+        findings.extend(skew.map(|it| finding(FindingLevel::Warning, it, None)));
         if findings.is_empty() {
             let message = "can be read, with the scopes that are needed".to_owned();
             findings.push(finding(FindingLevel::Good, message, None));
@@ -174,6 +172,14 @@ impl Source for ScalSource {
 }
 
 impl ScalSource {
+    /// That the server's clock and ours differ, if they do.
+    async fn clock_skew(&self) -> Option<String> {
+        let there = self.client.server_time().await.ok().flatten()?;
+        let skew = there.duration_since(self.client.clock().machine()).unsigned_abs();
+        (skew > CLOCK_SKEW_TOLERATED)
+            .then(|| format!("its clock and ours differ by {} s", skew.as_secs()))
+    }
+
     /// Reads from where an earlier reading ended, unless that is void.
     async fn read_since(
         &self,
@@ -341,26 +347,18 @@ impl ScalSource {
     async fn walk(&self, first: &str) -> Result<Option<(Heard, usize, String)>, Failure> {
         let mut heard = Heard::default();
         let mut path = first.to_owned();
-        let begun = self.client.clock().now();
+        let mut bounds = Bounds::begin(self.client.clock().now());
         for number in 1..=LIST_PAGES_MAX {
-            let page = match self.client.get::<Page>("read the schedule", &path).await? {
-                Got::Body(page) => page,
+            let (page, bytes) = match self.client.get::<Page>("read the schedule", &path).await? {
+                Got::Body(page, bytes) => (page, bytes),
                 Got::NotModified if number == 1 => return Ok(None),
                 Got::NotModified => return Err(endless("it answered 304 to a later page")),
             };
             let (token, next) = (page.delta_token.clone(), page.next_uri.clone());
             heard.take(page);
-            let took = self.client.clock().now().duration_since(begun).unsigned_abs();
-            if heard.entities.len() + heard.gone.len() > LIST_ENTITIES_MAX
-                || took > LISTING_TIME_MAX
-            {
-                return Err(endless(&format!(
-                    "{} entities in {} s and no end; expected at most {LIST_ENTITIES_MAX} in {} s",
-                    heard.entities.len(),
-                    took.as_secs(),
-                    LISTING_TIME_MAX.as_secs()
-                )));
-            }
+            let entities = heard.entities.len() + heard.gone.len();
+            let now = self.client.clock().now();
+            bounds.take(bytes, entities, now).map_err(|why| endless(&why))?;
             match next {
                 None => return Ok(Some((heard, number, token))),
                 Some(next) if next.starts_with("/api/") => path = next,

@@ -76,8 +76,15 @@ pub enum ChangedSince {
 pub enum PageAnswer {
     /// HTTP 304.
     Unchanged,
-    /// A page, and the entity tag of its listing.
-    Page(WirePage, Option<String>),
+    /// A page.
+    Page {
+        /// What it says.
+        page: WirePage,
+        /// The entity tag of its listing.
+        tag: Option<String>,
+        /// How long it was.
+        bytes: usize,
+    },
 }
 
 /// One request.
@@ -199,7 +206,7 @@ impl Wfm {
             return Ok(PageAnswer::Unchanged);
         }
         let tag = answer.headers.get(ETAG).and_then(|it| it.to_str().ok()).map(str::to_owned);
-        Ok(PageAnswer::Page(json(&ask, &answer)?, tag))
+        Ok(PageAnswer::Page { page: json(&ask, &answer)?, tag, bytes: answer.body.len() })
     }
 
     /// Has something decided, once.

@@ -25,6 +25,7 @@ mod roster_file_archive;
 mod roster_file_contact_centre;
 mod roster_file_employees;
 mod roster_file_time;
+mod scal;
 mod shifts;
 mod shifts_callback;
 mod shifts_payloads;

@@ -75,9 +75,14 @@ fn each_rule_that_is_broken_is_found_and_named() {
         ("twice", "schedule.unique"),
         ("validate-applies", "commands.validate"),
         ("window-ignored", "schedule.window"),
+        ("window-token", "changes.window"),
     ];
     for (name, rule) in broken {
-        let more: &[&str] = if name == "no-as-of" { &["--changes", "edited_since"] } else { &[] };
+        let more: &[&str] = match name {
+            "no-as-of" => &["--changes", "edited_since"],
+            "window-token" => &["--window-days", "5"],
+            _ => &[],
+        };
         let Some((run, checks)) = checked(&[&["--broken", name], more].concat()) else { return };
         let found = checks.iter().any(|(found, result)| found == rule && result == "failed");
         assert!(found, "`{name}` should break `{rule}`:\n{}", run.stdout);

@@ -106,6 +106,31 @@ fn a_quiet_reading_is_one_request_and_writes_nothing() {
 }
 
 #[test]
+fn a_system_that_is_asked_too_often_is_asked_again_when_it_said_and_not_before() {
+    let Some(server) = ExampleServer::start(&["--too-many", "2"]) else { return };
+    plan().iter().for_each(|it| server.plans(it));
+    let world = world(&server, "");
+    world.sync(0);
+    assert_eq!(events_of(&world).len(), 4);
+    let asked = server.asked();
+    assert_eq!(
+        asked,
+        ["GET /capabilities"; 3].into_iter().chain(["GET /schedule"]).collect::<Vec<_>>()
+    );
+    // And not for ever.
+    let Some(server) = ExampleServer::start(&["--too-many", "1000"]) else { return };
+    let config = world.read("rotabridge.toml");
+    let line = config.lines().find(|it| it.contains("/rota")).unwrap();
+    world.edit(line, &format!("url = \"{}\"", server.url()));
+    let before = events_of(&world);
+    let run = world.run(&["sync"]).exits(1);
+    run.says("HTTP 429: too_many_requests").says("was left as it is");
+    assert_eq!(events_of(&world), before);
+    let asked = server.asked();
+    assert!(asked.len() <= 8 && asked.iter().all(|it| it == "GET /capabilities"), "{asked:?}");
+}
+
+#[test]
 fn a_torn_listing_is_not_taken_and_nothing_is_deleted() {
     for broken in ["lost-page", "torn-pages"] {
         let Some(server) = ExampleServer::start(&[]) else { return };

@@ -22,6 +22,13 @@ const QUIET: Rule = Rule {
     expected: "nothing, or what was planned in between",
     hint: "keep the number of the last change with each entity, and compare",
 };
+const OTHER_WINDOW: Rule = Rule {
+    name: "changes.window",
+    rule: "where a request is limited to some days, a token is good for every window",
+    expected: "what changed since, also for a window that the token's listing was not of",
+    hint: "a reader lists window by window, and goes on from the first token in all of them; let \
+           the token say how far the schedule had come, and nothing of the window",
+};
 const EXPIRED: Rule = Rule {
     name: "changes.expired",
     rule: "a token that is not good any more is refused",
@@ -38,7 +45,7 @@ const EARLY: Rule = Rule {
 
 /// Checks it.
 pub async fn check(talk: &Talk, chosen: &Capabilities, seen: &Seen, checks: &mut Vec<Check>) {
-    let all = [TOKEN, QUIET, EXPIRED, EARLY];
+    let all = [TOKEN, QUIET, OTHER_WINDOW, EXPIRED, EARLY];
     match chosen.changes {
         _ if seen.walk.pages.is_empty() => {
             checks.extend(all.map(|rule| rule.skipped("there is no listing")));
@@ -57,16 +64,36 @@ async fn by_token(talk: &Talk, chosen: &Capabilities, seen: &Seen, checks: &mut 
         None => {
             checks.push(TOKEN.failed("no `since` on the last page"));
             checks.push(QUIET.skipped("there is no token"));
+            checks.push(OTHER_WINDOW.skipped("there is no token"));
         }
         Some(token) => {
             checks.push(TOKEN.passed());
             let changed = ChangedSince::Token(token);
-            let walk = talk.walk(seen.window, chosen.page_size, Some(changed)).await;
+            let walk = talk.walk(seen.window, chosen.page_size, Some(changed.clone())).await;
             checks.push(quiet(walk, seen));
+            checks.push(other_window(talk, chosen, seen, changed).await);
         }
     }
     checks.push(expired(talk, seen).await);
     checks.push(EARLY.skipped("`changes` is `since`"));
+}
+
+/// Asks with the token of what was seen for the window after it.
+async fn other_window(
+    talk: &Talk,
+    chosen: &Capabilities,
+    seen: &Seen,
+    changed: ChangedSince,
+) -> Check {
+    if chosen.window_days.is_none() {
+        return OTHER_WINDOW.skipped("there is no `window_days_max`");
+    }
+    let (from, until) = seen.window;
+    let next = until.checked_add(until.duration_since(from)).unwrap_or(Timestamp::MAX);
+    match talk.walk((until, next), chosen.page_size, Some(changed)).await {
+        Ok(_) => OTHER_WINDOW.passed(),
+        Err(found) => OTHER_WINDOW.failed(found),
+    }
 }
 
 fn quiet(walk: Result<Walk, String>, seen: &Seen) -> Check {
@@ -124,6 +151,7 @@ async fn by_time(talk: &Talk, chosen: &Capabilities, seen: &Seen, checks: &mut V
             checks.push(quiet(walk, seen));
         }
     }
+    checks.push(OTHER_WINDOW.skipped("`changes` is `edited_since`"));
     checks.push(EXPIRED.skipped("`changes` is `edited_since`"));
     let changed = ChangedSince::Edited(Timestamp::UNIX_EPOCH);
     checks.push(match talk.walk(seen.window, chosen.page_size, Some(changed)).await {

@@ -31,11 +31,17 @@ pub async fn check(
     let failed = |failure: &Failure| {
         finding(FindingLevel::Error, failure.to_string(), Some(advice(&failure.class)))
     };
-    let (capabilities, answer) = match known.wfm.capabilities().await {
-        Ok(asked) => asked,
-        Err(failure) => return vec![failed(&failure)],
+    let asked = known.wfm.capabilities().await;
+    let mut findings = match &asked {
+        Ok((capabilities, _)) => vec![finding(FindingLevel::Good, summary(capabilities), None)],
+        Err(failure) => vec![failed(failure)],
     };
-    let mut findings = vec![finding(FindingLevel::Good, summary(&capabilities), None)];
+    let says_it_all = |class: &FailureClass| {
+        [FailureClass::Unavailable, FailureClass::Unauthorised].contains(class)
+    };
+    if matches!(&asked, Err(failure) if says_it_all(&failure.class)) {
+        return findings;
+    }
     let query = Query {
         from: now,
         until: now.checked_add(SignedDuration::from_hours(24)).unwrap_or(now),
@@ -45,9 +51,10 @@ pub async fn check(
         known: None,
     };
     match known.wfm.page(&query).await {
-        Ok(PageAnswer::Page(..) | PageAnswer::Unchanged) => {}
+        Ok(PageAnswer::Page { .. } | PageAnswer::Unchanged) => {}
         Err(failure) => findings.push(failed(&failure)),
     }
+    let Ok((capabilities, answer)) = asked else { return findings };
     for (message, hint) in doubts(&capabilities, config) {
         findings.push(finding(FindingLevel::Warning, message, Some(hint)));
     }

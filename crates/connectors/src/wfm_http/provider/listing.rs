@@ -2,16 +2,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use domain::limits::{
-    BAD_ROWS_REPORTED_MAX, LIST_ENTITIES_MAX, LIST_PAGES_MAX, LISTING_ATTEMPTS_MAX,
-    LISTING_TIME_MAX,
-};
+use domain::limits::{BAD_ROWS_REPORTED_MAX, LIST_PAGES_MAX, LISTING_ATTEMPTS_MAX};
 use domain::{ConnectionName, EntityKey, EntityKind, Fingerprinter, SyncWindow};
 use engine::port::{Clock, Failure, FailureClass, FieldFault, Identity, SourceEntity, SourceRef};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::known::Known;
+use crate::bounds::Bounds;
 use crate::wfm_http::client::{ChangedSince, PageAnswer, Query};
 use crate::wfm_http::config::WfmHttpConfig;
 use crate::wfm_http::map::{Capabilities, Reading, Said, Wrong, entity, moment};
@@ -185,7 +183,7 @@ impl<'a> Lister<'a> {
     async fn attempt(&self, mut query: Query) -> Result<Tried, Failure> {
         let mut listing = Listing::default();
         let mut total = None;
-        let begun = self.clock.now();
+        let mut bounds = Bounds::begin(self.clock.now());
         loop {
             let answer = match self.known.wfm.page(&query).await {
                 Ok(answer) => answer,
@@ -194,9 +192,9 @@ impl<'a> Lister<'a> {
                 }
                 Err(failure) => return Err(failure),
             };
-            let (page, tag) = match answer {
+            let (page, tag, bytes) = match answer {
                 PageAnswer::Unchanged => return Ok(Tried::Unchanged),
-                PageAnswer::Page(page, tag) => (page, tag),
+                PageAnswer::Page { page, tag, bytes } => (page, tag, bytes),
             };
             listing.pages += 1;
             if listing.pages == 1 {
@@ -209,12 +207,12 @@ impl<'a> Lister<'a> {
             let next = page.next_page.clone();
             self.take(page, query.changed.is_some(), &mut listing);
             let Some(next) = next else { break };
-            let took = self.clock.now().duration_since(begun).unsigned_abs();
-            let too_much = listing.pages >= LIST_PAGES_MAX
-                || listing.entities.len() > LIST_ENTITIES_MAX
-                || took > LISTING_TIME_MAX;
-            if too_much || query.page.as_ref() == Some(&next) {
-                return Err(endless(&listing, took));
+            bounds.take(bytes, listing.entities.len(), self.clock.now()).map_err(endless)?;
+            if listing.pages >= LIST_PAGES_MAX || query.page.as_ref() == Some(&next) {
+                let pages = listing.pages;
+                return Err(endless(format!(
+                    "page {pages} leads on without an end; expected at most {LIST_PAGES_MAX} pages"
+                )));
             }
             query.page = Some(next);
             query.known = None;
@@ -305,19 +303,9 @@ impl<'a> Lister<'a> {
     }
 }
 
-fn endless(listing: &Listing, took: std::time::Duration) -> Failure {
-    let (pages, entities) = (listing.pages, listing.entities.len());
-    Failure {
-        class: FailureClass::Bug,
-        operation: "list the schedule as a whole".to_owned(),
-        status: None,
-        detail: format!(
-            "page {pages} leads on without an end: {entities} entities in {} s; expected at most \
-             {LIST_PAGES_MAX} pages, {LIST_ENTITIES_MAX} entities and {} s",
-            took.as_secs(),
-            LISTING_TIME_MAX.as_secs()
-        ),
-    }
+fn endless(detail: String) -> Failure {
+    let operation = "list the schedule as a whole".to_owned();
+    Failure { class: FailureClass::Bug, operation, status: None, detail }
 }
 
 /// Where a field's value stands in an entity's text.

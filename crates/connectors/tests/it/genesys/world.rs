@@ -39,6 +39,10 @@ pub fn day(text: &str) -> Date {
 pub struct Jumping(Arc<AtomicI64>);
 
 impl Jumping {
+    pub fn from(start: Timestamp) -> Self {
+        Self(Arc::new(AtomicI64::new(start.as_millisecond())))
+    }
+
     pub fn pass(&self, time: SignedDuration) {
         self.0.fetch_add(time.as_millis() as i64, Ordering::Relaxed);
     }
@@ -102,7 +106,7 @@ impl World {
 
     /// An organisation with one business unit in Berlin, two management units, three agents.
     pub fn with(options: Options, keys: &str) -> Self {
-        let clock = Jumping(Arc::new(AtomicI64::new(at(START).as_millisecond())));
+        let clock = Jumping::from(at(START));
         let theirs = clock.clone();
         let options = Options {
             clock: Some(Arc::new(move || theirs.now())),
