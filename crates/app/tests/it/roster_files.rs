@@ -1,11 +1,15 @@
 //! Roster files as systems really drop them: proposed by `init`, marked complete, archived without
 //! ever losing one, and noticed by `serve`.
 
-use std::process::Stdio;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use crate::events::events;
-use crate::world::{COLUMNS, ROSTER, Run, World, binary, counts};
+use crate::world::{COLUMNS, ROSTER, Run, World, binary, counts, day_from_now};
 
 const HEADER: &str = "employee,team,work,date,start,end\n";
 
@@ -126,6 +130,103 @@ fn serve_notices_a_file_that_changed_and_then_stayed_the_same() {
     serving.kill().unwrap();
     serving.wait().unwrap();
     assert!(first && second, "within a minute; the poll interval is 15 minutes");
+}
+
+/// [`ROSTER`] as Excel keeps it, written by Python; `None`, said aloud, where there is none.
+fn book(world: &World, name: &str, system: &str) -> Option<()> {
+    let mut rows = vec![
+        json!(["Shift plan of the ward", null, null, null, null, null]),
+        json!([]),
+        json!(["employee", "team", "work", "date", "start", "end"]),
+    ];
+    for (index, line) in ROSTER.lines().skip(1).enumerate() {
+        let cells: Vec<&str> = line.split(',').collect();
+        // Formulas are read as what they came to.
+        let work = match index {
+            0 => json!({"formula": "CONCATENATE(\"La\",\"te\")", "text": cells[2]}),
+            _ => json!(cells[2]),
+        };
+        let (day, start, end) =
+            (json!({"day": cells[3]}), json!({"time": cells[4]}), json!({"time": cells[5]}));
+        rows.push(json!([cells[0], cells[1], work, day, start, end]));
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/readers/book.py");
+    let mut python = Command::new("python3");
+    python.arg(script).arg(world.path(name)).arg(system).stdin(Stdio::piped());
+    let Ok(mut python) = python.spawn() else {
+        println!("skipped: `python3` cannot be run");
+        return None;
+    };
+    let input = serde_json::to_vec(&rows).unwrap();
+    python.stdin.take().unwrap().write_all(&input).unwrap();
+    assert!(python.wait().unwrap().success());
+    Some(())
+}
+
+#[test]
+fn an_excel_file_is_the_schedule_that_a_csv_of_it_would_be() {
+    let world = World::new();
+    world.sync(0);
+    let expected = events(world.server(), &["anna", "bert", "cleo"]);
+    for system in ["1900", "1904"] {
+        let world = World::new();
+        let Some(()) = book(&world, "plan.xlsx", system) else { return };
+        world.edit("path = \"roster.csv\"", "path = \"plan.xlsx\"\nsheet = \"Plan\"");
+        world.run(&["doctor"]).says("1 file: 5 shifts, 0 open shifts, 0 absences of 3 employees");
+        assert_eq!(counts(&world.sync(0)), [5, 0, 0, 0, 0], "{system}");
+        assert_eq!(events(world.server(), &["anna", "bert", "cleo"]), expected, "{system}");
+        assert_eq!(counts(&world.sync(0)), [0, 0, 0, 5, 0], "{system}");
+        world.edit("sheet = \"Plan\"", "sheet = \"Other\"");
+        world.run(&["sync"]).exits(1).says("it has no sheet `Other`; it has `Plan`");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let Some(()) = book(&world, "plan.xlsx", "1900") else { return };
+    std::fs::copy(world.path("plan.xlsx"), folder.path().join("plan.xlsx")).unwrap();
+    let mut init = binary();
+    init.args(["init", "--from", "plan.xlsx", "--time-zone", "Europe/Berlin"]);
+    let run = Run::of(init.current_dir(folder.path()).output().unwrap()).exits(0);
+    run.says("employee   is column `employee`").says("5 shifts, 3 employees");
+}
+
+#[test]
+fn leavers_keep_their_past_and_an_export_may_begin_today() {
+    let world = World::new();
+    world.edit("past = \"2000w\"", "past = \"1w\"");
+    let row = |who: &str, days: i64| {
+        format!("{who},Front desk,Late,{},14:30,22:30\n", day_from_now(days))
+    };
+    let of = |who: &str, days: &[i64]| days.iter().map(|it| row(who, *it)).collect::<String>();
+    let annas = of("anna", &[-5, -3, 3, 4]);
+    let later: Vec<i64> = (8..20).collect();
+    let berts = of("bert", &[-6, -5, -4, -3, -2, 2, 3, 4, 5, 6]) + &of("bert", &later);
+    world.roster(&format!("{HEADER}{annas}{berts}"));
+    assert_eq!(counts(&world.sync(0))[0], 26);
+    let days = |who: &str| {
+        let mut days: Vec<String> = events(world.server(), &[who])
+            .iter()
+            .map(|(_, _, start, _)| start[..8].to_owned())
+            .collect();
+        days.sort();
+        days
+    };
+    let stamps = |days: &[i64]| -> Vec<String> {
+        days.iter().map(|it| day_from_now(*it).replace('-', "")).collect()
+    };
+    // Anna leaves: what she was going to do goes, and her last week stays.
+    world.roster(&format!("{HEADER}{berts}"));
+    assert_eq!(counts(&world.sync(0))[2], 2);
+    assert_eq!(days("anna"), stamps(&[-5, -3]));
+    // Work of somebody who is still there, taken back, goes also where it is over.
+    let berts = berts.replace(&row("bert", -4), "");
+    world.roster(&format!("{HEADER}{berts}"));
+    assert_eq!(counts(&world.sync(0))[2], 1);
+    // From now on the export begins today, and nothing is lost by it.
+    world.roster(&format!("{HEADER}{}", of("bert", &[2, 3, 4, 5, 6, 7]) + &of("bert", &later)));
+    let line = world.sync(0);
+    assert_eq!((counts(&line)[0], counts(&line)[1], counts(&line)[2]), (1, 0, 0), "{line}");
+    assert_eq!(days("anna"), stamps(&[-5, -3]));
+    let until_now = [-6, -5, -3, -2, 2, 3, 4, 5, 6, 7];
+    assert_eq!(days("bert"), stamps(&[&until_now[..], &later].concat()));
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long a test has waited")]

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use simulators::caldav::{CaldavServer, Fault, Options, What};
 
 use crate::feeds::Service;
-use crate::world::World;
+use crate::world::{World, day_from_now};
 
 const LIST: &str = "/api/v2/wfm/schedules";
 const JOBS: &str = "/api/v2/wfm/schedules/sync/jobs";
@@ -228,15 +228,101 @@ fn a_job_that_is_killed_in_its_middle_is_finished_after_a_restart() {
 }
 
 #[test]
-fn a_chain_of_two_shows_the_first_ones_schedule_exactly_and_costs_one_request_when_quiet() {
-    let first = own_record();
-    let service = Service::start(&first);
-    let client = Client::new(&first, &service, &ALL);
-    wait_until("the first sync", || looks(first.server()).len() == 5);
-    let server = CaldavServer::start(Options::default()).unwrap();
+fn a_job_of_which_one_shift_is_refused_is_partly_completed_and_names_it() {
+    let world = own_record();
+    let service = Service::start(&world);
+    let client = Client::new(&world, &service, &ALL);
+    wait_until("the first sync", || looks(world.server()).len() == 5);
+    world.server().set_faults([Fault::on("PUT").at("/bert/").then(What::status(403))]);
+    let refused = client.post(LIST, &later("bert")).json();
+    assert_eq!(client.post(LIST, &later("anna")).status, 201);
+    let queued = client.post(JOBS, &json!({"targetProvider": "caldav"})).json();
+    let job = client.wait_for_job(queued["jobId"].as_str().unwrap());
+    assert_eq!(job["status"], "partly_completed", "{job}");
+    assert_eq!((&job["recordsProcessed"], &job["recordsFailed"]), (&6.into(), &1.into()), "{job}");
+    let id = refused["id"].as_str().unwrap();
+    let errors = job["errors"].to_string();
+    assert!(errors.contains(id) || errors.contains("calendar_failed"), "{job}");
+    assert!(!errors.contains("bert"), "nobody is named: {errors}");
+    assert_eq!(looks(world.server()).len(), 6);
+    // Mended, the next one completes.
+    world.server().set_faults([]);
+    let queued = client.post(JOBS, &json!({"targetProvider": "caldav"})).json();
+    let job = client.wait_for_job(queued["jobId"].as_str().unwrap());
+    assert_eq!(job["recordsTotal"], 7, "{job}");
+}
+
+#[test]
+fn a_job_whose_target_lets_nobody_in_is_failed_and_says_why() {
+    let world = own_record();
+    world.server().set_faults([Fault::on_any().then(What::status(401))]);
+    let service = Service::start(&world);
+    let client = Client::new(&world, &service, &ALL);
+    let queued = client.post(JOBS, &json!({"targetProvider": "caldav"})).json();
+    let job = client.wait_for_job(queued["jobId"].as_str().unwrap());
+    assert_eq!((&job["status"], &job["recordsProcessed"]), (&"failed".into(), &0.into()), "{job}");
+    let errors = job["errors"].as_array().unwrap();
+    assert!(!errors.is_empty(), "{job}");
+    assert!(errors.iter().all(|it| it["message"].is_string() && it["code"].is_string()), "{job}");
+}
+
+#[test]
+fn two_processes_carry_out_one_job_once() {
+    let world = own_record();
+    let first = Service::start(&world);
+    wait_until("the first sync", || looks(world.server()).len() == 5);
+    let second = Service::start(&world);
+    let mut client = Client::new(&world, &first, &ALL);
+    world.server().set_faults([Fault::on_any().then(What::Delay(Duration::from_millis(100)))]);
+    for day in 1..10 {
+        let body = json!({"userId": "bert", "label": "Extra",
+            "start": format!("2030-06-{day:02}T08:00:00Z"),
+            "end": format!("2030-06-{day:02}T12:00:00Z")});
+        assert_eq!(client.post(LIST, &body).status, 201);
+    }
+    let queued = client.post(JOBS, &json!({"targetProvider": "caldav"})).json();
+    let id = queued["jobId"].as_str().unwrap().to_owned();
+    // Asked at the other one, it is the same job.
+    client.address = second.address.clone();
+    let job = client.wait_for_job(&id);
+    assert_eq!(
+        (&job["status"], &job["recordsProcessed"]),
+        (&"completed".into(), &14.into()),
+        "{job}"
+    );
+    assert_eq!(looks(world.server()).len(), 14);
+    let puts = world.server().requests().iter().filter(|it| it.method == "PUT").count();
+    assert_eq!(puts, 14, "nothing was written twice");
+    drop(first);
+}
+
+#[test]
+fn doctor_names_a_client_that_may_write_and_is_also_a_mirrors_connection() {
+    let world = own_record();
+    world.run(&["client", "add", "phones", "--scope", "wfm:schedule:write"]).exits(0);
+    let doctor = world.run(&["doctor"]);
+    assert!(!doctor.stdout.contains("is also a mirror's connection"), "{}", doctor.stdout);
+    // From now on a mirror's connection has that name.
+    let text = world.read("rotabridge.toml").replace("\"calendars\"", "\"phones\"");
+    world.write("rotabridge.toml", &text);
+    let doctor = world.run(&["doctor"]).exits(1);
+    doctor
+        .says("error    client phones: has `wfm:schedule:write` and is also a mirror's connection");
+    doctor.says("takes it back");
+    world.run(&["client", "add", "phones", "--scope", "wfm:schedule:write"]).exits(2);
+}
+
+/// A world that reads what the client's server serves.
+fn second_in_chain(server: &CaldavServer, client: &Client) -> World {
     let second = World::at(&server.url(), "");
-    second.write("secret", &client.secret);
-    let from = second.read("rotabridge.toml");
+    point_to(&second, client);
+    second
+}
+
+/// Has a world's source be the server of this client.
+fn point_to(world: &World, client: &Client) {
+    world.write("secret", &client.secret);
+    let from = world.read("rotabridge.toml");
     let (start, rest) = (
         from.find("[[connection]]").unwrap(),
         from.find("[[connection]]\nname = \"calendars\"").unwrap(),
@@ -244,9 +330,19 @@ fn a_chain_of_two_shows_the_first_ones_schedule_exactly_and_costs_one_request_wh
     let scal = format!(
         "[[connection]]\nname = \"exports\"\nkind = \"scal\"\nurl = \"http://{}\"\n\
          client_id = \"{}\"\nclient_secret_file = \"secret\"\npage_size = 2\n\n",
-        service.address, client.id
+        client.address, client.id
     );
-    second.write("rotabridge.toml", &format!("{}{scal}{}", &from[..start], &from[rest..]));
+    world.write("rotabridge.toml", &format!("{}{scal}{}", &from[..start], &from[rest..]));
+}
+
+#[test]
+fn a_chain_of_two_shows_the_first_ones_schedule_exactly_and_costs_one_request_when_quiet() {
+    let first = own_record();
+    let service = Service::start(&first);
+    let client = Client::new(&first, &service, &ALL);
+    wait_until("the first sync", || looks(first.server()).len() == 5);
+    let server = CaldavServer::start(Options::default()).unwrap();
+    let second = second_in_chain(&server, &client);
     second.sync(0);
     assert_eq!(looks(&server), looks(first.server()));
     assert_eq!(looks(&server).len(), 5);
@@ -270,6 +366,43 @@ fn a_chain_of_two_shows_the_first_ones_schedule_exactly_and_costs_one_request_wh
     let line = second.sync(0);
     assert_eq!([&line["created"], &line["deleted"]], [&1, &1], "{line} {made}");
     wait_until("the first mirror", || looks(first.server()) == looks(&server));
+}
+
+#[test]
+fn a_chain_of_two_keeps_the_past_of_those_who_left_the_first_one() {
+    let first = World::new();
+    first.edit("past = \"2000w\"", "past = \"1w\"");
+    let row = |who: &str, days| format!("{who},Desk,Late,{},14:30,22:30\n", day_from_now(days));
+    let of = |who: &str, days: &[i64]| days.iter().map(|it| row(who, *it)).collect::<String>();
+    let header = "employee,team,work,date,start,end\n";
+    let berts = of("bert", &[-4, -2, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+    first.roster(&format!("{header}{}{berts}", of("anna", &[-3, -2, 3])));
+    let service = Service::start(&first);
+    let client = Client::new(&first, &service, &["wfm:schedule:read", "user:read"]);
+    wait_until("the first sync", || looks(first.server()).len() == 16);
+    let server = CaldavServer::start(Options::default()).unwrap();
+    let second = second_in_chain(&server, &client);
+    second.edit("past = \"2000w\"", "past = \"1w\"");
+    second.sync(0);
+    assert_eq!(looks(&server), looks(first.server()));
+    // Anna leaves. The first tells what it deleted; her past is not among it.
+    first.roster(&format!("{header}{berts}"));
+    wait_until("the first mirror", || looks(first.server()).len() == 15);
+    let line = second.sync(0);
+    assert_eq!(line["deleted"], 1, "{line}");
+    assert_eq!(looks(&server), looks(first.server()));
+    // Another one answers in its place, which never knew her: everything is read anew.
+    drop(service);
+    let third = World::new();
+    third.roster(&format!("{header}{berts}"));
+    let service = Service::start(&third);
+    let client = Client::new(&third, &service, &["wfm:schedule:read", "user:read"]);
+    wait_until("the third sync", || looks(third.server()).len() == 13);
+    let before = looks(&server).into_iter().filter(|it| it.starts_with("anna")).count();
+    point_to(&second, &client);
+    second.run(&["sync", "--allow-deletions", "100"]);
+    let after = looks(&server).into_iter().filter(|it| it.starts_with("anna")).count();
+    assert_eq!((before, after), (2, 2));
 }
 
 /// Calls are written down in groups, each second.

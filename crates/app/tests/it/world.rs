@@ -154,6 +154,13 @@ pub fn binary() -> Command {
     command
 }
 
+/// A day so many days from now, in Berlin: `2026-11-29`.
+#[expect(clippy::disallowed_methods, reason = "tests of what is over need to know what is")]
+pub fn day_from_now(days: i64) -> String {
+    let now = jiff::Timestamp::now().in_tz("Europe/Berlin").unwrap();
+    now.date().saturating_add(jiff::Span::new().days(days)).to_string()
+}
+
 /// `[created, updated, deleted, unchanged, failed]` of a mirror's line.
 #[track_caller]
 pub fn counts(line: &Value) -> [u64; 5] {

@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::encoding::Encoding;
 use super::map::{DateFormat, LengthUnit, Moment, TimeFormat, moment};
 use super::provider::RosterFiles;
 use crate::{
@@ -32,6 +33,9 @@ pub struct RosterFileConfig {
     /// What happens when a row cannot be read.
     #[serde(default)]
     pub on_bad_row: BadRowPolicy,
+    /// How text is written in files that carry no mark; UTF-16 is known by its mark.
+    #[serde(default)]
+    pub encoding: Encoding,
     /// What stands between two fields; found out from the header when it is left out.
     #[serde(default)]
     pub delimiter: Option<Delimiter>,

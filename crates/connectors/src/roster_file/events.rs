@@ -31,17 +31,17 @@ pub(super) const COLUMNS: [&str; 10] = [
 
 const REPEATS: &str = "repeats by a rule; expected single events";
 
-/// The events of a file, fields separated by `delimiter`.
+/// The events of a file, fields separated by `delimiter`. An event that cannot be read, or repeats
+/// by a rule, is an empty row and a fault: this reader does not work out its occurrences.
 ///
 /// # Errors
-/// When it is no iCalendar, or an event cannot be read, or repeats by a rule: this reader does not
-/// work out its occurrences.
+/// When it is no iCalendar.
 pub(super) fn text_of(
     place: &str,
     bytes: &[u8],
     delimiter: u8,
     bytes_max: u64,
-) -> Result<String, SourceError> {
+) -> Result<(String, Vec<FieldFault>), SourceError> {
     let unreadable = |detail: String| SourceError::Unreadable { place: place.to_owned(), detail };
     let events = ical::read_object(bytes).map_err(|error| unreadable(error.to_string()))?;
     let file = Path::new(place).file_stem().unwrap_or_default().to_string_lossy();
@@ -78,14 +78,14 @@ pub(super) fn text_of(
             }
         }
     }
-    match faults.is_empty() {
-        true => Ok(text),
-        false => {
-            let more = faults.len().saturating_sub(domain::limits::BAD_ROWS_REPORTED_MAX);
-            faults.truncate(domain::limits::BAD_ROWS_REPORTED_MAX);
-            Err(SourceError::BadRows { faults, more, hint: BAD_ROWS })
-        }
-    }
+    Ok((text, faults))
+}
+
+/// That nothing is taken, because events cannot be read.
+pub(super) fn refused(mut faults: Vec<FieldFault>) -> SourceError {
+    let more = faults.len().saturating_sub(domain::limits::BAD_ROWS_REPORTED_MAX);
+    faults.truncate(domain::limits::BAD_ROWS_REPORTED_MAX);
+    SourceError::BadRows { faults, more, hint: BAD_ROWS }
 }
 
 fn fault(place: &str, event: u64, message: String) -> FieldFault {

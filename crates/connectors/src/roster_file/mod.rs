@@ -2,8 +2,9 @@
 //! folder.
 //!
 //! Read only. Excel (`sheet.rs`) and iCalendar (`events.rs`) become the text that a CSV of them
-//! would be, so that one reader, one mapping and one kind of message serve all; `propose.rs` and
-//! its folder `propose` find out what a file could mean, for `init --from`.
+//! would be, and text of other encodings becomes UTF-8 (`encoding.rs`), so that one reader, one
+//! mapping and one kind of message serve all; `propose.rs` and its folder `propose` find out what a
+//! file could mean, for `init --from`.
 //! There is no vendor and so no vendor's page: which column means what is said by the
 //! operator, per connection. All matching files together are one reading, all or nothing.
 //!
@@ -29,6 +30,7 @@
 //! No `inbound.rs`: nobody calls us.
 
 mod config;
+mod encoding;
 mod events;
 mod map;
 mod propose;
@@ -45,6 +47,7 @@ use crate::{ConnectionConfig, Descriptor};
 pub use config::{
     BadRowPolicy, ColumnMapping, Delimiter, DstFold, DstGap, LengthUnitKey, RosterFileConfig,
 };
+pub use encoding::Encoding;
 pub use propose::{Proposal, propose};
 
 /// What to do about rows that are bad.

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::config::RosterFileConfig;
+use super::encoding::{Encoding, may_be_windows_1252};
 use super::map::Rules;
 use super::provider::{gather, text_of};
 use crate::table::{Record, Scanner};
@@ -68,10 +69,19 @@ impl Sample {
 pub fn propose(place: &str, bytes: &[u8], zone: &str) -> Result<Proposal, SourceError> {
     let blank = section(&[("path", quoted(place)), ("columns", "{ employee = \"x\" }".into())]);
     let unreadable = |detail: String| SourceError::Unreadable { place: place.to_owned(), detail };
-    let config: RosterFileConfig =
+    let mut config: RosterFileConfig =
         toml::from_str(&blank).map_err(|error| unreadable(error.to_string()))?;
-    let text = text_of(place, bytes, &config, domain::limits::ROSTER_FILE_BYTES_MAX)?;
     let mut proposal = Proposal::default();
+    let is_text =
+        [".xlsx", ".xlsm", ".ics"].iter().all(|it| !place.to_ascii_lowercase().ends_with(it));
+    if is_text && may_be_windows_1252(bytes) {
+        config.encoding = Encoding::Windows1252;
+        proposal.settings.push(("encoding", "\"windows-1252\"".to_owned()));
+        let remark = "the file is no UTF-8: Windows-1252 is assumed, look at letters such as ä";
+        proposal.remarks.push(remark.to_owned());
+    }
+    let most = domain::limits::ROSTER_FILE_BYTES_MAX;
+    let text = text_of(place, bytes, &config, most, &mut proposal.faults)?;
     let Some(sample) = sample(&text) else {
         proposal.remarks.push("the file holds no table".to_owned());
         return Ok(proposal);
@@ -191,7 +201,7 @@ fn read(place: &str, text: &str, zone: &str, proposal: &mut Proposal) -> Result<
     }
     let rules = Rules::of(&config).map_err(|error| error.to_string())?;
     let always = UtcInterval::new(Timestamp::MIN, Timestamp::MAX).map_err(|it| it.to_string())?;
-    match gather(&[(place, text)], &config, &rules, &SyncWindow { interval: always }) {
+    match gather(&[(place, text)], vec![], (&config, &rules), &SyncWindow { interval: always }) {
         Ok(gathered) => {
             let timed = gathered.entities.iter().filter(|it| it.entity.interval().is_some());
             proposal.rows = timed.take(ROWS_SHOWN).map(|it| shown(it, zone)).collect();

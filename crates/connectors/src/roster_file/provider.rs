@@ -24,10 +24,9 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::BAD_ROWS;
-use super::config::{Delimiter, RosterFileConfig};
+use super::config::{BadRowPolicy, Delimiter, RosterFileConfig};
 use super::map::Rules;
-use super::{events, sheet};
-use crate::table::decode;
+use super::{encoding, events, sheet};
 use crate::{ConnectionContext, ConnectionError};
 
 use archive::Archive;
@@ -230,14 +229,15 @@ impl Reader {
     fn gather(&self, taken: &[Taken], window: &SyncWindow) -> Result<Gathered, SourceError> {
         let mut texts = Vec::with_capacity(taken.len());
         let mut left = ROSTER_FILE_BYTES_MAX;
+        let mut bad = Vec::new();
         for file in taken {
-            let text = text_of(&file.place, &file.bytes, &self.config, left)?;
+            let text = text_of(&file.place, &file.bytes, &self.config, left, &mut bad)?;
             left = left.saturating_sub(text.len() as u64);
             texts.push(text);
         }
         let files: Vec<(&str, &str)> =
             taken.iter().zip(&texts).map(|(file, text)| (file.place.as_str(), &**text)).collect();
-        gather(&files, &self.config, &self.rules, window)
+        gather(&files, bad, (&self.config, &self.rules), window)
     }
 
     /// What is remembered of a reading of these files. The print is of everything that decides what
@@ -305,12 +305,14 @@ fn file_id(taken: &Taken) -> String {
     id
 }
 
-/// What a file says, as delimited text; which kind of file it is, its name says.
+/// What a file says, as delimited text; which kind of file it is, its name says. What cannot be
+/// read and may be left out is added to `bad`.
 pub(super) fn text_of<'b>(
     place: &str,
     bytes: &'b [u8],
     config: &RosterFileConfig,
     bytes_max: u64,
+    bad: &mut Vec<FieldFault>,
 ) -> Result<Cow<'b, str>, SourceError> {
     let delimiter = config.delimiter.map_or(b',', Delimiter::byte);
     let ends = |suffix: &str| place.to_ascii_lowercase().ends_with(suffix);
@@ -319,12 +321,17 @@ pub(super) fn text_of<'b>(
         return sheet::text_of(place, bytes, wanted, bytes_max).map(Cow::Owned);
     }
     if ends(".ics") {
-        return events::text_of(place, bytes, delimiter, bytes_max).map(Cow::Owned);
+        let (text, faults) = events::text_of(place, bytes, delimiter, bytes_max)?;
+        if !faults.is_empty() && config.on_bad_row == BadRowPolicy::Refuse {
+            return Err(events::refused(faults));
+        }
+        bad.extend(faults);
+        return Ok(Cow::Owned(text));
     }
-    let text = decode(place, bytes);
+    let text = encoding::text_of(place, bytes, config.encoding, bytes_max);
     let refused =
         |fault: Box<_>| SourceError::BadRows { faults: vec![*fault], more: 0, hint: BAD_ROWS };
-    text.map(Cow::Borrowed).map_err(refused)
+    text.map_err(refused)
 }
 
 const TOKEN: &str = "roster_file/3";

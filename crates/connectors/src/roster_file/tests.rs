@@ -29,7 +29,7 @@ fn read_with(more: &str, text: &str) -> Result<Gathered, SourceError> {
     let config = config(more);
     config.validate().unwrap();
     let rules = Rules::of(&config).unwrap();
-    gather(&[("a.csv", text)], &config, &rules, &always())
+    gather(&[("a.csv", text)], vec![], (&config, &rules), &always())
 }
 
 fn read(rows: &str) -> Gathered {
@@ -156,8 +156,9 @@ fn bad_rows_name_field_value_and_what_was_expected() {
 fn a_local_time_without_a_zone_is_a_bad_row() {
     let config: RosterFileConfig = toml::from_str(&format!("path = \"x\"\n{COLUMNS}")).unwrap();
     let rules = Rules::of(&config).unwrap();
-    let read =
-        |row: &str| gather(&[("a.csv", &format!("{HEADER}{row}"))], &config, &rules, &always());
+    let read = |row: &str| {
+        gather(&[("a.csv", &format!("{HEADER}{row}"))], vec![], (&config, &rules), &always())
+    };
     let fault = faults(read("Ana,x,2026-10-05,14:30,22:30,,\n")).remove(0);
     assert_eq!(fault.message, "is local time, and no time zone is known");
     let gathered = read("Ana,x,,2026-10-05T23:00-05:00,2026-10-06T07:00-05:00,,\n").unwrap();
@@ -306,7 +307,21 @@ fn skipped_rows_are_listed_and_absence_means_nothing_then() {
     assert_eq!((shifts(&gathered).len(), gathered.skipped.len()), (1, 1));
     assert_eq!(gathered.absence, Absence::MeansNothing);
     let gathered = read_with(&more, &format!("{HEADER}{good}")).unwrap();
-    assert_eq!(gathered.absence, Absence::MeansDeleted);
+    let first_day = "2026-10-04T22:00:00Z".parse().unwrap();
+    assert_eq!(gathered.absence, Absence::MeansDeletedFrom(first_day));
+}
+
+#[test]
+fn nothing_is_concluded_of_the_days_before_the_one_on_which_the_first_row_ends() {
+    let from = |rows: &str| read_with(COLUMNS, &format!("{HEADER}{rows}")).unwrap().absence;
+    let day = |text: &str| Absence::MeansDeletedFrom(text.parse().unwrap());
+    assert_eq!(from("Ana,Late,2026-10-05,14:30,22:30,,\n"), day("2026-10-04T22:00:00Z"));
+    // To the end of the day, and no further.
+    assert_eq!(from("Ana,Late,2026-10-05,16:00,00:00,,\n"), day("2026-10-04T22:00:00Z"));
+    // A night that began before the first day does not say that the day before is told.
+    let night = "Ana,Night,2026-10-04,22:30,06:30,,\nBo,Late,2026-10-05,14:30,22:30,,\n";
+    assert_eq!(from(night), day("2026-10-04T22:00:00Z"));
+    assert_eq!(from(""), Absence::MeansDeleted);
 }
 
 #[test]

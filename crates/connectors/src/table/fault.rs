@@ -125,7 +125,7 @@ pub(crate) fn decode<'b>(place: &str, bytes: &'b [u8]) -> Result<&'b str, Box<Fi
             field,
             ..whole(
                 format!("byte 0x{:02X} at offset {at} is not UTF-8", bytes[at]),
-                "export the file as UTF-8; Windows-1252 and Latin-1 are not read",
+                "export the file as UTF-8",
             )
         })
     })

@@ -43,18 +43,20 @@ pub(in crate::roster_file) struct Gathered {
     pub unmapped: Vec<String>,
 }
 
-/// Reads `files` (place and text, in order) as one roster.
+/// Reads `files` (place and text, in order) as one roster. `bad` is what could not even become a
+/// row.
 ///
 /// # Errors
 /// When a header lacks a mapped column, or a row is bad and may not be skipped.
 pub(in crate::roster_file) fn gather(
     files: &[(&str, &str)],
-    config: &RosterFileConfig,
-    rules: &Rules,
+    bad: Vec<FieldFault>,
+    (config, rules): (&RosterFileConfig, &Rules),
     window: &SyncWindow,
 ) -> Result<Gathered, SourceError> {
     let tables = Tables::open(files, config)?;
     let mut gather = Gather::new(&tables, rules, window, config.columns.kind.is_some());
+    bad.into_iter().for_each(|fault| gather.bad.push(|| fault));
     // Reserved once: growing step by step would hold everything twice for a moment.
     let lines = |text: &str| text.bytes().filter(|byte| *byte == b'\n').count();
     let lines = files.iter().map(|(_, text)| lines(text)).sum();
@@ -432,7 +434,7 @@ impl<'a> Gather<'a> {
         for (fault, spot) in attach(parts, &mut self.entities, &self.natives) {
             self.bad.push(|| self.tables.locate(fault, spot));
         }
-        let mut absence = Absence::MeansDeleted;
+        let mut absence = self.reach.absence(self.rules.zone.as_ref());
         if self.bad.list.is_empty() {
             // Nothing was left out.
         } else if config.on_bad_row == BadRowPolicy::Skip {

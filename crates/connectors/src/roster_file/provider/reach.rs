@@ -1,10 +1,13 @@
-//! Over which days a reading reaches, so that one that misses the window altogether is told:
-//! a wrong year or a wrong column would otherwise look like an empty schedule.
+//! Over which days a reading reaches. One that misses the window altogether is told: a wrong year
+//! or a wrong column would otherwise look like an empty schedule. And of the days before the first
+//! one nothing is concluded: an export may begin with the day on which it is made.
 
+use domain::time::local_day;
 use domain::{Entity, SyncWindow, TimeOffSpan};
-use engine::port::FieldFault;
+use engine::port::{Absence, FieldFault};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 
 /// What was seen that lies in time.
 #[derive(Debug, Default)]
@@ -12,6 +15,8 @@ pub(super) struct Reach {
     seen: usize,
     inside: usize,
     days: Option<(Date, Date)>,
+    /// When the first one ends.
+    ends_first: Option<Timestamp>,
 }
 
 impl Reach {
@@ -19,11 +24,28 @@ impl Reach {
     pub fn see(&mut self, entity: &Entity, is_inside: bool) {
         let Some((first, last)) = days(entity) else { return };
         self.seen += 1;
+        let end = entity.interval().map(|it| it.end());
+        self.ends_first = [self.ends_first, end].into_iter().flatten().min();
         self.inside += usize::from(is_inside);
         self.days = match self.days {
             None => Some((first, last)),
             Some((earliest, latest)) => Some((earliest.min(first), latest.max(last))),
         };
+    }
+
+    /// What follows for what is not there: nothing, where it ended before the first day, which is
+    /// the one on which something ends first. Work that begins in the evening before is told with
+    /// the day on which it ends, and absences that began long ago with the days that are left of
+    /// them.
+    pub fn absence(&self, zone: Option<&TimeZone>) -> Absence {
+        let utc = TimeZone::UTC;
+        let zone = zone.unwrap_or(&utc);
+        let last_moment = self.ends_first.and_then(|end| end.checked_sub(1.nanoseconds()).ok());
+        let first_day = last_moment.map(|it| local_day(it, zone).to_zoned(zone.clone()));
+        match first_day {
+            Some(Ok(begins)) => Absence::MeansDeletedFrom(begins.timestamp()),
+            Some(Err(_)) | None => Absence::MeansDeleted,
+        }
     }
 
     /// That there is something, and none of it inside `window`.

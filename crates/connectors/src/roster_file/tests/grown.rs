@@ -24,7 +24,7 @@ fn text_of<'b>(
     bytes: &'b [u8],
     config: &RosterFileConfig,
 ) -> Result<std::borrow::Cow<'b, str>, SourceError> {
-    text_within(place, bytes, config, domain::limits::ROSTER_FILE_BYTES_MAX)
+    text_within(place, bytes, config, domain::limits::ROSTER_FILE_BYTES_MAX, &mut vec![])
 }
 
 fn rows(more: &str, rows: &str) -> Result<Gathered, SourceError> {
@@ -224,7 +224,7 @@ fn a_sheet_is_read_as_the_table_that_it_shows() {
     let book = sheet();
     let text = text_of("plan.xlsx", &book, &config).unwrap();
     let rules = Rules::of(&config).unwrap();
-    let gathered = gather(&[("plan.xlsx", &text)], &config, &rules, &always()).unwrap();
+    let gathered = gather(&[("plan.xlsx", &text)], vec![], (&config, &rules), &always()).unwrap();
     let read: Vec<_> = shifts(&gathered)
         .iter()
         .map(|it| (it.employee.to_string(), it.label.clone(), it.interval.to_string()))
@@ -290,7 +290,8 @@ fn a_sheet_that_announces_more_than_it_holds_is_refused() {
 fn a_small_sheet_that_becomes_a_large_text_is_refused_at_the_limit() {
     let columns = r#"columns = { employee = "who", start = "from", end = "to" }"#;
     let text = |book: &[u8], most| {
-        text_within("plan.xlsx", book, &config(columns), most).map(|it| it.len() as u64)
+        text_within("plan.xlsx", book, &config(columns), most, &mut vec![])
+            .map(|it| it.len() as u64)
     };
     let row = |number: u32| {
         format!("<row r=\"{number}\">{}</row>", text_cell(&format!("A{number}"), &"x".repeat(500)))
@@ -354,7 +355,8 @@ fn a_calendar_is_read_as_the_roster_of_whom_it_is_named_after() {
     let config = config(columns);
     let text = text_of("exports/ana.ics", CALENDAR.as_bytes(), &config).unwrap();
     let rules = Rules::of(&config).unwrap();
-    let gathered = gather(&[("exports/ana.ics", &text)], &config, &rules, &always()).unwrap();
+    let gathered =
+        gather(&[("exports/ana.ics", &text)], vec![], (&config, &rules), &always()).unwrap();
     let shift = shifts(&gathered)[0];
     assert_eq!((shift.employee.as_str(), shift.id.as_str()), ("ana", "1@x"));
     assert_eq!(shift.interval.to_string(), "2026-10-24T20:00:00Z/2026-10-25T05:00:00Z");
@@ -371,6 +373,30 @@ fn a_calendar_is_read_as_the_roster_of_whom_it_is_named_after() {
     let SourceError::BadRows { faults, .. } = error else { panic!("{error}") };
     assert_eq!(faults[0].place, "ana.ics, event 2");
     assert!(faults[0].message.contains("repeats by a rule"));
+    // Left out by choice: the others are taken, and nothing is deleted for being absent.
+    let config = super::config(&format!("{columns}\non_bad_row = \"skip\""));
+    let mut bad = Vec::new();
+    let text = text_within("ana.ics", again.as_bytes(), &config, 10_000, &mut bad).unwrap();
+    let gathered = gather(&[("ana.ics", &text)], bad, (&config, &rules), &always()).unwrap();
+    assert_eq!((shifts(&gathered).len(), gathered.absence), (1, Absence::MeansNothing));
+    assert_eq!(gathered.skipped.len(), 1);
+    assert_eq!(gathered.skipped[0].place, "ana.ics, event 2");
+}
+
+#[test]
+fn a_file_as_german_excel_writes_it_is_proposed_with_its_encoding() {
+    let bytes = b"Personalnummer;Datum;Von;Bis;Schicht\n17;29.11.2026;06:00;14:00;Fr\xfch\n";
+    let proposal = propose("plan.csv", bytes, "Europe/Berlin").unwrap();
+    assert!(proposal.settings.contains(&("encoding", "\"windows-1252\"".to_owned())));
+    assert!(proposal.remarks.iter().any(|it| it.contains("Windows-1252")), "{proposal:#?}");
+    assert!(proposal.rows[0].contains("`Fr\u{fc}h`"), "{proposal:#?}");
+    let utf16: Vec<u8> = "\u{feff}Personalnummer\tDatum\tVon\tBis\n17\t29.11.2026\t06:00\t14:00\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let proposal = propose("plan.txt", &utf16, "Europe/Berlin").unwrap();
+    assert!(proposal.settings.iter().all(|it| it.0 != "encoding"), "{proposal:#?}");
+    assert_eq!(proposal.counts.first().map(|it| it.1), Some(1), "{proposal:#?}");
 }
 
 #[track_caller]
@@ -559,6 +585,7 @@ fn a_cell_that_is_a_hair_before_the_minute_is_the_minute() {
     assert_eq!(text.lines().nth(1), Some("Ana,2026-11-29T22:00:00,2026-11-30T00:00:00"));
     let at: Timestamp = "2026-11-29T21:00:00Z".parse().unwrap();
     let (config, files) = (config(columns), [("plan.xlsx", &*text)]);
-    let gathered = gather(&files, &config, &Rules::of(&config).unwrap(), &always()).unwrap();
+    let gathered =
+        gather(&files, vec![], (&config, &Rules::of(&config).unwrap()), &always()).unwrap();
     assert_eq!(shifts(&gathered)[0].interval.start(), at);
 }
