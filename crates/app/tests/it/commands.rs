@@ -292,6 +292,14 @@ fn demo_once_shows_two_syncs_and_leaves_nothing_behind() {
     assert_eq!(of_google.count(), 1, "{}", run.stdout);
     let of_outlook = lines("first sync").filter(|it| it.contains("branch-outlook"));
     assert_eq!(of_outlook.count(), 1, "{}", run.stdout);
+    // The hotline plans in Genesys Cloud, and its people ask it for time off.
+    let of_hotline = lines("first sync").filter(|it| it.contains("hotline-calendars"));
+    assert_eq!(of_hotline.count(), 1, "{}", run.stdout);
+    let changed = lines("changes in Genesys Cloud: ").next_back().unwrap();
+    assert!(changed.rsplit(' ').next().unwrap().parse::<u64>().unwrap() > 0, "{changed}");
+    run.says("asks for ").says("requests to Genesys: 2 granted, 0 refused");
+    let after_planning = lines("after requests").find(|it| it.contains("hotline-calendars"));
+    assert!(writes(after_planning.unwrap()) > 0, "{}", run.stdout);
     let places = ["requests in Shifts: ", "requests in Outlook: ", "requests in Google Calendar: "];
     for place in places {
         let asked = lines(place).next_back().unwrap().strip_prefix(place).unwrap();

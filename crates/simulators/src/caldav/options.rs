@@ -29,6 +29,8 @@ pub struct Options {
     pub page_size: Option<usize>,
     /// Whether calendar-multiget is there.
     pub multiget: bool,
+    /// Whether calendar-query is there, as far as it asks for a time range.
+    pub query: bool,
     /// How a calendar is made.
     pub making: Making,
     /// Whether two objects of one calendar may share a `UID`.
@@ -58,6 +60,7 @@ impl Default for Options {
             token_refusal: TokenRefusal::Forbidden,
             page_size: None,
             multiget: true,
+            query: false,
             making: Making::Mkcalendar,
             uid_check: UidCheck::Named,
             missing_calendar_status: 409,

@@ -1,4 +1,4 @@
-//! The two reports of the played server: sync-collection and calendar-multiget.
+//! The reports of the played server: sync-collection, calendar-multiget and calendar-query.
 
 use roxmltree::{Document, Node};
 
@@ -20,8 +20,48 @@ pub(super) fn answer(shared: &Shared, calendars: &Calendars, path: &str, body: &
     match root.tag_name().name() {
         "sync-collection" => sync_collection(shared, path, collection, root),
         "calendar-multiget" if shared.options.multiget => multiget(path, collection, root),
+        "calendar-query" if shared.options.query => query(path, collection, root),
         _ => Reply::xml(403, error("<d:supported-report/>")),
     }
+}
+
+/// The objects that overlap the query's time range, as they are stored. Times with a zone count as
+/// if it were UTC, and series by their first occurrence.
+fn query(path: &str, collection: &Collection, root: Node<'_, '_>) -> Reply {
+    let range = root.descendants().find(|node| node.tag_name().name() == "time-range");
+    let bound = |name: &str| range.and_then(|it| it.attribute(name)).unwrap_or_default();
+    let (from, to) = (bound("start"), bound("end"));
+    let mut told = Multistatus::new();
+    for (name, object) in &collection.objects {
+        let data = String::from_utf8_lossy(&object.data);
+        let (start, end) = times(&data);
+        // Written in full and in one form, times are in the order of their texts.
+        if (to.is_empty() || start.as_str() < to) && end.as_str() > from {
+            let properties = format!(
+                "{}<cal:calendar-data>{}</cal:calendar-data>",
+                etag_property(object.version),
+                escaped(&data)
+            );
+            told.found(&encoded(&format!("{path}{name}")), &properties);
+        }
+    }
+    Reply::xml(207, told.finish())
+}
+
+/// When the first event of an object starts and ends.
+fn times(data: &str) -> (String, String) {
+    let event = data.split("BEGIN:VEVENT").nth(1).unwrap_or_default();
+    let value = |name: &str| {
+        let line = event.lines().find(|it| it.starts_with(name))?;
+        line.rsplit(':').next().map(|it| it.trim().to_owned())
+    };
+    let day_has = |at: String, time: &str| if at.len() == 8 { format!("{at}{time}") } else { at };
+    let start = value("DTSTART").unwrap_or_default();
+    let end = match value("DTEND") {
+        Some(end) => day_has(end, "T000000Z"),
+        None => day_has(start.clone(), "T240000Z"),
+    };
+    (day_has(start, "T000000Z"), end)
 }
 
 pub(super) fn token(collection: &Collection, place: usize) -> String {

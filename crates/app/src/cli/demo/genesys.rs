@@ -1,7 +1,9 @@
 //! The hotline of the demo: its planners use Genesys Cloud, which is played.
 //!
 //! Its roster is read by the real connector, over the wire; its calendars are on the same server
-//! as the contact centre's. Planners move and cancel shifts, and publish weeks again.
+//! as the contact centre's. Planners move and cancel shifts and publish weeks again. Where that
+//! server is played, too, people put an event labelled `Unavailable` into their own calendar there,
+//! and Genesys Cloud decides whether it is time off.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,6 +11,7 @@ use std::path::Path;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 use jiff::civil::Date;
+use simulators::caldav::CaldavServer;
 use simulators::contact_centre::{AbsenceSpan, ContactCentre};
 use simulators::genesys::people::monday_of;
 use simulators::genesys::{CLIENT, GenesysServer, Options, SECRET};
@@ -20,11 +23,20 @@ use crate::failure::Failure;
 const EMPLOYEES: std::ops::RangeInclusive<u32> = 10..=200;
 /// Weeks that are planned there.
 pub(super) const WEEKS: u32 = 3;
+/// The name of the mirror.
+pub(super) const MIRROR: &str = "hotline-calendars";
+/// Days ahead of the first day that somebody wants off: beyond what planners move.
+const WISH_DAYS_AHEAD: i64 = 9;
 const SECRET_FILE: &str = "genesys-client-secret";
 
 /// How many people work there, if so many work in the contact centre.
 pub(super) fn employees(centre: u32) -> u32 {
     (centre / 3).clamp(*EMPLOYEES.start(), *EMPLOYEES.end())
+}
+
+/// Where somebody's own events are.
+fn own_calendar(person: &str) -> String {
+    format!("{person}-own/")
 }
 
 /// A hotline in a played organisation.
@@ -34,6 +46,7 @@ pub(super) struct Hotline {
     people: Vec<(String, String)>,
     seed: u64,
     turn: u64,
+    wishes: i64,
 }
 
 impl Hotline {
@@ -72,7 +85,7 @@ impl Hotline {
             genesys.decide_time_off(&request, "APPROVED");
         }
         std::fs::write(folder.join(SECRET_FILE), SECRET).map_err(Failure::because)?;
-        Ok(Self { genesys, unit, people, seed, turn: 0 })
+        Ok(Self { genesys, unit, people, seed, turn: 0, wishes: 0 })
     }
 
     /// Where it is played.
@@ -80,9 +93,20 @@ impl Hotline {
         self.genesys.url()
     }
 
-    /// Its part of the configuration.
-    pub fn configuration(&self) -> String {
+    /// Its part of the configuration; on a played calendar server people have calendars of their
+    /// own, in which they ask for time off.
+    pub fn configuration(&self, played: Option<&CaldavServer>) -> String {
         let (url, weeks) = (self.genesys.url(), WEEKS + 1);
+        let wishes = match played {
+            None => "",
+            Some(server) => {
+                for (person, _) in &self.people {
+                    server.add_calendar(&own_calendar(person));
+                }
+                "direction = \"two_way\"\nconflict_collections = [\"{employee}-own/\"]\n\
+                 unavailable = { becomes = \"time_off\", reason = \"5\" }\n"
+            }
+        };
         format!(
             r#"
 [[connection]]
@@ -101,13 +125,35 @@ time_zone = "{ZONE}"
 window = {{ past = "7d", future = "{weeks}w" }}
 
 [[mirror]]
-name = "hotline-calendars"
+name = "{MIRROR}"
 roster = "hotline"
 connection = "calendar-server"
 kind = "caldav"
 collection = "{{employee}}/"
-"#
+{wishes}"#
         )
+    }
+
+    /// Somebody puts an event into their own calendar by which they ask for a day off; what, in
+    /// words.
+    pub fn wishes(&mut self, played: &CaldavServer, now: Timestamp) -> Option<String> {
+        let number = self.wishes;
+        self.wishes += 1;
+        let count = i64::try_from(self.people.len()).ok()?.max(1);
+        // Everybody in turn, and a later day each time round.
+        let (person, name) = self.people.get(usize::try_from(number % count).ok()?)?;
+        let today = jiff::tz::TimeZone::get(ZONE).ok()?.to_datetime(now).date();
+        let ahead = WISH_DAYS_AHEAD + (number / count) % 7;
+        let day = today.checked_add(jiff::Span::new().days(ahead)).ok()?;
+        let stamp = now.strftime("%Y%m%dT%H%M%SZ");
+        let event = format!(
+            "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Somebody//EN\r\nBEGIN:VEVENT\r\n\
+             UID:wish-{number}\r\nDTSTAMP:{stamp}\r\nDTSTART;VALUE=DATE:{}\r\n\
+             SUMMARY:Moving house\r\nCATEGORIES:Unavailable\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+            day.strftime("%Y%m%d")
+        );
+        played.put_object(&own_calendar(person), &format!("wish-{number}.ics"), event);
+        Some(format!("hotline: {name} asks for {day} off, by an event in a calendar"))
     }
 
     /// A planner does something; what, in words. `None` when nobody has

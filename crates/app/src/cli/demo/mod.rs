@@ -14,6 +14,7 @@ mod genesys;
 mod google;
 mod outlook;
 mod summary;
+mod wishes;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -40,6 +41,7 @@ use self::branch::Branch;
 use self::genesys::Hotline;
 use self::google::Workspace;
 use self::summary::Summary;
+use self::wishes::{CHANGES, WHOLE, have_time_off_asked_for, is_wish};
 
 use super::Session;
 use super::serve::{listen_on, server_state};
@@ -113,7 +115,7 @@ pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failur
     let played = match &arguments.caldav {
         Some(_) => None,
         None => {
-            let options = Options { log: false, ..Options::default() };
+            let options = Options { log: false, query: true, ..Options::default() };
             Some(CaldavServer::start(options).map_err(Failure::because)?)
         }
     };
@@ -126,14 +128,20 @@ pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failur
     let hotline_plan = hotline_plan(&arguments, session)?;
     let mut hotline = Hotline::open(&hotline_plan, arguments.seed, folder.path())?;
     let vendors =
-        [branch.configuration(), workspace.configuration(), hotline.configuration()].concat();
+        [branch.configuration(), workspace.configuration(), hotline.configuration(played.as_ref())]
+            .concat();
     let text = configuration(&arguments, played.as_ref(), &vendors, address)?;
     let config = Config::parse("the demo's configuration", folder.path(), &text)
         .map_err(|error| usage(&error))?;
     let works = Arc::new(Works::build(config, session.outside(), Opening::Write).await?);
     introduce([&centre, &plan, &hotline_plan], &arguments, &session.output);
     let serving = Serving::start(&works, listener);
-    let vendors = Vendors { branch: &mut branch, workspace: &mut workspace, hotline: &mut hotline };
+    let vendors = Vendors {
+        branch: &mut branch,
+        workspace: &mut workspace,
+        hotline: &mut hotline,
+        played: played.as_ref(),
+    };
     let exit = begin(&works, vendors, session).await?;
     if arguments.once || exit == Exit::Failed {
         serving.stop().await?;
@@ -148,7 +156,7 @@ pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failur
     output.say(format!("Google, played: {}", workspace.url()));
     output.say(format!("Genesys, played: {}", hotline.url()));
     let (folder, seed) = (folder.path(), arguments.seed);
-    let world = World { centre, branch, workspace, hotline, folder, seed };
+    let world = World { centre, branch, workspace, hotline, played: played.as_ref(), folder, seed };
     let went_on = go_on(&works, world, &serving, session).await;
     serving.stop().await?;
     went_on.map(|()| exit)
@@ -313,7 +321,8 @@ fn introduce(plans: [&ContactCentre; 3], arguments: &Arguments, output: &Output)
         ));
     }
     output.say("the branch office plans in Teams Shifts, and has Outlook and Google; rules decide");
-    output.say("the hotline plans in Genesys Cloud; open shifts are not known there");
+    output
+        .say("the hotline plans in Genesys Cloud, which also decides the time off it is asked for");
 }
 
 /// Where people act.
@@ -321,12 +330,14 @@ struct Vendors<'a> {
     branch: &'a mut Branch,
     workspace: &'a mut Workspace,
     hotline: &'a mut Hotline,
+    /// The calendar server, where it is played.
+    played: Option<&'a CaldavServer>,
 }
 
 /// The first sync; a second one that has nothing to do; people who ask; and what came of that.
 async fn begin(
     works: &Works,
-    Vendors { branch, workspace, hotline }: Vendors<'_>,
+    Vendors { branch, workspace, hotline, played }: Vendors<'_>,
     session: &Session,
 ) -> Result<Exit, Failure> {
     let output = &session.output;
@@ -360,16 +371,21 @@ async fn begin(
         let Some(text) = branch.acts_in_outlook(works.outside.clock.now()) else { continue };
         output.say(text);
     }
-    summary.tell(
-        "asked in Outlook",
-        works,
-        &look_into(works, outlook::MIRROR, output).await,
-        output,
-    );
+    let looked = look_into(works, outlook::MIRROR, CHANGES, output).await;
+    summary.tell("asked in Outlook", works, &looked, output);
     let in_outlook = summary.take_requests();
+    have_time_off_asked_for(works, hotline, played, output);
+    let looked = look_into(works, genesys::MIRROR, WHOLE, output).await;
+    summary.tell("asked Genesys", works, &looked, output);
+    let (granted_there, refused_there) = summary.take_requests();
     summary.sync("after that", works, output).await?;
     have_google_changed(works, workspace, output);
-    summary.tell("asked in Google", works, &look_into(works, google::MIRROR, output).await, output);
+    summary.tell(
+        "asked in Google",
+        works,
+        &look_into(works, google::MIRROR, CHANGES, output).await,
+        output,
+    );
     let in_google = summary.take_requests();
     summary.sync("after all", works, output).await?;
     let exit = summary.print(output)?;
@@ -379,6 +395,8 @@ async fn begin(
     }
     let in_the_way = conflicts_in(works, google::MIRROR).await?;
     output.data(format!("events in the way in Google Calendar: {in_the_way} reported"))?;
+    output
+        .data(format!("requests to Genesys: {granted_there} granted, {refused_there} refused"))?;
     output.data(format!("changes in Genesys Cloud: {planned}"))?;
     Ok(exit)
 }
@@ -391,9 +409,7 @@ fn have_google_changed(works: &Works, workspace: &mut Workspace, output: &Output
         let Some(text) = workspace.acts(now) else { continue };
         output.say(text);
     }
-    if let Some(text) = workspace.plans_something(now) {
-        output.say(text);
-    }
+    workspace.plans_something(now).into_iter().for_each(|text| output.say(text));
 }
 
 /// How many events of people stand in the way of shifts in a mirror.
@@ -434,12 +450,17 @@ async fn sync(works: &Works, output: &Output) -> Result<Vec<MirrorRun>, Failure>
 }
 
 /// Looks for what people did in a mirror, as `serve` does when it is told that something changed.
-async fn look_into(works: &Works, name: &str, output: &Output) -> Vec<MirrorRun> {
+async fn look_into(
+    works: &Works,
+    name: &str,
+    options: CycleOptions,
+    output: &Output,
+) -> Vec<MirrorRun> {
     let mut looked = Vec::new();
     for mirror in works.mirrors.iter().filter(|it| it.spec.name.as_str() == name) {
         let states = works.store.calendar_states(&mirror.spec.name).await.unwrap_or_default();
         let calendars = states.into_iter().map(|it| it.calendar).collect();
-        let (options, looking) = (CycleOptions::default(), Looking::At(&calendars));
+        let looking = Looking::At(&calendars);
         looked.push(runs::cycle_looking(works, mirror, options, looking, output).await);
     }
     looked
@@ -479,6 +500,7 @@ struct World<'a> {
     branch: Branch,
     workspace: Workspace,
     hotline: Hotline,
+    played: Option<&'a CaldavServer>,
     folder: &'a Path,
     seed: u64,
 }
@@ -503,8 +525,11 @@ async fn go_on(
             clock.sleep_until(next).await;
             let what = world.next(works, number).await?;
             number += 1;
-            let mut mirrors = look_into(works, outlook::MIRROR, output).await;
-            mirrors.extend(look_into(works, google::MIRROR, output).await);
+            let mut mirrors = look_into(works, outlook::MIRROR, CHANGES, output).await;
+            mirrors.extend(look_into(works, google::MIRROR, CHANGES, output).await);
+            if is_wish(number - 1) {
+                mirrors.extend(look_into(works, genesys::MIRROR, WHOLE, output).await);
+            }
             mirrors.extend(sync(works, output).await?);
             for roster in &works.rosters {
                 let seq = works.store.roster_seq(&roster.name).await?;
@@ -546,6 +571,12 @@ impl World<'_> {
         }
         if number % 4 == 3
             && let Some(text) = self.branch.acts_in_outlook(works.outside.clock.now())
+        {
+            return Ok(text);
+        }
+        if is_wish(number)
+            && let Some(played) = self.played
+            && let Some(text) = self.hotline.wishes(played, works.outside.clock.now())
         {
             return Ok(text);
         }
