@@ -54,7 +54,34 @@ pub struct Matching {
     ready: Vec<(SourceEntity, Option<EntityKey>)>,
     unmatched: Vec<SourceEntity>,
     absence: Absence,
+    untold: Untold,
     removed: Vec<EntityKey>,
+}
+
+/// What a reading tells nothing of.
+#[derive(Debug, Clone, Copy, Default)]
+struct Untold {
+    /// What ended by then.
+    ended_by: Option<Timestamp>,
+    /// What began before then: where the first day is cut off by beginnings and not by ends, the
+    /// night into it is missing although it is not over.
+    begun_before: Option<Timestamp>,
+}
+
+impl Untold {
+    fn of(absence: Absence, entities: &[SourceEntity]) -> Self {
+        let Absence::MeansDeletedFrom(from) = absence else { return Self::default() };
+        let mut starts = entities.iter().filter_map(|it| Some(it.entity.interval()?.start()));
+        let reaches_back = starts.any(|start| start < from);
+        Self { ended_by: Some(from), begun_before: (!reaches_back).then_some(from) }
+    }
+
+    /// Whether nothing was told of it that concerns what lies ahead of `now`.
+    fn has(self, row: &RosterIndexRow, now: Timestamp) -> bool {
+        let ended = self.ended_by.is_some_and(|it| is_over(row, now.min(it)));
+        let begun = |it: Timestamp| row.starts_at.is_some_and(|start| start < now.min(it));
+        ended || self.begun_before.is_some_and(begun)
+    }
 }
 
 impl Matching {
@@ -74,7 +101,7 @@ impl Matching {
         self.before
             .iter()
             .filter(|row| !self.taken.contains(&row.key))
-            .filter(|row| !is_untold(row, self.absence, now))
+            .filter(|row| !self.untold.has(row, now))
             .filter(|row| may_have_moved(row) || may_be_a_leavers(row))
             .map(|row| row.key.clone())
             .collect()
@@ -99,6 +126,7 @@ pub fn matching(before: Before, kind: ReadingKind) -> Matching {
         ReadingKind::Changes { upserts, removed } => (upserts, Absence::MeansNothing, removed),
         ReadingKind::Part(part) => (part.entities, Absence::MeansDeleted, vec![]),
     };
+    let untold = Untold::of(absence, &entities);
     let (mut taken, mut ready) = (BTreeSet::new(), Vec::new());
     let mut unmatched = Vec::new();
     for it in entities {
@@ -130,7 +158,7 @@ pub fn matching(before: Before, kind: ReadingKind) -> Matching {
     match_equal(known.chain(hints), false, &mut taken, &mut ready, &mut unmatched);
     let unmatched = unmatched.into_iter().map(|(it, _, _)| it).collect();
     let Before { index, scope, hints: _ } = before;
-    Matching { before: index, scope, taken, ready, unmatched, absence, removed }
+    Matching { before: index, scope, taken, ready, unmatched, absence, untold, removed }
 }
 
 type Unmatched = (SourceEntity, Fingerprint, Fingerprint);
@@ -176,7 +204,8 @@ pub fn diff(
     window: &SyncWindow,
     now: Timestamp,
 ) -> RosterDiff {
-    let Matching { before, scope, mut taken, mut ready, unmatched, absence, removed } = matching;
+    let Matching { before, scope, mut taken, mut ready, unmatched, absence, untold, removed } =
+        matching;
     let known: BTreeMap<EntityKey, RosterIndexRow> =
         before.into_iter().map(|row| (row.key.clone(), row)).collect();
     assign_ids(&known, loaded, unmatched, &mut taken, &mut ready);
@@ -209,7 +238,7 @@ pub fn diff(
         let is_absent = !taken.contains(&row.key);
         let leaver = of_leavers.get(&row.key);
         let leaves_now = leaver.is_some_and(|it| known.contains_key(it) && !taken.contains(it));
-        let stays = leaver.is_some() || is_untold(row, absence, now);
+        let stays = leaver.is_some() || untold.has(row, now);
         let counts = leaves_now || !(is_absent && stays);
         diff.present_before += u64::from(in_window && counts);
         diff.lost += u64::from(leaves_now);
@@ -312,14 +341,6 @@ fn past_of_leavers(
 
 fn is_over(row: &RosterIndexRow, now: Timestamp) -> bool {
     row.ends_at.is_some_and(|ends_at| ends_at <= now)
-}
-
-/// Whether it is over, and was so before what the reading tells of.
-fn is_untold(row: &RosterIndexRow, absence: Absence, now: Timestamp) -> bool {
-    match absence {
-        Absence::MeansDeletedFrom(from) => is_over(row, now.min(from)),
-        Absence::MeansDeleted | Absence::MeansNothing => false,
-    }
 }
 
 /// Whether an entity lies in time and inside the window; only such may be concluded to be

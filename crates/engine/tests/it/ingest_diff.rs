@@ -357,6 +357,19 @@ fn days_before_those_that_a_reading_tells_of_stay_and_are_not_taken_for_moved() 
 }
 
 #[test]
+fn the_night_into_an_export_that_is_cut_off_by_beginnings_is_worked_to_its_end() {
+    let night = shift("night", "anna", 38);
+    let kept = Kept::of(&[Record { shift: night, remark: 0 }, of("anna", "next", 60)], true);
+    // Read at hour 40 of a file whose first day begins with hour 39.
+    let (deleted, _) = gone(&kept, &[of("anna", "next", 60)], true, Some(39));
+    assert_eq!(deleted, [""; 0], "nothing of the file begins before");
+    let both = [of("ben", "evening", 37), of("anna", "next", 60)];
+    let kept = Kept::of(&[&both[..], &[of("anna", "night", 38)]].concat(), true);
+    let (deleted, _) = gone(&kept, &both, true, Some(39));
+    assert_eq!(deleted, ["shift/night"], "nights are told, and this one is not");
+}
+
+#[test]
 fn what_a_source_says_is_deleted_is_deleted_also_where_it_is_over() {
     let kept = Kept::of(&[of("anna", "a-past", 0), of("ben", "b-next", 48)], true);
     let removed = vec![testkit::builders::shift_key("a-past")];
