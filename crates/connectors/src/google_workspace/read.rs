@@ -175,8 +175,8 @@ impl GoogleTarget {
             for ((ask, answer), found) in asks.iter().zip(answers).zip(&mut found) {
                 match answer {
                     Ok(done) => *found |= !map::is_cancelled(&done.json(ask)?),
-                    Err(failure) if matches!(failure.status, Some(404 | 410)) => {}
-                    Err(failure) => return Err(failure),
+                    Err(failure) if failure.class.may_pass() => return Err(failure),
+                    Err(_) => {}
                 }
             }
         }

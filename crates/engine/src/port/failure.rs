@@ -71,6 +71,29 @@ pub enum FailureClass {
 }
 
 impl FailureClass {
+    /// Whether the same request may be answered another time, so that this says nothing of what
+    /// was asked.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        match self {
+            Self::Throttled { .. }
+            | Self::Unavailable
+            | Self::TooLate
+            | Self::Unknown
+            | Self::Unauthorised => true,
+            Self::Precondition
+            | Self::Duplicate { .. }
+            | Self::Missing
+            | Self::CalendarMissing
+            | Self::DeltaExpired
+            | Self::Forbidden
+            | Self::OwnerMissing
+            | Self::Refused
+            | Self::Unsupported
+            | Self::Bug => false,
+        }
+    }
+
     /// The word for it in reports, metrics and logs.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
