@@ -61,9 +61,16 @@ impl Genesys {
         match self.client().json::<History>(&Ask::get(path, what)).await {
             Ok(history) => Ok(ends_with_nothing(&history)),
             Err(failure) if failure.class == FailureClass::Missing => Ok(true),
-            // Who may not ask concludes nothing.
-            Err(failure) if failure.class == FailureClass::Forbidden => Ok(false),
-            Err(failure) => Err(failure),
+            Err(failure) if failure.class.may_pass() && failure.class != FailureClass::Unknown => {
+                Err(failure)
+            }
+            // What is not understood, or may not be asked, concludes nothing: one agent must not
+            // hold up all others.
+            Err(failure) => {
+                let class = failure.class.as_str();
+                tracing::warn!(class, "a history cannot be read; its agent is left as they were");
+                Ok(false)
+            }
         }
     }
 }

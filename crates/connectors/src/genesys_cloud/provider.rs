@@ -22,8 +22,10 @@ use super::weeks::in_force;
 
 /// How long agents and management units are believed without looking, within one reading.
 const UNIT_RECHECK: SignedDuration = SignedDuration::from_mins(10);
-/// However many hints come, people and requests are read at most so often because of them.
-const HINT_PAUSE: std::time::Duration = std::time::Duration::from_secs(60);
+/// However many hints come, requests are read at most so often because of them.
+const REQUESTS_PAUSE: std::time::Duration = std::time::Duration::from_secs(60);
+/// The same for people: reading 50,000 of them takes minutes, and schedules must have their turn.
+const PEOPLE_PAUSE: std::time::Duration = std::time::Duration::from_secs(10 * 60);
 /// How far back `recent` reaches is 26 weeks: nothing is concluded from what lies before that.
 const RECENT_WEEKS: i64 = 25;
 
@@ -355,10 +357,25 @@ impl Genesys {
 
 /// Whether what was last looked at then is to be looked at again: its time has come, or somebody
 /// hinted at it and it was not looked at a moment ago.
-fn is_due(at: Option<Timestamp>, hinted: &AtomicBool, now: Timestamp) -> bool {
+fn is_due(
+    at: Option<Timestamp>,
+    (hinted, pause): (&AtomicBool, std::time::Duration),
+    now: Timestamp,
+) -> bool {
     let Some(at) = at else { return true };
-    let may = is_past(at, HINT_PAUSE, now);
+    let may = is_past(at, pause, now);
     (may && hinted.swap(false, Ordering::Relaxed)) || is_past(at, DIRECTORY_REFRESH, now)
+}
+
+/// A hint that was taken counts again when what followed it failed.
+fn kept_on_failure(
+    read: Result<Reading, SourceError>,
+    hinted: &AtomicBool,
+) -> Result<Reading, SourceError> {
+    if read.is_err() {
+        hinted.store(true, Ordering::Relaxed);
+    }
+    read
 }
 
 fn is_past(at: Timestamp, interval: std::time::Duration, now: Timestamp) -> bool {
@@ -423,11 +440,13 @@ impl Source for Genesys {
         if !progress.work.is_empty() {
             return self.bite(progress, marks).await;
         }
-        if is_due(progress.directory_at, &self.hints.people, now) {
-            return self.read_directory(progress, marks).await;
+        let Hints { people, requests } = &self.hints;
+        if is_due(progress.directory_at, (people, PEOPLE_PAUSE), now) {
+            return kept_on_failure(self.read_directory(progress, marks).await, people);
         }
-        if self.wants_requests() && is_due(progress.requests_at, &self.hints.requests, now) {
-            return self.look_at_approved(progress, window, marks).await;
+        if self.wants_requests() && is_due(progress.requests_at, (requests, REQUESTS_PAUSE), now) {
+            let read = self.look_at_approved(progress, window, marks).await;
+            return kept_on_failure(read, requests);
         }
         self.look(progress, window, marks).await
     }

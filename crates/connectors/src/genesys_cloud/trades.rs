@@ -14,8 +14,8 @@ use std::time::Duration;
 use domain::{Entity, Refusal, RequestStep, Shift, ShiftId};
 use engine::port::{Failure, FailureClass, RosterChange, Verdict};
 use http::Method;
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 
 use super::classify::nonsense;
@@ -30,6 +30,9 @@ use super::wire::{Metadata, short};
 /// How often a job is asked for that is under way: whoever asks for a swap is waiting.
 const JOB_TRIES_MAX: u32 = 5;
 const JOB_WAIT: Duration = Duration::from_millis(500);
+/// How long ago the approval of a trade may be that a lost answer told us of. An older one may have
+/// been undone since, and says nothing of what is asked now.
+const APPROVAL_OURS: SignedDuration = SignedDuration::from_mins(30);
 const NO_TRADE: &str =
     "Genesys Cloud has no trade of these two shifts; begin it there, and have it accepted there";
 const NOT_ACCEPTED: &str = "the trade of these two shifts is not accepted in Genesys Cloud yet";
@@ -77,7 +80,9 @@ impl Genesys {
             let trade = self.trade_of(swap).await?;
             let state = trade.as_ref().map(|it| it.state.as_str());
             let (trade, to) = match (trade.as_ref(), state, to) {
-                (Some(_), Some("Approved"), Some("Approved")) => return granted(swap),
+                (Some(it), Some("Approved"), Some("Approved")) if self.may_be_ours(it) => {
+                    return granted(swap);
+                }
                 (Some(_), Some("Matched" | "Unmatched"), None) => return nothing(),
                 (Some(it), Some("Matched"), Some(to)) => (it, to),
                 (Some(it), Some("Unmatched"), Some("Denied")) => (it, "Denied"),
@@ -120,12 +125,19 @@ impl Genesys {
             entities.into_iter().filter(|it| is_about(it, swap.given.0, swap.wanted.0)).collect();
         let worth = |it: &Trade| match it.state.as_str() {
             "Matched" => 0,
-            "Approved" => 1,
+            "Approved" if self.may_be_ours(it) => 1,
             "Unmatched" => 2,
             _ => 3,
         };
         found.sort_by_key(|it| (worth(it), it.id.clone()));
         Ok(found.into_iter().next())
+    }
+
+    /// Whether a trade that is approved may be so because of a request of ours whose answer was
+    /// lost.
+    fn may_be_ours(&self, trade: &Trade) -> bool {
+        let now = self.client().clock().now();
+        trade.reviewed_date.is_none_or(|it| now.duration_since(it) <= APPROVAL_OURS)
     }
 
     async fn change_trade(

@@ -177,6 +177,7 @@ fn told(state: &State, unit: &str, trade: &Trade) -> Value {
     };
     let (agent, given) = &trade.initiating;
     let home = state.users.get(agent).and_then(|it| it.management_unit.clone());
+    let reviewed = ["Approved", "Denied"].contains(&trade.state.as_str());
     let mut value = json!({
         "id": trade.id, "state": trade.state, "oneSided": false, "acceptableIntervals": [],
         "initiating": {
@@ -193,6 +194,9 @@ fn told(state: &State, unit: &str, trade: &Trade) -> Value {
     });
     if let Some(it) = &trade.receiving {
         value["receiving"] = json!({ "user": user_reference(&trade.target), "shift": shift(it) });
+    }
+    if reviewed {
+        value["reviewedDate"] = trade.modified.to_string().into();
     }
     value
 }

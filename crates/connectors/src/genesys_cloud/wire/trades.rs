@@ -108,6 +108,9 @@ pub struct Trade {
     /// Whom it is meant for.
     #[serde(default)]
     pub target: Option<Target>,
+    /// When a supervisor approved or denied it.
+    #[serde(rename = "reviewedDate", default)]
+    pub reviewed_date: Option<jiff::Timestamp>,
     /// Its version.
     pub metadata: Metadata,
 }

@@ -6,6 +6,7 @@ use domain::{
     Command, CommandKind, Directory, Entity, Refusal, Request, RequestStep, Shift, ShiftId,
 };
 use engine::port::{Clock, Facts, Failure, FailureClass, Verdict};
+use jiff::SignedDuration;
 use simulators::genesys::{Client, Fault, Options, What};
 
 use super::world::World;
@@ -100,6 +101,9 @@ async fn a_swap_that_is_matched_there_is_approved_there_and_read_as_it_was_grant
         let again = it.decide(RequestStep::Approved).await;
         assert!(matches!(again, Verdict::Granted(_)), "{again:?}");
         assert_eq!(it.decided(), 1);
+        // Long after it may be another agreement of the same two that is meant.
+        it.world.clock.pass(SignedDuration::from_mins(31));
+        assert!(words(&it.decide(RequestStep::Approved).await).contains("has no trade"));
     }
 }
 
