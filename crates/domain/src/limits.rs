@@ -54,9 +54,9 @@ pub const LIST_PAGES_MAX: usize = 10_000;
 /// Entities of one listing: half a year of 20,000 employees. Some 5 GB, so more than this comes
 /// from a system that is broken, or worse.
 pub const LIST_ENTITIES_MAX: usize = 5_000_000;
-/// Bytes of all answers of one listing: 100 bytes for each of that many entities. Somebody may say
-/// little in much text.
-pub const LISTING_BYTES_MAX: u64 = 512 * 1024 * 1024;
+/// Bytes of all answers of one listing: 400 bytes for each of that many entities. They are not
+/// held; somebody may say little in much text for ever.
+pub const LISTING_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
 /// How long one listing may take. A source that is slower than this is read at no useful pace.
 pub const LISTING_TIME_MAX: Duration = Duration::from_secs(2 * 3600);
 /// Characters of somebody else's text that are shown in a message.

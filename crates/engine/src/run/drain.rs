@@ -242,11 +242,12 @@ impl<'a> Drain<'a> {
             let size = self.chunk.min(self.queue.len());
             let keys: Vec<ItemKey> = self.queue.drain(..size).collect();
             let started = self.cycling.clock.now();
-            if let Some(wait) = self.work(keys).await? {
-                self.wait(wait).await?;
-            }
+            let wait = self.work(keys).await?;
             let took = self.cycling.clock.now().duration_since(started);
             self.chunk = size_after(self.chunk, took, self.cycling.width);
+            if let Some(wait) = wait {
+                self.wait(wait).await?;
+            }
         }
         self.note_read();
         self.publish().await

@@ -151,7 +151,13 @@ impl Writer {
         not_after: Timestamp,
     ) -> Result<Written, Failure> {
         self.remove(team, remote, there, not_after).await?;
-        self.add(team, body, index, not_after).await
+        let added = self.add(team, body, index, not_after).await;
+        added.map_err(|failure| {
+            // Something was sent: the old one is gone by now.
+            let late = failure.class == FailureClass::TooLate;
+            let class = if late { FailureClass::Missing } else { failure.class };
+            Failure { class, ..failure }
+        })
     }
 
     /// Stages an item for deletion.
