@@ -242,12 +242,12 @@ impl<'a> Drain<'a> {
             let size = self.chunk.min(self.queue.len());
             let keys: Vec<ItemKey> = self.queue.drain(..size).collect();
             let started = self.cycling.clock.now();
-            let wait = self.work(keys).await?;
-            let took = self.cycling.clock.now().duration_since(started);
-            self.chunk = size_after(self.chunk, took, self.cycling.width);
-            if let Some(wait) = wait {
+            if let Some(wait) = self.work(keys).await? {
                 self.wait(wait).await?;
             }
+            // Waiting counts: whoever has to wait for the vendor is given too much at once.
+            let took = self.cycling.clock.now().duration_since(started);
+            self.chunk = size_after(self.chunk, took, self.cycling.width);
         }
         self.note_read();
         self.publish().await
