@@ -15,8 +15,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use engine::port::{
-    Clock, Failure, FailureClass, HookCall, HookMessage, Hooks, InboundReply, Notice, NoticeKind,
-    Proof, Subscription, Topic,
+    Clock, HookCall, HookMessage, Hooks, InboundReply, Notice, NoticeKind, Proof, Topic,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -171,37 +170,5 @@ impl Hooks for Events {
     fn subscribes(&self, _: &Topic) -> bool {
         // Rule and destination are made in AWS once, by its administrator.
         false
-    }
-
-    async fn subscribe(
-        &self,
-        _: &Topic,
-        _: &str,
-        _: &SecretString,
-    ) -> Result<Subscription, Failure> {
-        Err(unsupported("subscribe to events"))
-    }
-
-    async fn renew(
-        &self,
-        _: &Topic,
-        _: &Subscription,
-        _: &str,
-        _: &SecretString,
-    ) -> Result<Subscription, Failure> {
-        Err(unsupported("renew a subscription to events"))
-    }
-
-    async fn unsubscribe(&self, _: &Subscription) -> Result<(), Failure> {
-        Err(unsupported("end a subscription to events"))
-    }
-}
-
-fn unsupported(operation: &str) -> Failure {
-    Failure {
-        class: FailureClass::Unsupported,
-        operation: operation.to_owned(),
-        status: None,
-        detail: "which events are handed on is set in Amazon EventBridge by hand".to_owned(),
     }
 }

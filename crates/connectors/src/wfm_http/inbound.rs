@@ -13,8 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::limits::{HOOK_AGE_MAX, HOOK_SIGNATURES_MAX};
 use engine::port::{
-    Clock, Failure, FailureClass, HookCall, HookMessage, Hooks, InboundReply, Notice, NoticeKind,
-    Proof, Subscription, Topic,
+    Clock, HookCall, HookMessage, Hooks, InboundReply, Notice, NoticeKind, Proof, Topic,
 };
 use hmac::{Hmac, KeyInit as _, Mac};
 use jiff::{SignedDuration, Timestamp};
@@ -153,37 +152,5 @@ impl Hooks for SignedHooks {
     fn subscribes(&self, _: &Topic) -> bool {
         // The address is entered in the system once, by its administrator.
         false
-    }
-
-    async fn subscribe(
-        &self,
-        _: &Topic,
-        _: &str,
-        _: &SecretString,
-    ) -> Result<Subscription, Failure> {
-        Err(unsupported("subscribe to webhooks"))
-    }
-
-    async fn renew(
-        &self,
-        _: &Topic,
-        _: &Subscription,
-        _: &str,
-        _: &SecretString,
-    ) -> Result<Subscription, Failure> {
-        Err(unsupported("renew a subscription to webhooks"))
-    }
-
-    async fn unsubscribe(&self, _: &Subscription) -> Result<(), Failure> {
-        Err(unsupported("end a subscription to webhooks"))
-    }
-}
-
-fn unsupported(operation: &str) -> Failure {
-    Failure {
-        class: FailureClass::Unsupported,
-        operation: operation.to_owned(),
-        status: None,
-        detail: "the address of webhooks is entered in the system by hand".to_owned(),
     }
 }

@@ -11,7 +11,7 @@ use domain::{CalendarKey, ConnectionName, MirrorName};
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use super::{Failure, InboundReply, StoreError};
+use super::{Failure, FailureClass, InboundReply, StoreError};
 
 /// One vendor's hints over one connection.
 #[async_trait]
@@ -19,7 +19,8 @@ pub trait Hooks: Send + Sync {
     /// Reads what the vendor sent to `/hooks/{connection}`. Decides nothing and waits for nothing.
     fn read(&self, call: &HookCall) -> HookMessage;
 
-    /// Whether the vendor can be asked for hints about a topic.
+    /// Whether the vendor can be asked for hints about a topic. Where an administrator enters our
+    /// address by hand, it cannot, and nothing below is ever called.
     fn subscribes(&self, topic: &Topic) -> bool;
 
     /// Has the vendor tell us of changes at `url`, with `secret` in each message.
@@ -28,10 +29,12 @@ pub trait Hooks: Send + Sync {
     /// [`Failure`]; it may have been made all the same, and then runs out by itself.
     async fn subscribe(
         &self,
-        topic: &Topic,
-        url: &str,
-        secret: &SecretString,
-    ) -> Result<Subscription, Failure>;
+        _topic: &Topic,
+        _url: &str,
+        _secret: &SecretString,
+    ) -> Result<Subscription, Failure> {
+        Err(entered_by_hand("subscribe to hints"))
+    }
 
     /// Makes a subscription last longer, or makes another one in its place where the vendor knows
     /// no renewal; the former one then goes on until it runs out, so that nothing is missed.
@@ -40,17 +43,30 @@ pub trait Hooks: Send + Sync {
     /// `Missing` when the vendor does not know it any more; others.
     async fn renew(
         &self,
-        topic: &Topic,
-        subscription: &Subscription,
-        url: &str,
-        secret: &SecretString,
-    ) -> Result<Subscription, Failure>;
+        _topic: &Topic,
+        _subscription: &Subscription,
+        _url: &str,
+        _secret: &SecretString,
+    ) -> Result<Subscription, Failure> {
+        Err(entered_by_hand("renew a subscription to hints"))
+    }
 
     /// Ends a subscription.
     ///
     /// # Errors
     /// [`Failure`]; it then runs out by itself.
-    async fn unsubscribe(&self, subscription: &Subscription) -> Result<(), Failure>;
+    async fn unsubscribe(&self, _subscription: &Subscription) -> Result<(), Failure> {
+        Err(entered_by_hand("end a subscription to hints"))
+    }
+}
+
+fn entered_by_hand(operation: &str) -> Failure {
+    Failure {
+        class: FailureClass::Unsupported,
+        operation: operation.to_owned(),
+        status: None,
+        detail: "where hints are sent is entered in the vendor's system by hand".to_owned(),
+    }
 }
 
 /// What a vendor sends to `/hooks/{connection}`.

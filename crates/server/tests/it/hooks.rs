@@ -18,11 +18,6 @@ use crate::world::{World, at};
 /// A vendor whose messages are lines such as `changed 1 secret`, and whose handshake is a query.
 struct Lines;
 
-fn nothing() -> Failure {
-    let (class, operation) = (FailureClass::Unsupported, "subscribe".to_owned());
-    Failure { class, operation, status: None, detail: "not asked here".into() }
-}
-
 #[async_trait::async_trait]
 impl Hooks for Lines {
     fn read(&self, call: &HookCall) -> HookMessage {
@@ -54,26 +49,6 @@ impl Hooks for Lines {
     }
     fn subscribes(&self, _: &Topic) -> bool {
         false
-    }
-    async fn subscribe(
-        &self,
-        _: &Topic,
-        _: &str,
-        _: &SecretString,
-    ) -> Result<Subscription, Failure> {
-        Err(nothing())
-    }
-    async fn renew(
-        &self,
-        _: &Topic,
-        _: &Subscription,
-        _: &str,
-        _: &SecretString,
-    ) -> Result<Subscription, Failure> {
-        Err(nothing())
-    }
-    async fn unsubscribe(&self, _: &Subscription) -> Result<(), Failure> {
-        Err(nothing())
     }
 }
 
