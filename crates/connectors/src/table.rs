@@ -18,7 +18,7 @@ use std::borrow::Cow;
 
 use engine::port::FieldFault;
 
-pub(crate) use fault::{RowFault, decode};
+pub(crate) use fault::{RowFault, decode, whole};
 pub(crate) use scan::{Cell, Record, Scanner};
 
 /// Delimiters that are tried when the operator names none, most usual first.

@@ -9,7 +9,7 @@ use engine::port::FieldFault;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::table::decode;
+use crate::table::{decode, whole};
 
 /// How text is written in files that carry no mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
@@ -123,19 +123,6 @@ fn windows_1252(place: &str, bytes: &[u8]) -> Result<String, Box<FieldFault>> {
         text.push(character);
     }
     Ok(text)
-}
-
-fn whole(place: &str, message: String, hint: &str) -> Box<FieldFault> {
-    Box::new(FieldFault {
-        place: place.to_owned(),
-        line: 0,
-        text: String::new(),
-        field: None,
-        column: None,
-        message,
-        hint: Some(hint.to_owned()),
-        stands_for: 1,
-    })
 }
 
 #[cfg(test)]

@@ -83,12 +83,9 @@ fn shown_line(text: &str) -> &str {
     }
 }
 
-/// Takes the bytes of a file as UTF-8.
-///
-/// # Errors
-/// When they are something else: names the first byte that is not, its offset and its line.
-pub(crate) fn decode<'b>(place: &str, bytes: &'b [u8]) -> Result<&'b str, Box<FieldFault>> {
-    let whole = |message: String, hint: &str| FieldFault {
+/// What is wrong with a whole file.
+pub(crate) fn whole(place: &str, message: String, hint: &str) -> Box<FieldFault> {
+    Box::new(FieldFault {
         place: place.to_owned(),
         line: 0,
         text: String::new(),
@@ -97,16 +94,23 @@ pub(crate) fn decode<'b>(place: &str, bytes: &'b [u8]) -> Result<&'b str, Box<Fi
         message,
         hint: Some(hint.to_owned()),
         stands_for: 1,
-    };
+    })
+}
+
+/// Takes the bytes of a file as UTF-8.
+///
+/// # Errors
+/// When they are something else: names the first byte that is not, its offset and its line.
+pub(crate) fn decode<'b>(place: &str, bytes: &'b [u8]) -> Result<&'b str, Box<FieldFault>> {
     if bytes.len() as u64 > ROSTER_FILE_BYTES_MAX {
         let message =
             format!("the file has {} bytes; expected at most {ROSTER_FILE_BYTES_MAX}", bytes.len());
-        return Err(Box::new(whole(message, "split it into several files")));
+        return Err(whole(place, message, "split it into several files"));
     }
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         let message =
             "the file starts with the byte order mark of UTF-16 at byte 0; expected UTF-8";
-        return Err(Box::new(whole(message.to_owned(), "export it as `CSV UTF-8`")));
+        return Err(whole(place, message.to_owned(), "export it as `CSV UTF-8`"));
     }
     std::str::from_utf8(bytes).map_err(|error| {
         let at = error.valid_up_to();
@@ -123,7 +127,8 @@ pub(crate) fn decode<'b>(place: &str, bytes: &'b [u8]) -> Result<&'b str, Box<Fi
             line: lines as u64 + 1,
             text: shown,
             field,
-            ..whole(
+            ..*whole(
+                place,
                 format!("byte 0x{:02X} at offset {at} is not UTF-8", bytes[at]),
                 "export the file as UTF-8",
             )
