@@ -84,10 +84,11 @@ fn what_we_were_too_late_for_says_nothing_of_the_vendor() {
     let gate = gate(1, 1);
     let fails =
         |class| Failure { class, operation: "write".into(), status: None, detail: "no".into() };
+    let untouched = gate.status();
     for _ in 0..20 {
         passes(&gate, "a").ended(Some(&fails(FailureClass::TooLate)));
     }
-    let untouched = gate.status();
+    assert_eq!(gate.status(), untouched);
     for _ in 0..20 {
         if let Some(Ok(pass)) = enter(&gate, "a").now_or_never() {
             pass.ended(Some(&fails(FailureClass::Unavailable)));
