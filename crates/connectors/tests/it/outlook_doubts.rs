@@ -40,6 +40,32 @@ fn nothing_but_the_request_s_own_mark_tells_a_new_event_from_one_that_was_there(
 }
 
 #[test]
+fn a_calendar_that_cannot_be_looked_into_does_not_hide_where_an_event_went() {
+    let post = Post::new(|_| {});
+    let (target, anna) = (post.target(), post.person("Anna"));
+    run(async {
+        target.open(&anna).await.unwrap();
+        let mut ids = Vec::new();
+        for name in ["moved", "gone"] {
+            ids.push(target.create(&anna, &item(name, "Late")).await.unwrap().remote_id);
+        }
+        let hers = post.server.at_calendar(anna.as_str());
+        assert!(hers.moves_to_calendar(&ids[0].0, "Private"));
+        assert!(hers.deletes(&ids[1].0));
+        assert_eq!(target.strayed(&anna, &ids).await, Ok(vec![true, false]));
+        let says = |what: What| [Fault::on("GET").at("/events/").then(what)];
+        // As of a calendar that somebody else shares: our ids mean nothing there, or we may not.
+        for (status, code) in [(400, "ErrorInvalidMailboxItemId"), (403, "ErrorAccessDenied")] {
+            post.server.set_faults(says(What::refusal(status, code)));
+            assert_eq!(target.strayed(&anna, &ids).await, Ok(vec![false, false]), "{code}");
+        }
+        post.server.set_faults(says(What::unavailable()));
+        let failure = target.strayed(&anna, &ids).await.unwrap_err();
+        assert_eq!(failure.class, FailureClass::Unavailable, "nothing is concluded");
+    });
+}
+
+#[test]
 fn where_answers_show_no_marks_those_of_a_batch_are_looked_at_in_one_request() {
     let post = Post::new(|it| it.mailbox.answers_expand = false);
     let (target, anna) = (post.target(), post.person("Anna"));

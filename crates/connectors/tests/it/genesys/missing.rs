@@ -5,6 +5,7 @@ use domain::policy::DeletionGuard;
 use engine::run::ingest::IngestError;
 use jiff::SignedDuration;
 use serde_json::json;
+use simulators::genesys::{Fault, What};
 
 use super::world::{World, day};
 
@@ -47,6 +48,22 @@ async fn whoever_an_answer_leaves_out_stays_as_they_were_until_somebody_says_tha
     let report = world.read().await.unwrap();
     assert_eq!(report.deleted, 3);
     world.assert_exact().await;
+}
+
+#[tokio::test]
+async fn a_history_that_cannot_be_read_holds_up_nobody_else() {
+    for (status, code) in [(400, "bad.request"), (403, "not.authorized"), (500, "internal.error")] {
+        let world = World::new();
+        world.usual_week();
+        world.read().await.unwrap();
+        world.genesys.set_hidden(&world.anna, true);
+        world.work(&world.ben, "2026-11-26");
+        let refused = What::Refusal { status, code: code.to_owned() };
+        world.genesys.set_faults([Fault::on_any().at("/history/agents/").then(refused)]);
+        let report = world.read().await.unwrap();
+        assert_eq!((report.upserted, report.deleted), (1, 0), "{code}");
+        assert_eq!(world.shifts_of(&world.anna).await.len(), 3, "{code}");
+    }
 }
 
 #[tokio::test]
