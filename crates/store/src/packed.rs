@@ -15,11 +15,19 @@ pub(crate) const FIELD: char = '\u{1f}';
 
 /// The records of a text that [`crate::sql::packed`] made.
 pub(crate) fn records(text: &str) -> impl Iterator<Item = Fields<'_>> {
-    (!text.is_empty())
-        .then(|| text.split(RECORD))
-        .into_iter()
-        .flatten()
-        .map(|record| Fields { record, rest: Some(record) })
+    let mut rest = (!text.is_empty()).then_some(text);
+    std::iter::from_fn(move || {
+        let (record, after) = cut(rest?, RECORD);
+        rest = after;
+        Some(Fields { record, rest: Some(record) })
+    })
+}
+
+/// What stands before a separator, and what after it.
+fn cut(text: &str, separator: char) -> (&str, Option<&str>) {
+    let at = memchr::memchr(separator as u8, text.as_bytes());
+    let parts = at.and_then(|at| Some((text.get(..at)?, text.get(at + 1..)?)));
+    parts.map_or((text, None), |(before, after)| (before, Some(after)))
 }
 
 /// The fields of one record, taken one after the other.
@@ -32,12 +40,14 @@ impl<'t> Fields<'t> {
     /// The next field; empty for a null.
     pub fn text(&mut self) -> Result<&'t str, Fault> {
         let rest = self.rest.ok_or_else(|| self.corrupt("record", "it has too few fields"))?;
-        let (field, rest) = match rest.split_once(FIELD) {
-            Some((field, rest)) => (field, Some(rest)),
-            None => (rest, None),
-        };
+        let (field, rest) = cut(rest, FIELD);
         self.rest = rest;
         Ok(field)
+    }
+
+    /// The last field, whatever it holds.
+    pub fn last(&mut self) -> Result<&'t str, Fault> {
+        self.rest.take().ok_or_else(|| self.corrupt("record", "it has too few fields"))
     }
 
     /// The next field, unless it is a null.

@@ -9,6 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use async_trait::async_trait;
+use bytestring::ByteString;
 use domain::{EmployeeId, EntityKey, EntityKind, Fingerprint, RosterName, ScheduleGroupId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -131,7 +132,7 @@ pub struct EntityFilter {
 }
 
 /// The last entity of a page: where the next one begins.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PagePlace {
     /// When it ends, in milliseconds since 1970; not looked at where pages are ordered by id.
     pub ends_at_ms: i64,
@@ -141,17 +142,31 @@ pub struct PagePlace {
     pub id: String,
 }
 
-/// One live entity, as it is stored.
+/// One live entity, as it is stored. The entities of a page share one text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredEntity {
-    /// Where it stands in the order of pages.
-    pub place: PagePlace,
+    /// Its id.
+    pub id: ByteString,
+    /// When it ends, in milliseconds since 1970; 0 where pages are ordered by id.
+    pub ends_at_ms: i64,
+    /// When it starts, likewise.
+    pub starts_at_ms: i64,
     /// Counts its changes of meaning.
     pub version: u32,
     /// When it was last changed.
     pub changed_at: Timestamp,
     /// The entity as JSON.
-    pub body: String,
+    pub body: ByteString,
+}
+
+impl StoredEntity {
+    /// Where it stands in the order of pages.
+    #[must_use]
+    pub fn place(&self) -> PagePlace {
+        let Self { id, ends_at_ms, starts_at_ms, .. } = self;
+        let (ends_at_ms, starts_at_ms) = (*ends_at_ms, *starts_at_ms);
+        PagePlace { ends_at_ms, starts_at_ms, id: id.to_string() }
+    }
 }
 
 /// One entity that changed, with what filters look at.

@@ -6,7 +6,7 @@ use domain::limits::{
     API_COUNTS_KEPT_MAX, API_PAGE_ENTITIES_DEFAULT, API_PAGE_ENTITIES_MAX, API_PAGES_MAX,
 };
 use domain::{EmployeeId, EntityKind, RosterName, ScheduleGroupId};
-use engine::port::{ApiScope, ChangeSeq, EntityFilter};
+use engine::port::{ApiScope, ChangeSeq, EntityFilter, PagePlace, StoredEntity};
 use http::header::{IF_MODIFIED_SINCE, LAST_MODIFIED};
 use http::{HeaderValue, StatusCode};
 use jiff::Timestamp;
@@ -19,8 +19,9 @@ use super::cursor::{DELTA_PATTERN, Page};
 use super::describe::Description;
 use super::dispatch::{Answer, Call, Handling, Needs, Operation, Refused};
 use super::parameters::Parameters;
+use super::stored::Shown;
 use super::wire::Schedule;
-use super::{Api, delta, stored};
+use super::{Api, ahead, delta};
 use crate::error::Code;
 use crate::feed::http_date;
 
@@ -90,7 +91,7 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Refused> {
     if let Some(cursor) = asked.parameters.text("cursor") {
         let bad = || Refused::at(Code::InvalidParameter, "cursor", "follow `nextUri` as it is");
         let page = Page::read(cursor).ok_or_else(bad)?;
-        return go_on_from(api, caller, &asked, Begin { page, skip: 0 }).await;
+        return go_on_from(api, caller, &asked, Begin { page, skip: 0 }, call.now).await;
     }
     let seq = api.store.roster_seq(&caller.roster).await?;
     if let Some(token) = asked.parameters.text("since") {
@@ -105,7 +106,7 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Refused> {
         return delta::changes(api, call, &asked, since, seq).await;
     }
     let page = first_page(api, caller, &asked, seq).await?;
-    let answer = go_on_from(api, caller, &asked, page).await?;
+    let answer = go_on_from(api, caller, &asked, page, call.now).await?;
     Ok(dated(api, &caller.roster, answer, call.now, seq))
 }
 
@@ -208,50 +209,33 @@ async fn first_page(
     Ok(Begin { page: Page { seq: seq.0, total, kind, place: None }, skip })
 }
 
-/// The page that begins here. One entity more than it holds is looked for, to know whether there
-/// is a next one: how many there were is no guide, because some may have come since.
+/// The page that begins here.
 async fn go_on_from(
     api: &Api,
     caller: &Caller,
     asked: &Asked,
     begin: Begin,
+    now: Timestamp,
 ) -> Result<Answer, Refused> {
     let Begin { page: Page { seq, total, mut kind, mut place }, mut skip } = begin;
-    let mut out = Vec::with_capacity(256 + asked.size * 400);
-    out.extend_from_slice(b"{\"entities\":[");
+    let mut shown = Shown::after(b"{\"entities\":[", asked.size);
     let (mut written, mut next) = (0, None);
     while let Some(of_kind) = asked.kinds.get(kind)
         && next.is_none()
     {
         let room = asked.size - written;
-        let filter = asked.of_kind(*of_kind);
-        let found = match &filter {
+        let found = match asked.of_kind(*of_kind) {
             Some(filter) => {
-                // A page that is reached by its number takes as long as all before it.
-                let _turn = match skip {
-                    0 => None,
-                    _ => Some(api.heavy.turn(&caller.client).await),
-                };
-                api.store
-                    .entity_page(&caller.roster, filter, place.as_ref(), skip, room + 1)
-                    .await?
+                let stretch = Stretch { filter, after: place.take(), skip, room };
+                api.stretch(caller, asked, stretch, now).await?
             }
-            None => Vec::new(),
+            None => Found::default(),
         };
-        for entity in found.iter().take(room) {
-            if written > 0 {
-                out.push(b',');
-            }
-            stored::write(&mut out, *of_kind, entity)?;
+        for entity in &found.entities {
+            shown.add(*of_kind, entity)?;
             written += 1;
         }
-        if found.len() > room {
-            let place = match room.checked_sub(1).and_then(|last| found.get(last)) {
-                Some(last) => Some(last.place.clone()),
-                None => place.take(),
-            };
-            next = Some(Page { seq, total, kind, place });
-        }
+        next = found.goes_on_after.map(|place| Page { seq, total, kind, place });
         (kind, place, skip) = (kind + 1, None, 0);
     }
     let token = api.delta_token(ChangeSeq(seq)).await?;
@@ -260,7 +244,26 @@ async fn go_on_from(
         let (number, cursor) = (asked.number + 1, page.write());
         format!("{PATH}?{query}pageNumber={number}&cursor={cursor}")
     });
-    Ok(close(out, asked, total, next, &token))
+    Ok(close(shown.into_bytes(), asked, total, next, &token))
+}
+
+/// The part of a page that is of one kind.
+struct Stretch {
+    filter: EntityFilter,
+    /// It begins after this one.
+    after: Option<PagePlace>,
+    /// So many before it are left out.
+    skip: u64,
+    /// How many the page has room for; none when it is full and only the next one is of the kind.
+    room: usize,
+}
+
+/// What a stretch holds.
+#[derive(Default)]
+struct Found {
+    entities: Vec<StoredEntity>,
+    /// Set when there are more: the place after which they stand, nothing for the beginning.
+    goes_on_after: Option<Option<PagePlace>>,
 }
 
 /// Ends what was begun with `{"entities":[`.
@@ -287,6 +290,51 @@ pub(super) fn close(
 }
 
 impl Api {
+    /// Reads a stretch. One entity more than it holds is looked for, to know whether there is a
+    /// next page: how many there were is no guide, because some may have come since.
+    async fn stretch(
+        &self,
+        caller: &Caller,
+        asked: &Asked,
+        Stretch { filter, after, skip, room }: Stretch,
+        now: Timestamp,
+    ) -> Result<Found, Refused> {
+        let (roster, mut read_at) = (&caller.roster, now);
+        let mut place = after.map(|after| (roster.clone(), filter.clone(), after));
+        let ahead = place.as_ref().and_then(|place| self.ahead.take(place, now));
+        let mut found = match ahead.filter(|(entities, _)| entities.len() > room) {
+            Some((entities, at)) => {
+                read_at = at;
+                entities
+            }
+            None => {
+                // A page that is reached by its number takes as long as all before it.
+                let _turn = match skip {
+                    0 => None,
+                    _ => Some(self.heavy.turn(&caller.client).await),
+                };
+                let after = place.as_ref().map(|(_, _, after)| after);
+                let reach = match after {
+                    Some(_) if room == asked.size => ahead::reach(room, asked.number),
+                    _ => room,
+                };
+                self.store.entity_page(roster, &filter, after, skip, reach + 1).await?.into()
+            }
+        };
+        if found.len() <= room {
+            return Ok(Found { entities: found.into(), goes_on_after: None });
+        }
+        let rest = found.split_off(room);
+        let last = found.back().map(StoredEntity::place);
+        let goes_on_after = last.clone().or_else(|| place.take().map(|(_, _, after)| after));
+        if let Some(last) = last
+            && rest.len() > room
+        {
+            self.ahead.keep((roster.clone(), filter, last), rest, read_at);
+        }
+        Ok(Found { entities: found.into(), goes_on_after: Some(goes_on_after) })
+    }
+
     /// How many a filter admits, counted once for each place of the sequence.
     async fn count(
         &self,

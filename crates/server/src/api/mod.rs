@@ -15,6 +15,7 @@
 //! no change is left out, also of the same second ([`journal`]).
 
 mod access;
+mod ahead;
 mod audit;
 mod create;
 mod cursor;
@@ -60,6 +61,7 @@ pub(crate) use dispatch::outside;
 pub use job::SyncProvider;
 
 use access::Access;
+use ahead::Ahead;
 use audit::Audit;
 use dispatch::Operation;
 use heavy::Heavy;
@@ -121,6 +123,7 @@ pub struct Api {
     token_bodies: Intake,
     lookups: Arc<Semaphore>,
     heavy: Heavy,
+    ahead: Ahead,
     description: OnceLock<bytes::Bytes>,
 }
 
@@ -167,6 +170,7 @@ impl Api {
             rosters,
             journal: Journal::default(),
             counts: Mutex::default(),
+            ahead: Ahead::default(),
             incarnation: OnceLock::new(),
             bodies: Intake::new(API_BODIES_MAX),
             token_bodies: Intake::new(API_TOKEN_BODIES_MAX),

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use bytestring::ByteString;
 use domain::{EntityKind, RosterName};
 use engine::port::{ChangeSeq, ChangedEntity, EntityFilter, PagePlace, StoredEntity};
 use jiff::Timestamp;
@@ -16,15 +17,22 @@ use crate::packed::{self, Fields, records};
 use crate::roster;
 use crate::sql::{Sql, gathered, packed};
 
-/// The record that [`decode`] reads.
-macro_rules! live_record {
+/// The record that [`decode`] reads where pages are ordered by id.
+macro_rules! record_by_id {
+    () => {
+        packed!("entity.id", "'0\u{1f}0'", "entity.version", "entity.changed_at", "entity.body")
+    };
+}
+
+/// The record that [`decode`] reads where pages are ordered by time.
+macro_rules! record_in_time {
     () => {
         packed!(
             "entity.id",
-            "entity.version",
-            "entity.changed_at",
             "coalesce(entity.ends_at, 0)",
             "coalesce(entity.starts_at, 0)",
+            "entity.version",
+            "entity.changed_at",
             "entity.body"
         )
     };
@@ -40,15 +48,15 @@ macro_rules! in_time {
 }
 
 macro_rules! page {
-    ($where:expr, $order:literal) => {
+    ($record:expr, $where:expr, $order:literal, $limit:literal) => {
         Sql::same(gathered!(concat!(
             "SELECT ",
-            live_record!(),
+            $record,
             " AS record FROM entity WHERE ",
             $where,
             " ORDER BY ",
             $order,
-            " LIMIT $7 OFFSET $8"
+            $limit
         )))
     };
 }
@@ -65,6 +73,14 @@ macro_rules! by_id {
         "entity.roster = $1 AND entity.kind = $2 AND entity.deleted_at + 0 IS NULL \
          AND entity.id >= $3 AND entity.id <= $4 AND entity.id <> $5 \
          AND ($6 = '' OR coalesce(entity.schedule_group, '') = $6)"
+    };
+}
+
+/// All of a kind, from an id on.
+macro_rules! all {
+    () => {
+        "entity.roster = $1 AND entity.kind = $2 AND entity.deleted_at + 0 IS NULL \
+         AND entity.id > $3"
     };
 }
 
@@ -85,6 +101,8 @@ macro_rules! of_group {
 
 /// How a filter is carried out.
 enum Way<'f> {
+    /// Along all ids.
+    All,
     /// Along the ids, from one to another one.
     ById { first: &'f str, last: &'f str },
     /// Along the ends of one employee's.
@@ -102,7 +120,10 @@ const LAST_ID: &str = "\u{10ffff}";
 
 fn way(filter: &EntityFilter) -> Way<'_> {
     let EntityFilter { kind, employee, group, ends_after, starts_before } = filter;
-    let all = Way::ById { first: "", last: LAST_ID };
+    let all = match group {
+        None => Way::All,
+        Some(_) => Way::ById { first: "", last: LAST_ID },
+    };
     match (kind, employee, group) {
         (EntityKind::Employee, Some(employee), _) => {
             Way::ById { first: employee.as_str(), last: employee.as_str() }
@@ -160,10 +181,26 @@ pub(crate) async fn page(
     after: Option<&PagePlace>,
     (skip, limit): (u64, usize),
 ) -> Result<Vec<StoredEntity>, Fault> {
-    const BY_ID: Sql = page!(by_id!(), "entity.id");
-    const OF_EMPLOYEE: Sql = page!(of_employee!(), "entity.ends_at, entity.starts_at, entity.id");
-    const OF_GROUP: Sql = page!(of_group!(), "entity.ends_at, entity.starts_at, entity.id");
-    const IN_TIME: Sql = page!(in_time!(), "entity.ends_at, entity.starts_at, entity.id");
+    const ALL: Sql = page!(record_by_id!(), all!(), "entity.id", " LIMIT $4 OFFSET $5");
+    const BY_ID: Sql = page!(record_by_id!(), by_id!(), "entity.id", " LIMIT $7 OFFSET $8");
+    const OF_EMPLOYEE: Sql = page!(
+        record_in_time!(),
+        of_employee!(),
+        "entity.ends_at, entity.starts_at, entity.id",
+        " LIMIT $7 OFFSET $8"
+    );
+    const OF_GROUP: Sql = page!(
+        record_in_time!(),
+        of_group!(),
+        "entity.ends_at, entity.starts_at, entity.id",
+        " LIMIT $7 OFFSET $8"
+    );
+    const IN_TIME: Sql = page!(
+        record_in_time!(),
+        in_time!(),
+        "entity.ends_at, entity.starts_at, entity.id",
+        " LIMIT $7 OFFSET $8"
+    );
     let group = filter.group.as_ref().map_or("", |it| it.as_str());
     let mut session = backend.reader().await?;
     let InTime { ends_at, starts_at, id, starts_before } = InTime::of(filter, after);
@@ -172,11 +209,15 @@ pub(crate) async fn page(
     let bounds = [Arg::Int(ends_at), Arg::Int(starts_at), Arg::Text(id), Arg::Int(starts_before)];
     let [ends_at, starts_at, id, starts_before] = bounds;
     let limit = Arg::count(limit);
+    let seen = after.map_or("", |it| it.id.as_str());
     let mut args = vec![roster, kind, ends_at, starts_at, id, starts_before, limit, skip];
     let sql = match way(filter) {
         Way::Nothing => return Ok(Vec::new()),
+        Way::All => {
+            args = vec![roster, kind, Arg::Text(seen), limit, skip];
+            ALL
+        }
         Way::ById { first, last } => {
-            let seen = after.map_or("", |it| it.id.as_str());
             args[2] = Arg::Text(first.max(seen));
             args[3] = Arg::Text(last);
             args[4] = Arg::Text(seen);
@@ -193,18 +234,19 @@ pub(crate) async fn page(
         }
         Way::InTime => IN_TIME,
     };
-    let page = session.packed(sql, &args).await?;
-    records(&page).map(|mut fields| decode(&mut fields)).collect()
+    let page = ByteString::from(session.packed(sql, &args).await?);
+    records(&page).map(|fields| decode(&page, fields)).collect()
 }
 
-fn decode(fields: &mut Fields<'_>) -> Result<StoredEntity, Fault> {
-    let id = fields.text()?.to_owned();
-    let version = fields.parse("version")?;
-    let changed_at = fields.instant()?;
-    let ends_at_ms = fields.parse("instant")?;
-    let starts_at_ms = fields.parse("instant")?;
-    let place = PagePlace { ends_at_ms, starts_at_ms, id };
-    Ok(StoredEntity { place, version, changed_at, body: fields.text()?.to_owned() })
+fn decode(page: &ByteString, mut fields: Fields<'_>) -> Result<StoredEntity, Fault> {
+    Ok(StoredEntity {
+        id: page.slice_ref(fields.text()?),
+        ends_at_ms: fields.parse("instant")?,
+        starts_at_ms: fields.parse("instant")?,
+        version: fields.parse("version")?,
+        changed_at: fields.instant()?,
+        body: page.slice_ref(fields.last()?),
+    })
 }
 
 pub(crate) async fn count(
@@ -228,7 +270,7 @@ pub(crate) async fn count(
     let mut args = vec![roster, kind, ends_at, starts_at, id, starts_before];
     let sql = match way(filter) {
         Way::Nothing => return Ok(0),
-        Way::ById { first: "", .. } if group.is_empty() => {
+        Way::All => {
             args.truncate(2);
             ALL
         }

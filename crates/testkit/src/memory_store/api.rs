@@ -162,7 +162,7 @@ impl Roster {
         let live = self.entities.values().filter(|kept| kept.deleted_at.is_none());
         let admitted = live.filter(|kept| admits(filter, kept));
         let mut found: Vec<StoredEntity> = admitted.map(|kept| stored(kept, in_time)).collect();
-        found.sort_by(|a, b| a.place.cmp(&b.place));
+        found.sort_by_key(StoredEntity::place);
         found
     }
 
@@ -201,12 +201,14 @@ fn body(kept: &Kept) -> String {
 fn stored(kept: &Kept, in_time: bool) -> StoredEntity {
     let entry = &kept.entry;
     let interval = entry.entity.interval().filter(|_| in_time);
-    let place = PagePlace {
+    StoredEntity {
+        id: entry.entity.key().id.as_str().into(),
         ends_at_ms: interval.map_or(0, |it| it.end().as_millisecond()),
         starts_at_ms: interval.map_or(0, |it| it.start().as_millisecond()),
-        id: entry.entity.key().id.to_string(),
-    };
-    StoredEntity { place, version: entry.version, changed_at: entry.changed_at, body: body(kept) }
+        version: entry.version,
+        changed_at: entry.changed_at,
+        body: body(kept).into(),
+    }
 }
 
 fn changed(kept: &Kept) -> ChangedEntity {
@@ -283,7 +285,7 @@ impl ApiStore for MemoryStore {
     ) -> Result<Vec<StoredEntity>, StoreError> {
         let state = self.lock();
         let found = state.roster(roster).map(|it| it.admitted(filter)).unwrap_or_default();
-        let rest = found.into_iter().filter(|it| after.is_none_or(|place| it.place > *place));
+        let rest = found.into_iter().filter(|it| after.is_none_or(|place| it.place() > *place));
         let skip = usize::try_from(skip).unwrap_or(usize::MAX);
         Ok(rest.skip(skip).take(limit).collect())
     }

@@ -1,5 +1,6 @@
 //! Pages: whole, filtered, and while the schedule changes.
 
+use jiff::SignedDuration;
 use testkit::builders::shift;
 
 use super::world::{LIST, World, assert_refused, ids, json};
@@ -91,6 +92,25 @@ async fn a_walk_during_changes_and_the_changes_after_it_give_the_whole_schedule(
     }
     let whole = json(&world.get(&client, &format!("{LIST}?pageSize=1000")).await);
     assert_eq!(have.into_iter().collect::<Vec<_>>(), ids(&whole));
+}
+
+#[tokio::test]
+async fn next_pages_are_read_along_and_kept_for_a_moment() {
+    let world = World::new().await;
+    let client = world.everything().await;
+    let many: Vec<_> = (10..30).map(|n| shift(&format!("m{n}"), "ada", n * 24)).collect();
+    world.commit(testkit::builders::hour(1), &many, &[]).await;
+    for (pause, third) in [(0, ["m14", "m15"]), (3, ["m15", "m16"])] {
+        let first = json(&world.get(&client, &format!("{LIST}?pageSize=2")).await);
+        let second = json(&world.get(&client, first["nextUri"].as_str().unwrap()).await);
+        assert_eq!(ids(&second), ["m12", "m13"]);
+        // It goes after it was read along with the second page: the changes tell of it.
+        world.commit(testkit::builders::hour(2), &[], &["m14"]).await;
+        world.clock.advance(SignedDuration::from_secs(pause));
+        let page = json(&world.get(&client, second["nextUri"].as_str().unwrap()).await);
+        assert_eq!(ids(&page), third, "after {pause} s");
+        world.commit(testkit::builders::hour(3), &many[4..5], &[]).await;
+    }
 }
 
 #[tokio::test]

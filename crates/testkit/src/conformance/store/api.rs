@@ -134,9 +134,9 @@ async fn walk(store: &dyn Store, filter: &EntityFilter, limit: usize) -> Vec<Str
     let (mut ids, mut after) = (Vec::new(), None::<PagePlace>);
     loop {
         let page = store.entity_page(&roster(), filter, after.as_ref(), 0, limit).await.unwrap();
-        ids.extend(page.iter().map(|it| it.place.id.clone()));
+        ids.extend(page.iter().map(|it| it.id.to_string()));
         match page.last() {
-            Some(last) if page.len() == limit => after = Some(last.place.clone()),
+            Some(last) if page.len() == limit => after = Some(last.place()),
             Some(_) | None => return ids,
         }
     }
@@ -197,7 +197,7 @@ async fn a_page_goes_on_where_the_last_ended_whatever_changed(Handles { one, two
     let entities = many().into_iter().map(Entity::Shift);
     let seq = one.commit_ingest(&roster(), ingest(ChangeSeq(0), entities)).await.unwrap().seq;
     let first = two.entity_page(&roster(), &shifts(), None, 0, 30).await.unwrap();
-    let last = first.last().unwrap().place.clone();
+    let last = first.last().unwrap().place();
     // Meanwhile one that was seen goes, one that was not goes, and two come.
     let commit = IngestCommit {
         tombstones: vec![shift_key("s03"), shift_key("s40")],
@@ -205,7 +205,7 @@ async fn a_page_goes_on_where_the_last_ended_whatever_changed(Handles { one, two
     };
     one.commit_ingest(&roster(), commit).await.unwrap();
     let rest = two.entity_page(&roster(), &shifts(), Some(&last), 0, 100).await.unwrap();
-    let ids: Vec<&str> = first.iter().chain(&rest).map(|it| it.place.id.as_str()).collect();
+    let ids: Vec<&str> = first.iter().chain(&rest).map(|it| &*it.id).collect();
     let mut expected: Vec<String> = (0..60).map(|it| format!("s{it:02}")).collect();
     expected.retain(|it| it != "s40");
     expected.push("t00".into());
