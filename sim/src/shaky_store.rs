@@ -2,6 +2,7 @@
 //! processes get in between.
 
 use std::collections::BTreeSet;
+mod overview;
 mod part;
 
 use std::sync::Arc;

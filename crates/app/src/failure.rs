@@ -161,18 +161,7 @@ pub fn guard_message(refusal: &GuardRefusal) -> String {
     format!("{name} would lose {deletions} of {present} items at once; they were left in place")
 }
 
-/// `1580` as `1,580`.
-pub fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
+pub use engine::overview::thousands;
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {

@@ -5,19 +5,7 @@
 //! kept elsewhere, shows [`mark`]s instead. `status --json`, `sync --json` and `explain` show the
 //! mark beside the key, so that a line of the log leads to its calendar.
 
-use domain::Fingerprinter;
-
-/// Hexadecimal digits of a mark: a few thousand calendars rarely share one, and a search that
-/// finds two is no harm.
-const DIGITS: usize = 8;
-
-/// The mark of a calendar or an address: `cal-1f0c88d2`, the same in every process.
-pub fn mark(key: &str) -> String {
-    let mut print = Fingerprinter::new("log/mark/1");
-    print.text(key);
-    let digits = print.finish().to_string();
-    format!("cal-{}", &digits[..DIGITS])
-}
+pub use engine::overview::mark;
 
 /// `text` with marks instead of `key`, of e-mail addresses and of what follows the host in URLs.
 pub fn without(key: &str, text: &str) -> String {

@@ -22,6 +22,7 @@
 pub mod approve;
 pub mod ingest;
 pub mod mapping;
+pub mod overview;
 pub mod plan;
 pub mod port;
 pub mod report;

@@ -24,6 +24,7 @@ mod lease;
 mod ledger;
 mod migration;
 mod open;
+mod overview;
 mod packed;
 #[cfg(test)]
 mod plans;

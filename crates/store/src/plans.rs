@@ -213,6 +213,10 @@ async fn use_conflicts(store: &dyn Store) -> Result<(), StoreError> {
     store.event_changes(&mirror(), &ChangesOf::Calendar(calendar)).await?;
     store.event_changes(&mirror(), &ChangesOf::Unsettled).await?;
     store.meeting_notes(&mirror()).await?;
+    store.conflict_page(&mirror(), None, 9).await?;
+    store.change_outlines(&mirror(), 9).await?;
+    store.troubled_rows(&mirror(), 9).await?;
+    store.standing_drifts(&mirror(), Standing::Left, 9).await?;
     store.event_change(&AuditId::of(&Fingerprint::from_bytes([1; 16]))).await.map(drop)
 }
 

@@ -1,5 +1,6 @@
 //! The port, method by method: says what was being done when something fails, and nothing else.
 
+mod overview;
 mod part;
 
 use std::collections::BTreeSet;

@@ -27,6 +27,7 @@ mod approvals;
 mod conflicts;
 mod feeds;
 mod ledger;
+mod overview;
 mod parts;
 mod roster;
 mod subjects;

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use domain::EventSpan;
+use engine::overview::{became, when};
 use engine::plan::conflict::{Conflict, Verdict};
 use engine::plan::unavailable::{Decided, Wish};
 use engine::port::{ChangesOf, EventChangeState, ForeignChange, StoreError, Subject};
@@ -17,7 +18,6 @@ use engine::run::watch::Unwatched;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::undo::{what, when};
 use crate::failure::{Failure, thousands};
 use crate::output::{Output, Table};
 use crate::wiring::{MirrorWorks, Works};
@@ -268,15 +268,7 @@ pub(super) async fn conflict_stories(
         stories.extend(changes.map(|it| ConflictStory {
             span: it.span,
             at: it.changed_at,
-            what: match &it.state {
-                EventChangeState::Done => what(&it).to_owned(),
-                EventChangeState::Planned => format!("to be {}", what(&it)),
-                EventChangeState::Sent => format!("being {}, not known yet", what(&it)),
-                EventChangeState::NotDone { why } => format!("not {} yet: {why}", what(&it)),
-                EventChangeState::Refused { why } => format!("not {}: {why}", what(&it)),
-                EventChangeState::Undoing => "being put back".to_owned(),
-                EventChangeState::Undone { .. } => format!("{}, and put back", what(&it)),
-            },
+            what: became(&it.change, &it.state),
             audit_id: Some(it.id.to_string()),
             undoable: it.state == EventChangeState::Done,
         }));

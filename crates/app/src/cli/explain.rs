@@ -3,6 +3,7 @@
 
 use clap::Args;
 use domain::{EntityKey, EntityKind, ItemKey, MirrorName, Part, SyncWindow};
+use engine::overview::RequestLine;
 use engine::plan::drift::tell;
 use engine::plan::state::{Desired, Hidden, Wish, desired};
 use engine::port::{AuditEntry, FoundEntity, IntentState, LedgerRow, Subject, Verb};
@@ -14,7 +15,7 @@ use serde::Serialize;
 use super::Session;
 use super::conflicts::{ConflictStory, conflict_stories};
 use super::plan::what;
-use super::requests::{self, RequestLine};
+use super::requests;
 use crate::failure::{Exit, Failure};
 use crate::impersonal::mark;
 use crate::output::{Output, time};

@@ -1,8 +1,8 @@
 //! `rotabridge undo`: takes back what a conflict policy did to somebody's event.
 
 use clap::Args;
-use domain::EventSpan;
-use engine::port::{AuditId, AuditIdError, EventChange, ForeignChange};
+use engine::overview::{what, when};
+use engine::port::{AuditId, AuditIdError};
 use engine::run::conflicts::undo::{UndoError, undo};
 use engine::run::watch::Unwatched;
 
@@ -53,7 +53,7 @@ pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failur
             "id": change.id,
             "mirror": name,
             "calendar": change.calendar,
-            "undone": what(&change),
+            "undone": what(&change.change),
             "shifts": shifts,
             "span": change.span,
         }))?;
@@ -63,7 +63,7 @@ pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failur
         "`{id}` is undone: the event at {} in calendar `{}` is as it was before it was {}",
         when(&change.span),
         change.calendar,
-        what(&change),
+        what(&change.change),
     ))?;
     output.say("it is left alone from now on; the next `sync` takes its note off the shift");
     Ok(Exit::Done)
@@ -91,29 +91,5 @@ fn failed(error: UndoError) -> Failure {
         (UndoError::Store(error), _) => error.into(),
         (error, Some(hint)) => Failure::because(error).hint(hint),
         (error, None) => Failure::because(error),
-    }
-}
-
-/// What was done to an event, in a word.
-pub(super) fn what(change: &EventChange) -> &'static str {
-    match &change.change {
-        ForeignChange::Delete => "deleted",
-        ForeignChange::Decline { .. } => "declined",
-        ForeignChange::Move { .. } => "moved",
-        ForeignChange::Relabel { .. } => "relabelled",
-    }
-}
-
-/// When an event is, in UTC or in days.
-pub(super) fn when(span: &EventSpan) -> String {
-    match span {
-        EventSpan::Timed(interval) => {
-            let (start, end) = (interval.start(), interval.end());
-            format!("{}–{} UTC", start.strftime("%Y-%m-%d %H:%M"), end.strftime("%H:%M"))
-        }
-        EventSpan::AllDay { first, end } => match end.yesterday() {
-            Ok(last) if last > *first => format!("{first} – {last}"),
-            Ok(_) | Err(_) => first.to_string(),
-        },
     }
 }

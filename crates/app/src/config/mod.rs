@@ -25,6 +25,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use domain::CommandKind;
+use engine::overview::{MirrorOutline, Outline};
 
 pub use connection::ConnectionSection;
 pub use duration::Length;
@@ -171,6 +172,16 @@ impl Config {
             Some(source) => {
                 self.connection(source).map(ConnectionSection::decides).unwrap_or_default()
             }
+        }
+    }
+
+    /// What there is to be told of.
+    pub fn outline(&self) -> Outline {
+        let mirror =
+            |it: &MirrorSection| MirrorOutline { name: it.name.clone(), roster: it.roster.clone() };
+        Outline {
+            rosters: self.rosters.iter().map(|it| it.name.clone()).collect(),
+            mirrors: self.mirrors.iter().map(mirror).collect(),
         }
     }
 

@@ -27,6 +27,7 @@ mod feed;
 mod foreign;
 mod hooks;
 mod ledger;
+mod overview;
 mod part_store;
 mod roster;
 mod source;
@@ -62,6 +63,7 @@ pub use hooks::{
     Subscription, Topic,
 };
 pub use ledger::{Intent, IntentState, LedgerRow, LedgerWrite, Remote, Trouble, Verb};
+pub use overview::{ChangeOutline, ConflictPlace, OverviewStore};
 pub use part_store::{PartStore, SourceMark};
 pub use roster::{
     ChangeSeq, Identity, IdentityHint, IngestCommit, IngestReceipt, RosterEntry, RosterIndexRow,

@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use super::ledger::{LedgerRow, LedgerWrite};
 use super::{
     ApiStore, ApprovalStore, ChangeSeq, ConflictStore, ConflictWrite, DeltaToken, DriftStore,
-    DriftWrite, FeedStore, HookStore, IdentityHint, IngestCommit, IngestReceipt, PartStore,
-    RosterEntry, RosterIndexRow, SourceState,
+    DriftWrite, FeedStore, HookStore, IdentityHint, IngestCommit, IngestReceipt, OverviewStore,
+    PartStore, RosterEntry, RosterIndexRow, SourceState,
 };
 
 /// Why the store did not do it.
@@ -67,7 +67,14 @@ pub enum StoreError {
 /// What must be kept, and how it may be changed.
 #[async_trait]
 pub trait Store:
-    ApiStore + ApprovalStore + ConflictStore + DriftStore + FeedStore + HookStore + PartStore
+    ApiStore
+    + ApprovalStore
+    + ConflictStore
+    + DriftStore
+    + FeedStore
+    + HookStore
+    + OverviewStore
+    + PartStore
 {
     /// How many questions it answers at once: whoever asks on behalf of strangers leaves one of
     /// these to the engine.

@@ -35,3 +35,24 @@ impl HookStore for FakeStore {
         unused()
     }
 }
+
+#[async_trait]
+impl OverviewStore for FakeStore {
+    async fn conflict_page(
+        &self,
+        _: &MirrorName,
+        _: Option<&ConflictPlace>,
+        _: usize,
+    ) -> Answered<Vec<ConflictRow>> {
+        unused()
+    }
+    async fn change_outlines(&self, _: &MirrorName, _: usize) -> Answered<Vec<ChangeOutline>> {
+        unused()
+    }
+    async fn troubled_rows(&self, _: &MirrorName, _: usize) -> Answered<Vec<LedgerRow>> {
+        unused()
+    }
+    async fn standing_drifts(&self, _: &MirrorName, _: Standing, _: usize) -> Answered<Vec<Drift>> {
+        unused()
+    }
+}

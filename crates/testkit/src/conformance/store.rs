@@ -13,6 +13,7 @@ mod feeds;
 mod hooks;
 mod leases;
 mod ledger;
+mod overview;
 mod parts;
 mod requests;
 mod roster;
@@ -58,6 +59,7 @@ pub fn cases() -> Vec<Case> {
         parts::CASES,
         drift::CASES,
         hooks::CASES,
+        overview::CASES,
     ]
     .concat()
 }

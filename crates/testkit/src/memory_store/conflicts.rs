@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::CalendarKey;
 use engine::port::{
-    AuditId, ChangesOf, ConflictCounts, ConflictRow, ConflictWrite, EventChange, EventChangeState,
-    MeetingNote,
+    AuditId, ChangeOutline, ChangesOf, ConflictCounts, ConflictRow, ConflictWrite, EventChange,
+    EventChangeState, MeetingNote,
 };
 use jiff::Timestamp;
 
@@ -49,6 +49,10 @@ impl Conflicts {
         let mut changes: Vec<_> = self.changes.values().filter(wanted).cloned().collect();
         changes.sort_by(|a, b| (&a.calendar, a.at, &a.id).cmp(&(&b.calendar, b.at, &b.id)));
         changes
+    }
+
+    pub fn outlines(&self) -> Vec<ChangeOutline> {
+        self.changes.values().map(ChangeOutline::of).collect()
     }
 
     pub fn notes(&self) -> Vec<MeetingNote> {

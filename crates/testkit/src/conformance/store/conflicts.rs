@@ -22,7 +22,12 @@ promises![
     what_is_kept_is_dropped_in_time_and_by_a_purge,
 ];
 
-fn conflict(calendar: &CalendarKey, shift: &str, event: &str, left: Left) -> ConflictRow {
+pub(super) fn conflict(
+    calendar: &CalendarKey,
+    shift: &str,
+    event: &str,
+    left: Left,
+) -> ConflictRow {
     ConflictRow {
         calendar: calendar.clone(),
         shift: shift_key(shift),
@@ -33,11 +38,15 @@ fn conflict(calendar: &CalendarKey, shift: &str, event: &str, left: Left) -> Con
     }
 }
 
-fn looked(calendar: &CalendarKey, at: i64, conflicts: Vec<ConflictRow>) -> ConflictWrite {
+pub(super) fn looked(
+    calendar: &CalendarKey,
+    at: i64,
+    conflicts: Vec<ConflictRow>,
+) -> ConflictWrite {
     ConflictWrite::Looked { calendar: calendar.clone(), at: hour(at), conflicts }
 }
 
-fn change(calendar: &CalendarKey, event: &str, at: i64) -> EventChange {
+pub(super) fn change(calendar: &CalendarKey, event: &str, at: i64) -> EventChange {
     EventChange {
         id: AuditId::of(&print(event)),
         calendar: calendar.clone(),
@@ -62,11 +71,11 @@ fn change(calendar: &CalendarKey, event: &str, at: i64) -> EventChange {
     }
 }
 
-fn to(calendar: &CalendarKey, conflicts: Vec<ConflictWrite>) -> LedgerCommit {
+pub(super) fn to(calendar: &CalendarKey, conflicts: Vec<ConflictWrite>) -> LedgerCommit {
     LedgerCommit { fences: vec![fence(calendar, 1)], conflicts, ..LedgerCommit::default() }
 }
 
-fn put(change: &EventChange) -> ConflictWrite {
+pub(super) fn put(change: &EventChange) -> ConflictWrite {
     ConflictWrite::Change(Box::new(change.clone()))
 }
 
