@@ -204,6 +204,7 @@ pub fn be_the_child(place: &str) -> Result<(), Trouble> {
             callbacks: BTreeMap::new(),
             hooks: Default::default(),
             api: server::api::ApiParts::default(),
+            dashboard: None,
             metrics: None,
         };
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;

@@ -168,6 +168,7 @@ pub fn be_the_child(place: &str) -> Result<(), Trouble> {
                 requests_per_minute: u32::MAX,
                 never_write: BTreeSet::new(),
             },
+            dashboard: None,
             metrics: None,
         };
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;

@@ -21,6 +21,7 @@ use engine::run::schedule_desk::ScheduleDesk;
 use engine::run::watch::Watcher;
 use jiff::tz::TimeZone;
 use secrecy::ExposeSecret;
+use server::DashboardParts;
 use server::api::{ApiMirror, ApiParts, ApiRoster, SyncProvider};
 use server::callback::{CallbackRoute, CallbackRoutes};
 use tokio::sync::Notify;
@@ -128,6 +129,17 @@ pub async fn open_store(config: &Config, opening: Opening) -> Result<Arc<dyn Sto
         return Ok(store::open("sqlite::memory:").await?);
     }
     Ok(store::open(url).await?)
+}
+
+/// The dashboard, where there is to be one; reads its password.
+///
+/// # Errors
+/// When the password cannot be read, or is too short.
+pub fn dashboard(config: &Config) -> Result<Option<DashboardParts>, Failure> {
+    let Some(section) = &config.dashboard else { return Ok(None) };
+    let password = section.password(&config.base).map_err(|error| wrong("[dashboard]", &error))?;
+    let (outline, public_url) = (config.outline(), config.server.public_url.clone());
+    Ok(Some(DashboardParts { password, outline, public_url }))
 }
 
 /// What is wrong with a mirror, or with the connection that it is kept over: whose key it is.

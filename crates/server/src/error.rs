@@ -79,6 +79,10 @@ codes! {
         "this client's roster has no mirror of that provider";
     /// There is nothing at this path, or no right to know.
     NotFound, "not_found", NOT_FOUND, "there is nothing at this path";
+    /// Nobody signed in, or the password is another one.
+    NotSignedIn, "not_signed_in", UNAUTHORIZED,
+        "this is for operators: sign in at /sign-in, or send the dashboard's password as HTTP \
+         Basic, with any name";
     /// A page of changes that is too far to be reached by its number.
     PageTooFar, "page_too_far", CONFLICT,
         "so far a page of changes is not reached by its number; follow `nextUri`";
@@ -143,6 +147,7 @@ impl Code {
             | Self::MethodNotAllowed
             | Self::NoSuchMirror
             | Self::NotFound
+            | Self::NotSignedIn
             | Self::PageTooFar
             | Self::PreconditionFailed
             | Self::RateLimited
@@ -161,7 +166,7 @@ impl Code {
     /// What a 401 asks for.
     const fn challenge(self) -> Option<&'static str> {
         match self {
-            Self::InvalidClient => Some("Basic realm=\"rotabridge\""),
+            Self::InvalidClient | Self::NotSignedIn => Some("Basic realm=\"rotabridge\""),
             Self::InvalidToken => Some("Bearer realm=\"rotabridge\", error=\"invalid_token\""),
             Self::TokenMissing => Some("Bearer realm=\"rotabridge\""),
             Self::InsufficientScope => {

@@ -18,6 +18,7 @@ use tower::ServiceExt as _;
 
 use crate::body::ServerBody;
 use crate::body_file::Offer;
+use crate::dashboard::Peer;
 use crate::router::router;
 use crate::seats::{Seat, Seats};
 use crate::serve::Side;
@@ -31,6 +32,7 @@ pub(crate) struct Front {
     offer: Arc<Offer>,
     seats: Arc<Seats>,
     seat: Arc<Seat>,
+    peer: Peer,
 }
 
 impl Front {
@@ -38,11 +40,11 @@ impl Front {
         let (seats, router) = (Arc::<Seats>::default(), router(Arc::clone(&state), side));
         // It serves no connection itself, so it sits nowhere.
         let seat = Seats::default().take();
-        Self { state, router, side, offer: Arc::default(), seats, seat }
+        Self { state, router, side, offer: Arc::default(), seats, seat, peer: Peer(None) }
     }
 
-    /// The service behind one more connection.
-    pub fn for_connection(&self) -> Self {
+    /// The service behind one more connection, with who is at its other end.
+    pub fn for_connection(&self, peer: Peer) -> Self {
         Self {
             state: Arc::clone(&self.state),
             router: self.router.clone(),
@@ -50,6 +52,7 @@ impl Front {
             offer: Arc::default(),
             seats: Arc::clone(&self.seats),
             seat: self.seats.take(),
+            peer,
         }
     }
 
@@ -90,6 +93,8 @@ impl hyper::service::Service<Request<Incoming>> for Front {
             }));
         }
         request.extensions_mut().insert(Arc::clone(&self.seat));
+        request.extensions_mut().insert(self.peer);
+        request.extensions_mut().insert(self.side);
         let router = self.router.clone();
         Answer::Later(Box::pin(async move {
             let Ok(response) = router.oneshot(request).await;

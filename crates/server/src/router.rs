@@ -11,6 +11,7 @@ use http::Uri;
 
 use crate::api;
 use crate::callback;
+use crate::dashboard;
 use crate::error::{ApiError, Code};
 use crate::health;
 use crate::hook;
@@ -23,6 +24,7 @@ pub(crate) fn router(state: Arc<ServerState>, side: Side) -> Router {
     if side != Side::Public {
         routes =
             routes.route("/readyz", get(health::readyz)).route("/metrics", get(health::metrics));
+        routes = dashboard::routes(routes, &state);
     }
     if side != Side::Operators {
         routes = routes

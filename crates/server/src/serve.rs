@@ -21,6 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
 use crate::counters::ConnectionGauge;
+use crate::dashboard::Peer;
 use crate::front::Front;
 use crate::seats::Seats;
 use crate::state::ServerState;
@@ -36,9 +37,10 @@ const LEAVING_MAX: Duration = Duration::from_millis(50);
 pub enum Side {
     /// Everything.
     Everything,
-    /// What people, clients and vendors reach: all but `/metrics` and `/readyz`.
+    /// What people, clients and vendors reach: all but the dashboard, `/metrics` and `/readyz`.
     Public,
-    /// What operators' machines reach: `/metrics`, `/readyz` and `/healthz`.
+    /// What operators and their machines reach: the dashboard, `/metrics`, `/readyz` and
+    /// `/healthz`.
     Operators,
 }
 
@@ -81,7 +83,9 @@ pub async fn serve_side(
                 continue;
             }
         };
-        let (front, stopping, gauge) = (front.for_connection(), stopping.clone(), gauge.clone());
+        let peer = Peer(stream.peer_addr().ok().map(|it| it.ip()));
+        let front = front.for_connection(peer);
+        let (stopping, gauge) = (stopping.clone(), gauge.clone());
         let places = Arc::clone(&places);
         let open = move || CONNECTIONS_MAX - places.available_permits();
         tokio::spawn(async move {

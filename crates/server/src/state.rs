@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 
 use crate::api::{Api, ApiParts};
 use crate::callback::CallbackRoutes;
+use crate::dashboard::{Dashboard, DashboardParts};
 use crate::feed::Feeds;
 use crate::feed::render::FeedOptions;
 use crate::health::Readiness;
@@ -34,6 +35,8 @@ pub struct ServerParts {
     pub hooks: HookRoutes,
     /// What the Schedule API serves.
     pub api: ApiParts,
+    /// The dashboard; without it, `/` says how there would be one.
+    pub dashboard: Option<DashboardParts>,
     /// What `/metrics` shows; without it there is no such route. Its recorder must be installed
     /// already.
     pub metrics: Option<PrometheusHandle>,
@@ -44,6 +47,7 @@ pub struct ServerState {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) metrics: Option<PrometheusHandle>,
+    pub(crate) dashboard: Option<Dashboard>,
     pub(crate) callbacks: CallbackRoutes,
     pub(crate) hooks: HookRoutes,
     pub(crate) clock: Arc<dyn Clock>,
@@ -59,16 +63,19 @@ impl ServerState {
     /// Puts the parts together; connects to nothing.
     #[must_use]
     pub fn new(parts: ServerParts) -> Self {
-        let ServerParts { store, clock, entropy, feeds, callbacks, hooks, api, metrics } = parts;
+        let ServerParts { store, clock, entropy, feeds, callbacks, hooks, api, .. } = parts;
+        let (dashboard, metrics) = (parts.dashboard, parts.metrics);
         let at_hand = (Arc::clone(&store), Arc::clone(&clock), Arc::clone(&entropy));
         let lookups = Arc::new(Semaphore::new(store.readers().saturating_sub(1).max(1)));
         let api = Api::new(api, at_hand.0, at_hand.1, at_hand.2, Arc::clone(&lookups));
+        let dashboard = dashboard.map(|it| Dashboard::new(it, api.heavy_turns()));
         let feeds = Feeds::new(Arc::clone(&store), Arc::clone(&clock), feeds, Arc::clone(&lookups));
         Self {
             store,
             clock,
             entropy,
             metrics,
+            dashboard,
             callbacks,
             hooks,
             callback_bodies: Intake::new(CALLBACK_BODIES_MAX),

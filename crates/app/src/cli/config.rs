@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use super::Session;
 use crate::config;
 use crate::failure::{Exit, Failure};
+use crate::wiring::dashboard;
 
 /// The words after `config`.
 #[derive(Debug, Args)]
@@ -32,6 +33,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     match arguments.what {
         What::Check => {
             let config = session.config()?;
+            dashboard(&config)?;
             let counts = [
                 count(config.connections.len(), "connection"),
                 count(config.rosters.len(), "roster"),

@@ -248,6 +248,16 @@ fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
+/// What comes last.
+const REST: &str = r#"
+[feeds]
+policy = "subscription"                    # or "signed"
+
+# How everything stands, in a browser, for whoever knows the password.
+# [dashboard]
+# password_file = "secrets/dashboard"        # at least 16 characters
+"#;
+
 fn write(answers: &Answers, columns: &Columns) -> String {
     let Answers { roster_path, time_zone, caldav } = answers;
     let (path, zone) = (quoted(roster_path), quoted(time_zone));
@@ -321,6 +331,6 @@ collection = "{{employee}}/"                  # made if missing; also {{email}} 
 "#,
         ),
     }
-    text.push_str("\n[feeds]\npolicy = \"subscription\"                    # or \"signed\"\n");
+    text.push_str(REST);
     text
 }

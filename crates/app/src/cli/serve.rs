@@ -1,5 +1,5 @@
-//! `rotabridge serve`: polls, mirrors, and serves feeds, health and metrics, until it is told to
-//! stop.
+//! `rotabridge serve`: polls, mirrors, and serves feeds, the dashboard, health and metrics, until
+//! it is told to stop.
 //!
 //! One loop per roster: read the source, run a cycle of each of its mirrors, wait. A round that
 //! did not succeed is tried again sooner; when something that people asked for was granted, the
@@ -37,7 +37,7 @@ use crate::jobs;
 use crate::lookout::Lookout;
 use crate::output::Output;
 use crate::runs::{self, MirrorRun, Outcome};
-use crate::wiring::{MirrorWorks, Opening, RosterWorks, Works};
+use crate::wiring::{MirrorWorks, Opening, RosterWorks, Works, dashboard};
 
 /// The flags of `serve`: none; what it does is in the configuration.
 #[derive(Debug, Args)]
@@ -69,7 +69,7 @@ pub async fn run(_arguments: Arguments, session: &Session) -> Result<Exit, Failu
         Some(address) => Some(listen_on(address).await?),
         None => None,
     };
-    let state = Arc::new(server_state(&works, Some(metrics)));
+    let state = Arc::new(server_state(&works, Some(metrics))?);
     let (stop, stopping) = watch::channel(false);
     let address = listener.local_addr().map_err(Failure::because)?;
     tracing::info!(
@@ -154,11 +154,17 @@ pub async fn listen_on(address: std::net::SocketAddr) -> Result<TcpListener, Fai
     })
 }
 
-/// What serves the feeds of every roster.
-pub fn server_state(works: &Works, metrics: Option<PrometheusHandle>) -> ServerState {
+/// What serves the feeds of every roster, and all else.
+///
+/// # Errors
+/// When the dashboard's password cannot be read.
+pub fn server_state(
+    works: &Works,
+    metrics: Option<PrometheusHandle>,
+) -> Result<ServerState, Failure> {
     let feeds = &works.config.feeds;
     let options = |roster: &RosterSection| (roster.name.clone(), feeds.options(roster));
-    ServerState::new(ServerParts {
+    Ok(ServerState::new(ServerParts {
         store: Arc::clone(&works.store),
         clock: Arc::clone(&works.outside.clock),
         entropy: Arc::clone(&works.outside.entropy),
@@ -166,8 +172,9 @@ pub fn server_state(works: &Works, metrics: Option<PrometheusHandle>) -> ServerS
         callbacks: works.callbacks(),
         hooks: works.hook_routes(),
         api: works.api(),
+        dashboard: dashboard(&works.config)?,
         metrics,
-    })
+    }))
 }
 
 /// Completes when it is time to stop.

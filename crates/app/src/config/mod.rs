@@ -6,6 +6,7 @@
 mod checks;
 mod conflicts;
 mod connection;
+mod dashboard;
 mod duration;
 mod feeds;
 mod guard;
@@ -28,6 +29,7 @@ use domain::CommandKind;
 use engine::overview::{MirrorOutline, Outline};
 
 pub use connection::ConnectionSection;
+pub use dashboard::DashboardSection;
 pub use duration::Length;
 pub use feeds::{FeedsSection, LinkStyle};
 pub use mirror::MirrorSection;
@@ -64,6 +66,8 @@ pub struct Config {
     pub mirrors: Vec<MirrorSection>,
     /// Subscription links.
     pub feeds: FeedsSection,
+    /// Who may look at how everything stands, if anybody.
+    pub dashboard: Option<DashboardSection>,
 }
 
 /// Why there is no configuration.
@@ -134,14 +138,15 @@ impl Config {
         let server = ServerSection::read(tables.server.take(), &mut faults);
         let store = StoreSection::read(tables.store.take(), &mut faults);
         let feeds = FeedsSection::read(tables.feeds.take(), &mut faults);
+        let dashboard = DashboardSection::read(tables.dashboard.take(), &mut faults);
         checks::names(&connections, &rosters, &mirrors, &tables.names, &mut faults);
         checks::calendars(&mirrors, &mut faults);
         checks::decides(&connections, &rosters, &mirrors, &mut faults);
         conflicts::check(&connections, &mirrors, &mut faults);
-        match (server, store, feeds) {
-            (Some(server), Some(store), Some(feeds)) if faults.is_empty() => {
+        match (server, store, feeds, dashboard) {
+            (Some(server), Some(store), Some(feeds), Some(dashboard)) if faults.is_empty() => {
                 let base = base.to_owned();
-                Ok(Self { base, server, store, connections, rosters, mirrors, feeds })
+                Ok(Self { base, server, store, connections, rosters, mirrors, feeds, dashboard })
             }
             _ => Err(faults.into_error(name, text)),
         }

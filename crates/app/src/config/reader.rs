@@ -93,13 +93,14 @@ pub struct Tables<'t> {
     pub server: Option<Section<'t>>,
     pub store: Option<Section<'t>>,
     pub feeds: Option<Section<'t>>,
+    pub dashboard: Option<Section<'t>>,
     pub connection: Vec<Section<'t>>,
     pub roster: Vec<Section<'t>>,
     pub mirror: Vec<Section<'t>>,
     pub names: Names,
 }
 
-const SINGLE: [&str; 3] = ["feeds", "server", "store"];
+const SINGLE: [&str; 4] = ["dashboard", "feeds", "server", "store"];
 const REPEATED: [&str; 3] = ["connection", "mirror", "roster"];
 
 impl<'t> Tables<'t> {
@@ -148,7 +149,8 @@ impl<'t> Tables<'t> {
         let names = Names { connections: names(&connection), rosters: names(&roster) };
         let mut take = |name: &str| single.remove(name);
         let (server, store, feeds) = (take("server"), take("store"), take("feeds"));
-        Some(Self { server, store, feeds, connection, roster, mirror, names })
+        let dashboard = take("dashboard");
+        Some(Self { server, store, feeds, dashboard, connection, roster, mirror, names })
     }
 }
 

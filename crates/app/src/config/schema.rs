@@ -5,7 +5,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::{feeds, look, mirror, roster, server, store};
+use super::{dashboard, feeds, look, mirror, roster, server, store};
 
 /// The whole schema, for editors and for people.
 pub fn schema() -> Value {
@@ -18,6 +18,7 @@ pub fn schema() -> Value {
     let server = section(&mut generator, |it| it.subschema_for::<server::ServerSection>());
     let store = section(&mut generator, |it| it.subschema_for::<store::StoreSection>());
     let roster = section(&mut generator, |it| it.subschema_for::<roster::Written>());
+    let dashboard = section(&mut generator, |it| it.subschema_for::<dashboard::DashboardSection>());
     let mut feeds = resolved(&mut generator, |it| it.subschema_for::<feeds::Written>());
     generator.definitions_mut().remove(&*feeds::Written::schema_name());
     merge_look(&mut generator, &mut feeds);
@@ -34,6 +35,7 @@ pub fn schema() -> Value {
             "roster": { "type": "array", "items": roster },
             "mirror": { "type": "array", "items": { "oneOf": mirrors } },
             "feeds": feeds,
+            "dashboard": dashboard,
         },
         "$defs": definitions,
     })

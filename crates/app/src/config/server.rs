@@ -16,9 +16,9 @@ pub struct ServerSection {
     /// The address and port that `serve` listens on. TLS is a reverse proxy's work.
     #[serde(default = "listen")]
     pub listen: SocketAddr,
-    /// Another address for `/metrics` and `/readyz`, which `listen` then does not answer any more:
-    /// they tell whoever has a feed link how much there is. Left out: both are answered at
-    /// `listen`.
+    /// Another address for the dashboard, `/metrics` and `/readyz`, which `listen` then does not
+    /// answer any more: they tell whoever has a feed link how much there is. Left out: all are
+    /// answered at `listen`.
     #[serde(default)]
     pub operator_listen: Option<SocketAddr>,
     /// How calendar clients and vendors reach it, for links. Left out: `http://` and `listen`.

@@ -184,3 +184,28 @@ fn an_unknown_id_is_said_so() {
     world.run(&["explain", "nothing"]).exits(1).says("nothing with the id `nothing`");
     assert!(!world.path("rotabridge.db").exists());
 }
+
+#[test]
+fn a_dashboard_s_password_is_looked_at_before_anything_is_served() {
+    let world = World::new();
+    world.edit("[server]", "[dashboard]\npassword_file = \"door\"\n\n[server]");
+    for command in [&["config", "check"][..], &["serve"]] {
+        world.run(command).exits(2).says("[dashboard]: `password_file`: cannot read");
+    }
+    world.write("door", "swordfish\n");
+    for command in [&["config", "check"][..], &["serve"]] {
+        let run = world.run(command).exits(2);
+        run.says("the password in `door` has 9 characters, expected at least 16");
+        run.says("`openssl rand -base64 24` makes a good one");
+        assert!(!run.stderr.contains("swordfish"), "{}", run.stderr);
+    }
+    let run = world.run(&["doctor"]).exits(1);
+    run.says("dashboard").says("has 9 characters");
+    world.write("door", "swordfish swordfish\n");
+    world.run(&["config", "check"]).exits(0);
+    world.run(&["doctor"]).exits(0).says("for whoever knows the password");
+    world.edit("[dashboard]\n", "[dashboard]\npassword = \"swordfish swordfish\"\n");
+    let run = world.run(&["config", "check"]).exits(2);
+    run.says("unknown key `password`");
+    assert!(!run.stderr.contains("swordfish"), "{}", run.stderr);
+}

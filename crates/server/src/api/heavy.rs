@@ -36,6 +36,11 @@ impl Heavy {
         Turn { _of_all: Arc::clone(&self.all).acquire_owned().await.ok(), _own: own }
     }
 
+    /// The turns of all, for those who are no client.
+    pub fn all_turns(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.all)
+    }
+
     fn own(&self, client: &ClientId) -> Arc<Semaphore> {
         let mut of_each = self.of_each.lock().unwrap_or_else(PoisonError::into_inner);
         if of_each.len() > API_CLIENTS_COUNTED_MAX {

@@ -179,6 +179,11 @@ impl Api {
         }
     }
 
+    /// The turns of reads that take the store longer than a page does.
+    pub(crate) fn heavy_turns(&self) -> Arc<Semaphore> {
+        self.heavy.all_turns()
+    }
+
     /// Writes down what was called and is not written down yet; for the end of a process.
     pub async fn flush(&self) {
         self.audit.flush(self.clock.now()).await;

@@ -66,6 +66,7 @@ async fn stage() -> SocketAddr {
         callbacks: [(MirrorName::new("emea-shifts").unwrap(), route)].into(),
         hooks: Default::default(),
         api: server::api::ApiParts::default(),
+        dashboard: None,
         metrics: None,
     }));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

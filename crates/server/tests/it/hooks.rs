@@ -90,6 +90,7 @@ async fn stage() -> (SocketAddr, Arc<Taken>) {
         callbacks: [].into(),
         hooks: [(connection, route)].into(),
         api: server::api::ApiParts::default(),
+        dashboard: None,
         metrics: None,
     }));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

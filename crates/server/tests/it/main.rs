@@ -6,6 +6,7 @@ mod api;
 mod callbacks;
 mod client;
 mod conditional;
+mod dashboard;
 mod feeds;
 mod hooks;
 mod intruders;

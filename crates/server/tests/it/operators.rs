@@ -65,6 +65,7 @@ async fn metrics_count_answers_and_name_no_link() {
             callbacks: [].into(),
             hooks: Default::default(),
             api: server::api::ApiParts::default(),
+            dashboard: None,
             metrics: Some(recorder.handle()),
         }))
     });
@@ -99,6 +100,7 @@ async fn operators_have_a_side_of_their_own_where_one_is_wanted() {
         callbacks: [].into(),
         hooks: Default::default(),
         api: server::api::ApiParts { requests_per_minute: 9, ..Default::default() },
+        dashboard: None,
         metrics: Some(recorder.handle()),
     }));
     let feed = world.subscribe().await;

@@ -13,6 +13,7 @@ mod branch;
 mod genesys;
 mod google;
 mod outlook;
+mod serving;
 mod summary;
 mod wishes;
 
@@ -28,23 +29,21 @@ use engine::run::cycle::{CycleOptions, Looking};
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 use secrecy::ExposeSecret;
-use server::ServerState;
 use server::feed::issue::{LinkPolicy, issue_link};
 use simulators::caldav::{CaldavServer, Options};
 use simulators::contact_centre::{COLUMNS, ContactCentre, Spec, generate};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
 use self::branch::Branch;
 use self::genesys::Hotline;
 use self::google::Workspace;
+use self::serving::{Dashboard, Serving};
 use self::summary::Summary;
 use self::wishes::{CHANGES, WHOLE, have_time_off_asked_for, is_wish};
 
 use super::Session;
-use super::serve::{listen_on, server_state};
+use super::serve::listen_on;
 use crate::approvals::grant_what_needs_no_manager;
 use crate::config::Config;
 use crate::failure::{Exit, Failure, thousands};
@@ -67,7 +66,7 @@ pub struct Arguments {
     /// Another seed, another contact centre
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Where feeds are served
+    /// Where the dashboard and feeds are served
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
     /// Mirror to this CalDAV server instead of a played one
@@ -130,12 +129,16 @@ pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failur
     let vendors =
         [branch.configuration(), workspace.configuration(), hotline.configuration(played.as_ref())]
             .concat();
-    let text = configuration(&arguments, played.as_ref(), &vendors, address)?;
+    let mut text = configuration(&arguments, played.as_ref(), &vendors, address)?;
+    // Where it ends at once, nobody could look at it.
+    let dashboard = (!arguments.once).then(|| Dashboard::open(folder.path(), entropy));
+    let dashboard = dashboard.transpose()?;
+    text.extend(dashboard.as_ref().map(Dashboard::configuration));
     let config = Config::parse("the demo's configuration", folder.path(), &text)
         .map_err(|error| usage(&error))?;
     let works = Arc::new(Works::build(config, session.outside(), Opening::Write).await?);
     introduce([&centre, &plan, &hotline_plan], &arguments, &session.output);
-    let serving = Serving::start(&works, listener);
+    let serving = Serving::start(&works, listener)?;
     let vendors = Vendors {
         branch: &mut branch,
         workspace: &mut workspace,
@@ -149,6 +152,9 @@ pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failur
     }
     show_around(&works, &centre, address, session).await?;
     let output = &session.output;
+    if let Some(dashboard) = &dashboard {
+        dashboard.tell(address, output);
+    }
     if let Some(played) = &played {
         output.say(format!("calendars:      {} (CalDAV, no password)", played.url()));
     }
@@ -160,31 +166,6 @@ pub async fn run(arguments: Arguments, session: &Session) -> Result<Exit, Failur
     let went_on = go_on(&works, world, &serving, session).await;
     serving.stop().await?;
     went_on.map(|()| exit)
-}
-
-/// The server behind the demo: feeds for people, and callbacks from Shifts.
-struct Serving {
-    state: Arc<ServerState>,
-    stop: oneshot::Sender<()>,
-    served: JoinHandle<()>,
-}
-
-impl Serving {
-    fn start(works: &Works, listener: TcpListener) -> Self {
-        let state = Arc::new(server_state(works, None));
-        let (stop, stopping) = oneshot::channel::<()>();
-        let served = tokio::spawn(server::serve(listener, Arc::clone(&state), async {
-            // An error means that the sender is gone: stop as well.
-            let _ = stopping.await;
-        }));
-        Self { state, stop, served }
-    }
-
-    async fn stop(self) -> Result<(), Failure> {
-        // The server may be gone already.
-        let _ = self.stop.send(());
-        self.served.await.map_err(Failure::because)
-    }
 }
 
 fn usage(error: &crate::config::ConfigError) -> Failure {

@@ -4,7 +4,7 @@
 use domain::CalendarKey;
 use engine::port::{Finding, FindingLevel, Topic};
 
-use super::finding;
+use super::{broken, finding};
 use crate::config::{Config, MirrorSection, list};
 use crate::wiring::Works;
 
@@ -12,6 +12,7 @@ use crate::wiring::Works;
 pub fn findings(config: &Config, works: Option<&Works>) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(open_to_all(config));
+    findings.extend(dashboard_findings(config));
     for mirror in &config.mirrors {
         let subject = format!("mirror {}", mirror.name);
         let asked = asked_for(config, mirror);
@@ -56,6 +57,31 @@ fn open_to_all(config: &Config) -> Option<Finding> {
                 the proxy hold these paths back";
     let found = finding(FindingLevel::Warning, "server", message);
     Some(Finding { hint: Some(hint.to_owned()), ..found })
+}
+
+/// Whether the dashboard has a password that will do, and that it is not sent in the clear.
+fn dashboard_findings(config: &Config) -> Vec<Finding> {
+    let Some(section) = &config.dashboard else { return Vec::new() };
+    let server = &config.server;
+    let listen = server.operator_listen.unwrap_or(server.listen);
+    let by_tls = server.operator_listen.is_none()
+        && server.public_url.as_ref().is_some_and(|it| it.starts_with("https://"));
+    let mut findings = Vec::new();
+    match section.password(&config.base) {
+        Ok(_) => {
+            let message = format!("is served at `{listen}`, for whoever knows the password");
+            findings.push(finding(FindingLevel::Good, "dashboard", message));
+        }
+        Err(error) => findings.push(broken("dashboard".to_owned(), &error)),
+    }
+    if !listen.ip().is_loopback() && !by_tls {
+        let message = format!("its password may travel unprotected to `{listen}`");
+        let hint = "listen on 127.0.0.1, and have it reached through a reverse proxy with TLS or \
+                    by `ssh -L`";
+        let found = finding(FindingLevel::Warning, "dashboard", message);
+        findings.push(Finding { hint: Some(hint.to_owned()), ..found });
+    }
+    findings
 }
 
 /// What is left of what people may ask for in a mirror, where it is not all.

@@ -15,6 +15,7 @@ mod asks;
 mod chance;
 mod clock_changes;
 mod conflicts;
+mod dashboard;
 mod database;
 mod dav;
 mod drifts;

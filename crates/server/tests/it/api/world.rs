@@ -85,6 +85,7 @@ impl World {
             callbacks: [].into(),
             hooks: Default::default(),
             api,
+            dashboard: None,
             metrics: None,
         }));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
