@@ -2,7 +2,8 @@
 //! time.
 //!
 //! A calendar of whose changes we are told is not looked at on time: that it costs nothing is what
-//! hints are for. Should one be lost, the next whole reading finds what it was about.
+//! hints are for. Where following a hint did not come to its end, the calendar is looked at when it
+//! is time again. Should a hint be lost, the next whole reading finds what it was about.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,12 +13,14 @@ use engine::run::cycle::{CycleOptions, Looking};
 use jiff::Timestamp;
 
 use crate::output::Output;
-use crate::runs;
+use crate::runs::{self, MirrorRun};
 use crate::wiring::{MirrorWorks, Works};
 
 /// When the mirrors of one roster are looked at next.
 pub struct Lookout {
     mirrors: Vec<(MirrorName, Duration, Timestamp)>,
+    /// Calendars that were hinted at and could not be looked at.
+    unfollowed: BTreeMap<MirrorName, BTreeSet<CalendarKey>>,
 }
 
 impl Lookout {
@@ -32,7 +35,7 @@ impl Lookout {
             let interval = section.drift_interval;
             (mirror.spec.name.clone(), interval, after(now, interval))
         });
-        Self { mirrors: mirrors.collect() }
+        Self { mirrors: mirrors.collect(), unfollowed: BTreeMap::new() }
     }
 
     /// When it is time.
@@ -51,17 +54,24 @@ impl Lookout {
             let Some(mirror) = works.mirrors.iter().find(|it| it.spec.name == *name) else {
                 continue;
             };
-            match untold(works, mirror).await {
-                Some(calendars) if calendars.is_empty() => {}
-                Some(calendars) => cycle(works, mirror, Looking::At(&calendars), output).await,
-                None => cycle(works, mirror, Looking::Everywhere, output).await,
+            let unfollowed = self.unfollowed.remove(name).unwrap_or_default();
+            let Some(mut calendars) = untold(works, mirror).await else {
+                cycle(works, mirror, Looking::Everywhere, output).await;
+                continue;
+            };
+            calendars.extend(unfollowed.iter().cloned());
+            if calendars.is_empty() {
+                continue;
             }
+            let run = cycle(works, mirror, Looking::At(&calendars), output).await;
+            let left = left_of(unfollowed, &run);
+            self.unfollowed.extend((!left.is_empty()).then(|| (name.clone(), left)));
         }
     }
 
     /// Looks where hints say that something changed.
     pub async fn follow(
-        &self,
+        &mut self,
         works: &Works,
         hinted: BTreeMap<MirrorName, BTreeSet<CalendarKey>>,
         output: &Output,
@@ -69,10 +79,20 @@ impl Lookout {
         for (name, calendars) in hinted {
             let mirror = works.mirrors.iter().find(|it| it.spec.name == name);
             if let Some(mirror) = mirror {
-                cycle(works, mirror, Looking::At(&calendars), output).await;
+                let run = cycle(works, mirror, Looking::At(&calendars), output).await;
+                self.unfollowed.entry(name).or_default().extend(left_of(calendars, &run));
             }
         }
     }
+}
+
+/// Which of `calendars` a cycle was to look at and did not, or not to the end.
+fn left_of(mut calendars: BTreeSet<CalendarKey>, run: &MirrorRun) -> BTreeSet<CalendarKey> {
+    match &run.result {
+        Ok(report) if report.refused.is_none() => calendars.retain(|it| report.cut.contains(it)),
+        Ok(_) | Err(_) => {}
+    }
+    calendars
 }
 
 /// The calendars of whose changes nobody tells us; `None` for all.
@@ -85,10 +105,47 @@ async fn untold(works: &Works, mirror: &MirrorWorks) -> Option<BTreeSet<Calendar
     Some(states.into_iter().map(|it| it.calendar).filter(|it| !told.contains(it)).collect())
 }
 
-async fn cycle(works: &Works, mirror: &MirrorWorks, looking: Looking<'_>, output: &Output) {
-    runs::cycle_looking(works, mirror, CycleOptions::default(), looking, output).await;
+async fn cycle(
+    works: &Works,
+    mirror: &MirrorWorks,
+    looking: Looking<'_>,
+    output: &Output,
+) -> MirrorRun {
+    runs::cycle_looking(works, mirror, CycleOptions::default(), looking, output).await
 }
 
 fn after(now: Timestamp, wait: Duration) -> Timestamp {
     now.saturating_add(wait).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::RosterName;
+    use engine::plan::guard::{DeletionCount, GuardRefusal};
+    use engine::report::CycleReport;
+
+    use super::*;
+
+    fn run(report: CycleReport) -> MirrorRun {
+        MirrorRun {
+            name: MirrorName::new("m").unwrap(),
+            roster: RosterName::new("r").unwrap(),
+            result: Ok(report),
+            so_far: CycleReport::default(),
+        }
+    }
+
+    #[test]
+    fn a_hint_stays_until_its_calendar_was_looked_at_to_the_end() {
+        let calendars =
+            |names: &[&str]| names.iter().map(|it| CalendarKey::new(*it).unwrap()).collect();
+        let hinted: BTreeSet<CalendarKey> = calendars(&["ada", "bob"]);
+        let cut = CycleReport { cut: calendars(&["bob", "cleo"]), ..CycleReport::default() };
+        assert_eq!(left_of(hinted.clone(), &run(CycleReport::default())), calendars(&[]));
+        assert_eq!(left_of(hinted.clone(), &run(cut)), calendars(&["bob"]));
+        let count = DeletionCount { present: 9, deletions: 9 };
+        let refused = Some(GuardRefusal { subject: "m".into(), count });
+        let stopped = CycleReport { refused, ..CycleReport::default() };
+        assert_eq!(left_of(hinted.clone(), &run(stopped)), hinted);
+    }
 }

@@ -1,5 +1,7 @@
 //! What a cycle did: counts, problems, and whether it is finished.
 
+use std::collections::BTreeSet;
+
 use domain::{CalendarKey, EmployeeId, EntityKey, ItemKey, RosterName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -38,6 +40,9 @@ pub struct CycleReport {
     pub requests: u64,
     /// Calendars that were drained.
     pub calendars: u64,
+    /// Calendars that were not drained to the end, so that what changed there may not be known.
+    #[serde(skip)]
+    pub cut: BTreeSet<CalendarKey>,
     /// Calendars that another process was draining, so that they were left to it.
     pub busy: u64,
     /// Times that what was written to a calendar was published.
@@ -342,6 +347,9 @@ impl CycleReport {
         self.published += calendar.published;
         self.calendars += 1;
         self.complete &= calendar.complete;
+        if !calendar.complete {
+            self.cut.insert(calendar.calendar.clone());
+        }
         if calendar.taken_over {
             let reason = "taken over by another process".to_owned();
             self.problem(calendar.calendar.clone(), reason);

@@ -4,7 +4,7 @@
 //! ledger commit, under its fences. What is kept of events is personal data: [`Writes`] drops it
 //! when its time is over, and all of it when the mirror is purged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{CalendarKey, EntityKey, MirrorName};
 use engine::port::{
@@ -167,6 +167,7 @@ pub(crate) async fn change(
 #[derive(Default)]
 pub(crate) struct Writes<'c> {
     looked: BTreeMap<&'c CalendarKey, (Timestamp, &'c [ConflictRow])>,
+    look_again: BTreeSet<&'c CalendarKey>,
     changes: BTreeMap<&'c AuditId, &'c EventChange>,
     drop_before: Option<Timestamp>,
     drop_all: bool,
@@ -187,6 +188,9 @@ impl<'c> Writes<'c> {
                     admitted.changes.insert(&change.id, change);
                 }
                 ConflictWrite::Looked { .. } | ConflictWrite::Change(_) => {}
+                ConflictWrite::LookAgain(calendar) => {
+                    admitted.look_again.insert(calendar);
+                }
                 ConflictWrite::DropOld(at) => {
                     admitted.drop_before = admitted.drop_before.max(Some(*at));
                 }
@@ -197,11 +201,16 @@ impl<'c> Writes<'c> {
     }
 
     pub async fn carry_out(&self, session: &mut Session, mirror: &MirrorName) -> Result<(), Fault> {
-        let Self { looked, changes, drop_before, drop_all } = self;
+        let Self { looked, look_again, changes, drop_before, drop_all } = self;
         if *drop_all {
             drop_everything(session, mirror).await?;
         }
         put_looked(session, mirror, looked).await?;
+        let again: Vec<_> = look_again
+            .iter()
+            .map(|it| (it.as_str(), Timestamp::UNIX_EPOCH.as_millisecond()))
+            .collect();
+        put_look_times(session, mirror, &again).await?;
         put_changes(session, mirror, changes).await?;
         if let Some(before) = drop_before {
             const OLD: Sql =
@@ -225,17 +234,12 @@ async fn drop_everything(session: &mut Session, mirror: &MirrorName) -> Result<(
 
 async fn put_looked(
     session: &mut Session,
-    mirror: &MirrorName,
+    of: &MirrorName,
     looked: &BTreeMap<&CalendarKey, (Timestamp, &[ConflictRow])>,
 ) -> Result<(), Fault> {
     const CLEAR: Sql = over_rows!(
         "DELETE FROM conflict WHERE mirror = $2 AND calendar IN (SELECT given.value ->> 0 FROM",
         ")"
-    );
-    const LOOKED: Sql = over_rows!(
-        "INSERT INTO conflict_look (mirror, calendar, at) \
-         SELECT $2, given.value ->> 0, CAST(given.value ->> 1 AS BIGINT) FROM",
-        "WHERE true ON CONFLICT (mirror, calendar) DO UPDATE SET at = excluded.at"
     );
     const PUT: Sql = over_rows!(
         "INSERT INTO conflict (mirror, calendar, kind, id, event, open, body) \
@@ -244,14 +248,13 @@ async fn put_looked(
         "WHERE true ON CONFLICT (mirror, calendar, kind, id, event) DO UPDATE SET \
          open = excluded.open, body = excluded.body"
     );
-    let mirror = Arg::Text(mirror.as_str());
+    let mirror = Arg::Text(of.as_str());
     let seen: Vec<_> =
         looked.iter().map(|(calendar, (at, _))| (calendar.as_str(), at.as_millisecond())).collect();
     for seen in seen.chunks(WRITE_ROWS) {
-        let seen = packed::rows(seen)?;
-        session.run(CLEAR, &[Arg::Text(&seen), mirror]).await?;
-        session.run(LOOKED, &[Arg::Text(&seen), mirror]).await?;
+        session.run(CLEAR, &[Arg::Text(&packed::rows(seen)?), mirror]).await?;
     }
+    put_look_times(session, of, &seen).await?;
     // PostgreSQL refuses to change a row twice in one statement.
     let mut rows = BTreeMap::new();
     for (calendar, (_, conflicts)) in looked {
@@ -268,6 +271,24 @@ async fn put_looked(
         .collect();
     for rows in rows.chunks(WRITE_ROWS) {
         session.run(PUT, &[Arg::Text(&packed::rows(rows)?), mirror]).await?;
+    }
+    Ok(())
+}
+
+/// When calendars were looked at.
+async fn put_look_times(
+    session: &mut Session,
+    mirror: &MirrorName,
+    times: &[(&str, i64)],
+) -> Result<(), Fault> {
+    const PUT: Sql = over_rows!(
+        "INSERT INTO conflict_look (mirror, calendar, at) \
+         SELECT $2, given.value ->> 0, CAST(given.value ->> 1 AS BIGINT) FROM",
+        "WHERE true ON CONFLICT (mirror, calendar) DO UPDATE SET at = excluded.at"
+    );
+    for times in times.chunks(WRITE_ROWS) {
+        let args = [Arg::Text(&packed::rows(times)?), Arg::Text(mirror.as_str())];
+        session.run(PUT, &args).await?;
     }
     Ok(())
 }

@@ -199,6 +199,7 @@ fn conflict_writes(calendar: &CalendarKey, shift: &EntityKey) -> Vec<ConflictWri
     vec![
         ConflictWrite::DropAll,
         ConflictWrite::Looked { calendar: calendar.clone(), at: NOW, conflicts: vec![conflict] },
+        ConflictWrite::LookAgain(calendar.clone()),
         ConflictWrite::Change(Box::new(change)),
         ConflictWrite::DropOld(NOW),
     ]

@@ -387,6 +387,9 @@ pub enum ConflictWrite {
         /// What stands in it.
         conflicts: Vec<ConflictRow>,
     },
+    /// A calendar could not be looked at: the next cycle is to. What stands in it stays. Not
+    /// fenced, because whoever could not look may not own it: the worst is one more look.
+    LookAgain(CalendarKey),
     /// Puts an event change, replacing the one with the same id. Fenced.
     Change(Box<EventChange>),
     /// Event changes that are not kept any longer at this instant are dropped. Not fenced.

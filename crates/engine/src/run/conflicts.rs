@@ -163,28 +163,45 @@ pub(super) async fn run(
     if everything {
         calendars.extend(cycling.projector.homes().into_keys());
     }
-    let looked = look_at(&lookout, calendars, cycling.calendars_at_once, report).await?;
+    let (looked, mut again) =
+        look_at(&lookout, calendars, cycling.calendars_at_once, report).await?;
     let changes = changes_in(looked.iter().flat_map(|it| &it.conflicts));
     let refused = judge(&cycling.spec.name, changes, rules, allowance).err();
     let mut allowed = if refused.is_some() { 0 } else { changes.min(EVENT_CHANGES_PER_CYCLE_MAX) };
     report.conflicts.put_off = changes - allowed;
     report.conflicts.refused = refused;
     let looked = looked.into_iter().map(|it| capped(it, &mut allowed)).collect::<Vec<_>>();
-    noted.extend(act_on(cycling, equipment, foreign, looked, report).await?);
-    let drop_old =
-        LedgerCommit { conflicts: vec![ConflictWrite::DropOld(now)], ..LedgerCommit::default() };
-    cycling.commits.commit(drop_old).await.map_err(CycleError::Shared)?;
+    noted.extend(act_on(cycling, equipment, foreign, looked, &mut again, report).await?);
+    let mut conflicts: Vec<_> = again.into_iter().map(ConflictWrite::LookAgain).collect();
+    conflicts.push(ConflictWrite::DropOld(now));
+    let last = LedgerCommit { conflicts, ..LedgerCommit::default() };
+    cycling.commits.commit(last).await.map_err(CycleError::Shared)?;
     Ok(noted)
 }
 
-/// Looks at calendars, many at once.
+/// Has these calendars looked at by the next cycle, because this one does not come to it.
+pub(super) async fn put_off(
+    spec: &super::cycle::MirrorSpec,
+    equipment: Equipment<'_>,
+    calendars: impl IntoIterator<Item = CalendarKey>,
+) -> Result<(), StoreError> {
+    let (Some(_), Some(_)) = (&spec.conflicts, equipment.foreign) else { return Ok(()) };
+    let conflicts: Vec<_> = calendars.into_iter().map(ConflictWrite::LookAgain).collect();
+    if conflicts.is_empty() {
+        return Ok(());
+    }
+    let commit = LedgerCommit { conflicts, ..LedgerCommit::default() };
+    equipment.store.commit_ledger(&spec.name, commit).await.map(drop)
+}
+
+/// Looks at calendars, many at once; and those that could not be looked at.
 async fn look_at(
     lookout: &Lookout<'_>,
     calendars: BTreeSet<CalendarKey>,
     at_once: usize,
     report: &mut CycleReport,
-) -> Result<Vec<Looked>, CycleError> {
-    let mut looked = Vec::new();
+) -> Result<(Vec<Looked>, BTreeSet<CalendarKey>), CycleError> {
+    let (mut looked, mut unread) = (Vec::new(), BTreeSet::new());
     let looks = calendars.into_iter().map(|calendar| async move {
         let found = lookout.look(&calendar).await;
         (calendar, found)
@@ -199,11 +216,12 @@ async fn look_at(
             Err(LookFailure::Store(error)) => return Err(error.into()),
             Err(LookFailure::Unread(reason)) => {
                 report.conflicts.unread += 1;
-                report.problem(calendar, format!("cannot look for conflicts: {reason}"));
+                report.problem(calendar.clone(), format!("cannot look for conflicts: {reason}"));
+                unread.insert(calendar);
             }
         }
     }
-    Ok(looked)
+    Ok((looked, unread))
 }
 
 /// Leaves what is over `allowed` for another cycle.
@@ -218,12 +236,14 @@ fn capped(mut looked: Looked, allowed: &mut u64) -> Looked {
     looked
 }
 
-/// Carries out what was decided, some calendars at a time, each under its lease.
+/// Carries out what was decided, some calendars at a time, each under its lease. Where that did
+/// not come to an end because somebody else acts there, is to be looked at `again`.
 async fn act_on(
     cycling: &Cycling<'_>,
     equipment: Equipment<'_>,
     foreign: &dyn ForeignEvents,
     looked: Vec<Looked>,
+    again: &mut BTreeSet<CalendarKey>,
     report: &mut CycleReport,
 ) -> Result<Vec<EntityKey>, CycleError> {
     let Equipment { store, clock, ownership, .. } = equipment;
@@ -234,11 +254,13 @@ async fn act_on(
         let leased = lease(store, clock, ownership, mirror, &names).await?;
         for calendar in leased.held {
             report.conflicts.unread += 1;
-            report.problem(calendar, "being drained by another process".into());
+            report.problem(calendar.clone(), "being drained by another process".into());
+            again.insert(calendar);
         }
         let acting = leased.granted.iter().filter_map(|(calendar, epoch)| {
             let looked = batch.iter().find(|it| it.calendar == *calendar)?;
-            Some(Acting::new(cycling, foreign, looked, *epoch, leased.until).run())
+            let acting = Acting::new(cycling, foreign, looked, *epoch, leased.until);
+            Some(async move { (calendar.clone(), acting.run().await) })
         });
         let done = futures_util::future::join_all(acting).await;
         let leases: Vec<_> = leased
@@ -247,8 +269,10 @@ async fn act_on(
             .map(|(calendar, epoch)| (LeaseDomain::calendar(mirror, calendar), *epoch))
             .collect();
         store.release_leases(&leases).await?;
-        for done in done {
-            noted.extend(done?.told(report));
+        for (calendar, acted) in done {
+            let acted = acted?;
+            again.extend(acted.outrun.then_some(calendar));
+            noted.extend(acted.told(report));
         }
     }
     Ok(noted)

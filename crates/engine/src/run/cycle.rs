@@ -316,6 +316,7 @@ pub async fn run_cycle_looking(
     let allowance = if options.purge { Some(u64::MAX) } else { options.allow_deletions };
     if let Err(refusal) = judge(format!("mirror {}", spec.name), count, &spec.guard, allowance) {
         report.refused = Some(refusal);
+        conflicts::put_off(spec, equipment, looking.at().cloned()).await?;
         report.ended_at = clock.now();
         return Ok(report);
     }
@@ -327,9 +328,7 @@ pub async fn run_cycle_looking(
     cycling.states = states.into_iter().map(|it| (it.calendar.clone(), it)).collect();
     let read_back = options.read_back;
     let mut touched: BTreeSet<CalendarKey> = survey.plan.by_calendar().into_keys().collect();
-    if let Looking::At(hinted) = looking {
-        touched.extend(hinted.iter().cloned());
-    }
+    touched.extend(looking.at().cloned());
     let creating = read_back || (start.widens && cycling.identity == ItemIdentity::NaturalKey);
     let reading = (read_back, creating);
     let rest = drain_all(&cycling, equipment, survey, reading, looking, &mut report).await?;
@@ -349,8 +348,11 @@ async fn after_drains(
     options: CycleOptions,
     report: &mut CycleReport,
 ) -> Result<(), CycleError> {
-    if options.purge || !options.writes || report.refused.is_some() {
+    if options.purge || !options.writes {
         return Ok(());
+    }
+    if report.refused.is_some() {
+        return Ok(conflicts::put_off(cycling.spec, equipment, touched).await?);
     }
     let allowance = options.allow_event_changes;
     let noted = conflicts::run(cycling, equipment, due, touched, allowance, report).await?;

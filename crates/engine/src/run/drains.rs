@@ -60,6 +60,7 @@ pub(super) async fn drain_calendars(
             for calendar in leased.held {
                 report.complete = false;
                 report.busy += 1;
+                report.cut.insert(calendar.clone());
                 report.problem(calendar, "being drained by another process".into());
             }
             let states = meanwhile(states(cycling), &mut draining, &mut finished).await?;

@@ -16,6 +16,15 @@ pub enum Looking<'a> {
 }
 
 impl Looking<'_> {
+    /// The calendars that are named.
+    pub(super) fn at(&self) -> impl Iterator<Item = &CalendarKey> {
+        let named = match self {
+            Self::At(calendars) => Some(*calendars),
+            Self::Nowhere | Self::Everywhere => None,
+        };
+        named.into_iter().flatten()
+    }
+
     /// Whether a calendar is looked at.
     #[must_use]
     pub fn includes(&self, calendar: &CalendarKey) -> bool {

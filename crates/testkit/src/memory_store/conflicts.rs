@@ -79,7 +79,9 @@ impl Conflicts {
             let calendar = match &write {
                 ConflictWrite::Looked { calendar, .. } => Some(calendar),
                 ConflictWrite::Change(change) => Some(&change.calendar),
-                ConflictWrite::DropOld(_) | ConflictWrite::DropAll => None,
+                ConflictWrite::LookAgain(_)
+                | ConflictWrite::DropOld(_)
+                | ConflictWrite::DropAll => None,
             };
             if let Some(calendar) = calendar.filter(|it| !ours.contains(*it)) {
                 fenced.insert(calendar.clone());
@@ -90,6 +92,9 @@ impl Conflicts {
                     conflicts.sort_by(|a, b| (&a.shift, a.event).cmp(&(&b.shift, b.event)));
                     self.looks.insert(calendar.clone(), at);
                     self.rows.insert(calendar, conflicts);
+                }
+                ConflictWrite::LookAgain(calendar) => {
+                    self.looks.insert(calendar, Timestamp::UNIX_EPOCH);
                 }
                 ConflictWrite::Change(change) => {
                     self.changes.insert(change.id.clone(), *change);

@@ -42,6 +42,8 @@ pub(super) struct Acted {
     /// Wishes that were granted, and that were refused.
     pub granted: u64,
     pub refused: u64,
+    /// Somebody else acted here meanwhile, so that what was seen was not written down.
+    pub outrun: bool,
     /// Shifts whose items tell something new.
     pub noted: Vec<EntityKey>,
 }
@@ -81,7 +83,7 @@ impl<'a> Acting<'a> {
         if known.iter().any(|it| it.changed_at >= self.looked.at && it.state.is_unsettled())
             || known.iter().any(|it| it.changed_at > self.looked.at)
         {
-            return Ok(Acted::default());
+            return Ok(Acted { outrun: true, ..Acted::default() });
         }
         let mut acted = Acted::default();
         let Answered { labels, ended, audit } =
@@ -92,6 +94,7 @@ impl<'a> Acting<'a> {
         writes.extend(changes.map(|it| ConflictWrite::Change(Box::new(it))));
         let commit = LedgerCommit { conflicts: writes, audit, ..LedgerCommit::default() };
         if !self.commit(commit).await? {
+            acted.outrun = true;
             return Ok(acted);
         }
         let (mut changes, mut waiting) = (all.into_iter(), Vec::new());

@@ -4,6 +4,7 @@
 mod carrying_out;
 mod crashes;
 mod decisions;
+mod looks;
 mod properties;
 mod rig;
 mod unavailable;

@@ -9,7 +9,8 @@ use engine::mapping::MappingProfile;
 use engine::plan::conflict::ConflictRules;
 use engine::port::{
     Approvals, AuditEntry, ChangeSeq, ChangesOf, Clock, ConflictRow, ConflictStore, Content,
-    EventChange, HookStore, KeptSubscription, Left, Store, Subscription, Target, Topic,
+    EventChange, HookStore, IngestCommit, KeptSubscription, Left, Store, Subscription, Target,
+    Topic,
 };
 use engine::report::CycleReport;
 use engine::run::conflicts::undo::{UndoError, undo};
@@ -127,6 +128,14 @@ impl Rig {
 
     pub async fn put(&mut self, entities: impl IntoIterator<Item = Entity>) {
         let commit = ingest(ChangeSeq(self.seq), entities);
+        let receipt = self.store.commit_ingest(&roster(), commit).await.expect("ingests");
+        self.seq = receipt.seq.0;
+    }
+
+    /// The roster does not have it any more.
+    pub async fn remove(&mut self, key: &EntityKey) {
+        let commit =
+            IngestCommit { tombstones: vec![key.clone()], ..ingest(ChangeSeq(self.seq), []) };
         let receipt = self.store.commit_ingest(&roster(), commit).await.expect("ingests");
         self.seq = receipt.seq.0;
     }

@@ -16,6 +16,7 @@ promises![
     conflicts_of_a_calendar_are_replaced_as_a_whole,
     a_change_of_an_event_reads_back_as_it_was_written,
     what_is_not_settled_is_found,
+    a_calendar_that_could_not_be_looked_at_keeps_what_stands_in_it,
     conflicts_are_fenced_like_everything_else,
     counts_tell_what_stands_and_what_can_be_taken_back,
     notes_are_told_of_what_is_done_and_no_more,
@@ -126,6 +127,22 @@ async fn a_change_of_an_event_reads_back_as_it_was_written(Handles { one, two }:
         assert_eq!(in_calendar(&*two, &ada).await, [early.clone(), changed]);
     }
     assert_eq!(two.event_change(&AuditId::of(&print("none"))).await.unwrap(), None);
+}
+
+async fn a_calendar_that_could_not_be_looked_at_keeps_what_stands_in_it(
+    Handles { one, two }: Handles,
+) {
+    let (ada, bob) = (calendar("ada"), calendar("bob"));
+    hold(&*one, &[&ada], "me").await;
+    let row = conflict(&ada, "a", "x", Left::Reported);
+    commit(&*one, to(&ada, vec![looked(&ada, 2, vec![row.clone()])])).await;
+    let conflicts = [&ada, &bob].map(|it| ConflictWrite::LookAgain(it.clone())).to_vec();
+    // Whoever could not look need not own it.
+    let again = LedgerCommit { conflicts, ..LedgerCommit::default() };
+    assert_eq!(commit(&*two, again).await, []);
+    assert_eq!(two.conflicts(&mirror(), None).await.unwrap(), [row]);
+    let soon = Timestamp::UNIX_EPOCH;
+    assert_eq!(one.conflict_looks(&mirror()).await.unwrap(), [(ada, soon), (bob, soon)]);
 }
 
 async fn what_is_not_settled_is_found(Handles { one, two }: Handles) {
