@@ -28,8 +28,8 @@
 //! spends the vendor's budgets; `multipart.rs` takes batches apart; `calendars.rs` finds and makes
 //! calendars, `sharing.rs` says who may see them; `read.rs` lists and looks; `foreign.rs` is the
 //! way to people's own events, `wishing.rs` finds where they ask for time off, `restore.rs` takes
-//! changes of events back, `hooks.rs` is the way of
-//! hints; `check.rs` is what `doctor` says.
+//! changes of events back, `strays.rs` fetches back what was moved to
+//! another calendar; `hooks.rs` is the way of hints; `check.rs` is what `doctor` says.
 
 mod budget;
 mod calendars;
@@ -49,6 +49,7 @@ mod scopes;
 mod service_account;
 mod sharing;
 mod sign_in;
+mod strays;
 #[cfg(test)]
 mod tests;
 mod wire;

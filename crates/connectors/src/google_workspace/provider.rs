@@ -204,6 +204,8 @@ impl GoogleTarget {
         if !map::is_cancelled(&event) {
             return Err(refusal);
         }
+        // What its owner moved to another calendar looks deleted here.
+        self.fetch_back(spot, calendar, &id).await?;
         let etag = map::etag(&event);
         let ask = Self::replacement(spot, calendar, &id, etag.as_ref(), item)?;
         let outcome = self.client().send(&ask).await;

@@ -18,7 +18,6 @@ use super::classify::Asked;
 use super::client::Ask;
 use super::map::{self, Expected};
 use super::provider::GoogleTarget;
-use super::scopes::Scope;
 use super::wire::{Event, Page};
 
 /// Events on a page: the most that Google gives.
@@ -143,44 +142,6 @@ impl GoogleTarget {
             });
         }
         Ok(sightings)
-    }
-
-    /// Which of these are in another calendar that the same person owns: `events.move` keeps an
-    /// event's id (discovery document of 2026-10-30). What it left looks deleted, so where the
-    /// scope shows no calendar but ours, a move cannot be told from a deletion.
-    pub(super) async fn elsewhere(
-        &self,
-        calendar: &CalendarKey,
-        items: &[RemoteId],
-    ) -> Result<Vec<bool>, Failure> {
-        let mut found = vec![false; items.len()];
-        let scopes = &self.setup.scopes;
-        let sees = scopes.has(Scope::EventsOwned) || scopes.has(Scope::EventsOwnedReadonly);
-        let own = matches!(self.setup.home, Home::Own(_));
-        if items.is_empty() || !sees || !own {
-            return Ok(found);
-        }
-        let operation = format!("look for events in other calendars of `{calendar}`");
-        let spot = self.spot(calendar, &operation).await?;
-        let mut others = vec!["primary".to_owned()];
-        let owned = self.calendars.owned(calendar, &spot.who).await?;
-        others.extend(owned.into_iter().map(|it| it.id).filter(|it| **it != *spot.calendar));
-        for other in &others {
-            let ask = |id: &RemoteId| {
-                let segments = ["calendars", other, "events", &id.0];
-                Ask::new(Method::GET, &segments, &spot.who, Asked::Read, &operation)
-            };
-            let asks: Vec<Ask> = items.iter().map(ask).collect();
-            let answers = self.client().send_all(&asks).await;
-            for ((ask, answer), found) in asks.iter().zip(answers).zip(&mut found) {
-                match answer {
-                    Ok(done) => *found |= !map::is_cancelled(&done.json(ask)?),
-                    Err(failure) if failure.class.may_pass() => return Err(failure),
-                    Err(_) => {}
-                }
-            }
-        }
-        Ok(found)
     }
 
     fn id_of(&self, probe: &Probe) -> Option<RemoteId> {

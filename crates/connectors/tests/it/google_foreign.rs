@@ -222,6 +222,38 @@ fn of_a_series_only_the_occurrence_goes_and_comes_back() {
 }
 
 #[test]
+fn what_was_moved_to_another_calendar_is_fetched_back_and_not_seen_twice() {
+    let office = Office::new("change");
+    let (own, shift) = (office.stage.own(), item("a", 1));
+    let id = office.stage.create(&shift).remote_id;
+    for into in [ANNA.to_owned(), office.anna.makes_calendar("Private")] {
+        office.anna.relocates(&own, &id.0, &into).unwrap();
+        let strayed = run(office.stage.target().strayed(&key(ANNA), std::slice::from_ref(&id)));
+        assert_eq!(strayed, Ok(vec![true]), "{into}");
+        assert_eq!(office.stage.create(&shift).remote_id, id);
+        assert_eq!(office.stage.server.live_events(&into).len(), 0, "{into}");
+        assert_eq!(office.stage.server.live_events(&own).len(), 1, "{into}");
+        assert_eq!(told(&office), "none", "nobody hears of it");
+    }
+}
+
+#[test]
+fn what_was_moved_away_stays_where_we_may_only_read_or_its_tag_was_taken_off() {
+    for (access, stripped) in [("read", false), ("change", true), ("none", false)] {
+        let office = Office::new(access);
+        let (own, shift) = (office.stage.own(), item("a", 1));
+        let id = office.stage.create(&shift).remote_id;
+        office.anna.relocates(&own, &id.0, ANNA).unwrap();
+        if stripped {
+            office.anna.strips(ANNA, &id.0).unwrap();
+        }
+        assert_eq!(office.stage.create(&shift).remote_id, id);
+        assert_eq!(office.stage.server.live_events(ANNA).len(), 1, "{access}");
+        assert_eq!(office.stage.server.live_events(&own).len(), 1, "{access}");
+    }
+}
+
+#[test]
 fn a_label_is_a_colour_of_googles() {
     let office = Office::new("change");
     office.anna.plans(ANNA, plan("Unavailable"));

@@ -40,6 +40,8 @@ pub trait Place {
     fn relocates(&self, id: &str);
     /// She makes a series of it, by the day.
     fn repeats(&self, id: &str);
+    /// How many events she sees in all her calendars.
+    fn everywhere(&self) -> usize;
     /// A mirror of a roster with these keys, which shows them there.
     fn mirrored(&self, keys: &str) -> World;
 }
@@ -105,6 +107,10 @@ impl Place for InOutlook {
 
     fn repeats(&self, id: &str) {
         assert!(self.server.at_calendar(&self.user).makes_a_series_of(id, 1, 3));
+    }
+
+    fn everywhere(&self) -> usize {
+        self.server.mailbox(&self.user).unwrap().events.len()
     }
 
     fn mirrored(&self, keys: &str) -> World {
@@ -199,6 +205,10 @@ impl Place for InGoogle {
         self.server.person(ANNA).writes(&self.calendar(), id, "recurrence", rule).unwrap();
     }
 
+    fn everywhere(&self) -> usize {
+        self.own_events() + self.shifts().len()
+    }
+
     fn mirrored(&self, keys: &str) -> World {
         let connection = format!(
             "kind = \"google_workspace\"\nservice_account_file = \"google.json\"\n\
@@ -267,8 +277,8 @@ fn what_she_asks_for_is_decided(world: &World, place: &dyn Place) {
     assert_eq!(kept, [at("2030-03-04T08:00:00Z"), at("2030-03-06T07:00:00Z")]);
 }
 
-/// Two ways, on a mirror that sees all calendars of hers.
-fn what_she_puts_into_another_calendar_is_put_right(world: &World, place: &dyn Place) {
+/// On a mirror that sees all calendars of hers. So many of ours are `left` where she put them.
+fn what_she_puts_into_another_calendar_is_put_right(world: &World, place: &dyn Place, left: usize) {
     assert_eq!(writes(&sync(world, &[])), [3, 0, 0]);
     let before = starts(place);
     place.relocates(&place.shifts()[1].id);
@@ -276,6 +286,7 @@ fn what_she_puts_into_another_calendar_is_put_right(world: &World, place: &dyn P
     let line = sync(world, &["--full"]);
     assert_eq!((&line["granted"], &line["refused"]), (&0.into(), &0.into()), "{line}");
     assert_eq!(starts(place), before, "it is put right: {line}");
+    assert_eq!(place.everywhere(), 3 + left, "{line}");
     let status = world.run(&["status", "--json"]).exits(0).json();
     assert_eq!(status["rosters"][0]["shifts"], 3, "nothing is lost: {status}");
     assert_eq!(writes(&sync(world, &["--full"])), [0, 0, 0]);
@@ -283,16 +294,25 @@ fn what_she_puts_into_another_calendar_is_put_right(world: &World, place: &dyn P
 
 #[test]
 fn what_is_moved_to_another_calendar_in_outlook_is_no_wish_to_delete_it() {
-    let place = InOutlook::new();
-    let world = place.mirrored("direction = \"two_way\"");
-    what_she_puts_into_another_calendar_is_put_right(&world, &place);
+    for direction in ["two_way", "push"] {
+        let place = InOutlook::new();
+        let world = place.mirrored(&format!("direction = \"{direction}\""));
+        what_she_puts_into_another_calendar_is_put_right(&world, &place, 0);
+    }
 }
 
 #[test]
 fn what_is_moved_to_another_calendar_in_google_is_no_wish_to_delete_it() {
-    let place = InGoogle::new();
-    let world = place.mirrored("direction = \"two_way\"\nforeign_events = \"read\"");
-    what_she_puts_into_another_calendar_is_put_right(&world, &place);
+    // Where we may only look at her other calendars, what she put there stays beside what is
+    // made again. The README says so.
+    for (access, left) in [("read", 1), ("change", 0)] {
+        for direction in ["two_way", "push"] {
+            let place = InGoogle::new();
+            let keys = format!("direction = \"{direction}\"\nforeign_events = \"{access}\"");
+            let world = place.mirrored(&keys);
+            what_she_puts_into_another_calendar_is_put_right(&world, &place, left);
+        }
+    }
 }
 
 #[test]
