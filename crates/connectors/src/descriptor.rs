@@ -333,6 +333,15 @@ pub trait MirrorConfig: fmt::Debug + Send + Sync + std::any::Any {
         None
     }
 
+    /// Checks that people's calendar of this name, in which every event asks for time off, can be
+    /// read at all.
+    ///
+    /// # Errors
+    /// Why not, and what to do.
+    fn wishes_in(&self, _: &str) -> Result<(), (String, String)> {
+        Ok(())
+    }
+
     /// Keys of the mapping profile that no item there can show, each with the reason as a clause:
     /// they are refused rather than left out in silence.
     fn cannot_show(&self) -> &'static [(&'static str, &'static str)] {

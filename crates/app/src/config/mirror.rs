@@ -259,7 +259,8 @@ impl MirrorSection {
         }
         let mut clean = written.check(kind, &look, &spans, faults);
         let mut conflicts = written.conflicts();
-        match written.unavailable.as_ref().map(|it| it.rules(config.event_labels())).transpose() {
+        let unavailable = written.unavailable.as_ref();
+        match unavailable.map(|it| it.rules(config.as_ref())).transpose() {
             Ok(rules) => conflicts.unavailable = rules,
             Err((message, hint)) => {
                 let at = spans.of("unavailable");

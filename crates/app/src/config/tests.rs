@@ -403,6 +403,28 @@ fn wishes_need_people_s_events_two_ways_and_labels_that_there_are() {
     assert!(group.contains("belong to no single person"), "{group}");
 }
 
+#[test]
+fn a_calendar_of_wishes_that_nobody_reads_is_refused() {
+    let told = |collections: &str, calendar: &str| {
+        let keys = format!(
+            "connection = \"dav\"\nkind = \"caldav\"\ndirection = \"two_way\"\n{collections}\n\
+             unavailable = {{ calendar = \"{calendar}\" }}\n"
+        );
+        // Nobody decides there, which is told beside it.
+        with_mirror(&keys).unwrap_err().join("\n")
+    };
+    let collections = "conflict_collections = [\"{employee}/default/\", \"{employee}/Away/\"]";
+    assert!(!told(collections, "away").contains("`unavailable`"));
+    let none = told("", "away");
+    assert!(none.contains("`unavailable`: `calendar` is `away`, and only collections"), "{none}");
+    assert!(none.contains("which has none"), "{none}");
+    let other = told(collections, "holidays");
+    assert!(other.contains("has `{employee}/default/`, `{employee}/Away/`"), "{other}");
+    // It would be one person's.
+    let own = told("conflict_collections = [\"{employee}-away/\"]", "anna-away");
+    assert!(own.contains("the same for everybody"), "{own}");
+}
+
 const M365: &str = "[[connection]]\nname = \"m365\"\nkind = \"microsoft_graph\"\n\
                     tenant_id = \"t\"\nclient_id = \"c\"\nclient_secret_file = \"s\"\n";
 

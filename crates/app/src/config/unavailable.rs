@@ -1,6 +1,7 @@
 //! `[mirror.unavailable]`: events by which people say that they want to be absent, and how they are
 //! told what came of it.
 
+use connectors::MirrorConfig;
 use engine::plan::unavailable::{Becomes, StateLabels, UnavailableRules};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -54,11 +55,13 @@ enum BecomesWord {
 }
 
 impl UnavailableSection {
-    /// What the engine is told; `colours` are all labels there are, where the vendor has its own.
+    /// What the engine is told, in a mirror of this kind: some vendors have labels of their own,
+    /// and read only what they are told to.
     ///
     /// # Errors
     /// What is wrong with it, and a hint.
-    pub fn rules(&self, colours: Option<&[&str]>) -> Result<UnavailableRules, (String, String)> {
+    pub fn rules(&self, mirror: &dyn MirrorConfig) -> Result<UnavailableRules, (String, String)> {
+        let colours = mirror.event_labels();
         let colour = |key: &str| COLOURS.iter().find(|it| it.0 == key).map(|it| it.1.to_owned());
         let own = |key: &str, default: String| match colours {
             Some(_) => colour(key).unwrap_or(default),
@@ -83,7 +86,11 @@ impl UnavailableSection {
         };
         let (calendar, reason) = (calendar.clone(), reason.clone());
         let rules = UnavailableRules { category, calendar, becomes, reason, labels };
-        fault(&rules, colours).map_or(Ok(rules), Err)
+        if let Some(fault) = fault(&rules, colours) {
+            return Err(fault);
+        }
+        rules.calendar.as_deref().map_or(Ok(()), |it| mirror.wishes_in(it.trim()))?;
+        Ok(rules)
     }
 }
 

@@ -306,6 +306,27 @@ impl MirrorConfig for CaldavMirrorConfig {
         self.template().is_ok_and(|template| template.is_personal())
     }
 
+    fn wishes_in(&self, name: &str) -> Result<(), (String, String)> {
+        let read = self.conflict_templates().unwrap_or_default();
+        if read.iter().any(|it| it.is_called(name)) {
+            return Ok(());
+        }
+        let found: Vec<String> = read.iter().map(|it| format!("`{}`", it.as_str())).collect();
+        let found = match found.is_empty() {
+            true => "has none".to_owned(),
+            false => format!("has {}", found.join(", ")),
+        };
+        let message = format!(
+            "`calendar` is `{name}`, and only collections that `conflict_collections` names are \
+             read, which {found}; expected the last part of one of them, the same for everybody"
+        );
+        let hint = format!(
+            "such as `conflict_collections = [\"{{employee}}/{}/\"]`",
+            name.trim_matches('/').rsplit('/').next().unwrap_or_default()
+        );
+        Err((message, hint))
+    }
+
     fn group_calendar(&self, name: &str) -> Result<CalendarKey, String> {
         Template::parse(name)?.collection()
     }

@@ -71,6 +71,14 @@ impl Template {
         Ok(Self { parts, text: whole })
     }
 
+    /// Whether every collection has this name: its last part, or all of it.
+    pub fn is_called(&self, name: &str) -> bool {
+        let plain = |text: &str| text.trim().trim_end_matches('/').to_lowercase();
+        let (text, name) = (plain(&self.text), plain(name));
+        let last = text.rsplit('/').next().unwrap_or_default();
+        [last, &text].into_iter().any(|it| it == name && !it.contains('{'))
+    }
+
     /// Whether every collection belongs to one employee.
     pub fn is_personal(&self) -> bool {
         self.parts.iter().any(|part| match part {
