@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use serde_json::json;
-use simulators::google::{GoogleServer, Options, Plan, ServiceAccount};
+use simulators::google::state::Status;
+use simulators::google::{GoogleServer, Options, Plan, ServiceAccount, when};
 
-use super::{CASES, Desk, Own, ROSTER, Shown};
+use super::table::{Case, When};
+use super::{Desk, Own, Shown};
 use crate::world::World;
 
 const ANNA: &str = "anna@example.com";
@@ -15,24 +16,31 @@ const BOSS: &str = "boss@example.com";
 struct InGoogle(Arc<GoogleServer>);
 
 /// A desk there.
-pub fn desk(policy: &str) -> Desk {
+pub fn desk(cases: &[Case], roster: &str, policy: &str) -> Option<Desk> {
     let scopes =
         ["calendar.app.created", "calendar.calendarlist.readonly", "calendar.events.owned"];
     let accounts = vec![ServiceAccount::delegated(&scopes)];
     let server = Arc::new(GoogleServer::start(Options { accounts, ..Options::default() }).unwrap());
     let anna = server.add_user(ANNA, "Europe/Berlin");
     let boss = server.add_user(BOSS, "Europe/Berlin");
-    for (case, day, _) in CASES {
-        let at = |hour: &str| -> Timestamp { format!("{day}T{hour}:00:00Z").parse().unwrap() };
-        let plan = Plan::timed(&format!("About {case}"), at("09"), at("10"));
+    for case in cases {
+        let (summary, fields) = (case.title(), serde_json::Map::new());
+        let plan = match case.when {
+            When::Timed(from, to) => Plan::timed(&summary, from, to),
+            When::Day(day) => {
+                let (start, end) = (when::When::On(day), when::When::On(day.tomorrow().unwrap()));
+                Plan { summary, start, end, fields }
+            }
+        };
         let plan = plan.with("description", "Bring the numbers".into());
         let plan = plan.with("location", "Room 4".into());
-        match case {
+        match case.name {
             "invited" | "declined" => {
                 let id = boss.plans(BOSS, plan.inviting(&[ANNA]));
-                let answer = if case == "invited" { "accepted" } else { "declined" };
+                let answer = if case.name == "invited" { "accepted" } else { "declined" };
                 anna.responds(&id, answer).unwrap();
             }
+            "unanswered" => drop(boss.plans(BOSS, plan.inviting(&[ANNA]))),
             "free" => drop(anna.plans(ANNA, plan.with("transparency", "transparent".into()))),
             "organised" => drop(anna.plans(ANNA, plan.inviting(&[BOSS]))),
             "absent" => drop(anna.plans(ANNA, plan.with("eventType", "outOfOffice".into()))),
@@ -45,15 +53,14 @@ pub fn desk(policy: &str) -> Desk {
                 let id = anna.plans(ANNA, plan);
                 server.update(|state| {
                     let events = &mut state.calendars.get_mut(ANNA).unwrap().events;
-                    events.get_mut(&id).unwrap().status =
-                        simulators::google::state::Status::Tentative;
+                    events.get_mut(&id).unwrap().status = Status::Tentative;
                 });
             }
             _ => drop(anna.plans(ANNA, plan)),
         }
     }
     let world = World::at("http://127.0.0.1:9/", "");
-    world.roster(ROSTER);
+    world.roster(roster);
     let connection = format!(
         "kind = \"google_workspace\"\nservice_account_file = \"google.json\"\napi_url = \"{}\"\n",
         server.url()
@@ -65,21 +72,23 @@ pub fn desk(policy: &str) -> Desk {
     world.edit("source = \"exports\"", &format!("source = \"exports\"\n{more}"));
     world.write("google.json", &server.service_account());
     world.write("people.csv", &format!("employee,email\nanna,{ANNA}\n"));
-    Desk { own: Box::new(InGoogle(server)), world }
+    Some(Desk { own: Box::new(InGoogle(server)), world, cases: cases.to_vec() })
 }
 
 impl Own for InGoogle {
-    fn see(&self, case: &str) -> Option<Shown> {
-        let title = format!("About {case}");
-        let (_, day, _) = CASES.iter().find(|(name, ..)| *name == case).unwrap();
-        let regular: Timestamp = format!("{day}T09:00:00Z").parse().unwrap();
+    fn see(&self, case: &Case) -> Option<Shown> {
+        let title = case.title();
+        let regular = match case.when {
+            When::Timed(start, _) => Some(start),
+            When::Day(_) => None,
+        };
         self.0.read(|state| {
             let all = state.calendars[ANNA].events.values();
             let all: Vec<_> = all.filter(|it| it.text("summary") == Some(title.as_str())).collect();
             // Of the series, the one of the day: by its own event, or by the rule.
             let of_day = |it: &&&simulators::google::state::Event| {
                 let planned = it.planned.as_ref().map(|(_, when)| when.instant("UTC"));
-                planned == Some(regular)
+                planned.is_some() && planned == regular
             };
             let exception = all.iter().find(of_day);
             let event = match exception {
@@ -101,10 +110,25 @@ impl Own for InGoogle {
         })
     }
 
-    fn shift_says(&self, day: &str) -> Option<String> {
-        let (shifts, _) = self.0.secondary_calendars(ANNA).into_iter().next()?;
+    fn shift_says(&self, day: &str) -> String {
+        let (shifts, _) = self.0.secondary_calendars(ANNA).into_iter().next().unwrap();
         let mut all = self.0.live_events(&shifts).into_iter();
-        let shift = all.find(|it| it.start.instant("UTC").to_string().starts_with(day))?;
-        Some(shift.text("description").unwrap_or_default().to_owned())
+        let shift = all.find(|it| it.start.instant("UTC").to_string().starts_with(day)).unwrap();
+        shift.text("description").unwrap_or_default().to_owned()
+    }
+
+    fn takes_place(&self, case: &Case) -> Option<bool> {
+        let title = case.title();
+        let his = self.0.live_events(BOSS);
+        Some(his.iter().any(|it| it.text("summary") == Some(title.as_str())))
+    }
+
+    fn others_of_the_series(&self) -> usize {
+        let all = self.0.live_events(ANNA).into_iter();
+        let series = all.filter(|it| it.text("summary") == Some("About series"));
+        let rules =
+            series.filter(|it| it.planned.is_none() && it.fields.contains_key("recurrence"));
+        // Three by the rule, of which one has its own word or none at all.
+        rules.count() * 2
     }
 }

@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 use simulators::graph::mailbox::{Event, Mailbox, OUTLOOK_ROLES, Span};
 use simulators::graph::{APP, App, GraphServer, Options, SECRET, TENANT};
 
-use super::{CASES, Desk, Own, ROSTER, Shown};
+use super::table::{Case, When};
+use super::{Desk, Own, Shown};
 use crate::world::World;
 
 struct InOutlook {
     server: Arc<GraphServer>,
     anna: String,
+    boss: String,
 }
 
 fn said(case: &str) -> Value {
@@ -32,7 +33,7 @@ fn said(case: &str) -> Value {
 }
 
 /// A desk there.
-pub fn desk(policy: &str) -> Desk {
+pub fn desk(cases: &[Case], roster: &str, policy: &str) -> Option<Desk> {
     let roles = OUTLOOK_ROLES.map(String::from).to_vec();
     let apps = vec![App { roles, ..App::default() }];
     let server = Arc::new(GraphServer::start(Options { apps, ..Options::default() }).unwrap());
@@ -41,27 +42,30 @@ pub fn desk(policy: &str) -> Desk {
         server.add_mailbox(&user);
         user
     });
-    for (case, day, _) in CASES {
-        let at = |hour: &str| -> Timestamp { format!("{day}T{hour}:00:00Z").parse().unwrap() };
-        let (title, span) = (format!("About {case}"), Span::Timed(at("09"), at("10")));
+    for case in cases {
+        let (title, name) = (case.title(), case.name);
+        let span = match case.when {
+            When::Timed(from, to) => Span::Timed(from, to),
+            When::Day(day) => Span::AllDay(day, day.tomorrow().unwrap()),
+        };
         let hers = server.at_calendar(&anna);
-        if matches!(case, "invited" | "declined") {
+        if matches!(name, "invited" | "declined" | "unanswered") {
             let his = server.at_calendar(&boss);
-            his.books_as(&title, span, &[&anna], said(case)).unwrap();
+            his.books_as(&title, span, &[&anna], said(name)).unwrap();
             let mailbox = server.mailbox(&anna).unwrap();
             let invitation = mailbox.events.values().find(|it| it.subject() == title).unwrap();
-            let answer = if case == "invited" { "accepted" } else { "declined" };
-            assert!(hers.responds(&invitation.id, answer));
+            let answer = if name == "invited" { "accepted" } else { "declined" };
+            assert!(name == "unanswered" || hers.responds(&invitation.id, answer));
         } else {
-            let guests: &[&str] = if case == "organised" { &[&boss] } else { &[] };
-            let id = hers.books_as(&title, span, guests, said(case)).unwrap();
-            if case == "series" {
+            let guests: &[&str] = if name == "organised" { &[&boss] } else { &[] };
+            let id = hers.books_as(&title, span, guests, said(name)).unwrap();
+            if name == "series" {
                 assert!(hers.makes_a_series_of(&id, 7, 3));
             }
         }
     }
     let world = World::at("http://127.0.0.1:9/", "");
-    world.roster(ROSTER);
+    world.roster(roster);
     let url = server.url();
     world.edit(
         "kind = \"caldav\"\nurl = \"http://127.0.0.1:9/\"\n",
@@ -76,7 +80,8 @@ pub fn desk(policy: &str) -> Desk {
     world.edit("source = \"exports\"", &format!("source = \"exports\"\n{more}"));
     world.write("secret", SECRET);
     world.write("people.csv", &format!("employee,m365_id\nanna,{anna}\n"));
-    Desk { own: Box::new(InOutlook { server, anna }), world }
+    let own = Box::new(InOutlook { server, anna, boss });
+    Some(Desk { own, world, cases: cases.to_vec() })
 }
 
 /// Of a series, the one of a day: by its own event, or by the rule.
@@ -93,10 +98,9 @@ fn of_the_day(mailbox: &Mailbox, title: &str, day: Date) -> Option<Event> {
 }
 
 impl Own for InOutlook {
-    fn see(&self, case: &str) -> Option<Shown> {
+    fn see(&self, case: &Case) -> Option<Shown> {
         let mailbox = self.server.mailbox(&self.anna).unwrap();
-        let (_, day, _) = CASES.iter().find(|(name, ..)| *name == case).unwrap();
-        let event = of_the_day(&mailbox, &format!("About {case}"), day.parse().unwrap())?;
+        let event = of_the_day(&mailbox, &case.title(), case.day())?;
         let words = |name: &str| event.said.get(name).and_then(Value::as_str).unwrap_or("normal");
         Some(Shown {
             title: event.subject().to_owned(),
@@ -107,16 +111,31 @@ impl Own for InOutlook {
                 event.location().to_owned(),
                 words("importance").to_owned(),
                 words("sensitivity").to_owned(),
+                event.said.get("showAs").and_then(Value::as_str).unwrap_or("busy").to_owned(),
             ],
         })
     }
 
-    fn shift_says(&self, day: &str) -> Option<String> {
-        let mailbox = self.server.mailbox(&self.anna)?;
-        let shifts = mailbox.calendar_named("Shifts")?.id.clone();
+    fn shift_says(&self, day: &str) -> String {
+        let mailbox = self.server.mailbox(&self.anna).unwrap();
+        let shifts = mailbox.calendar_named("Shifts").unwrap().id.clone();
         let mut all = mailbox.events_in(&shifts);
-        let shift = all.find(|it| it.span.bounds().0.to_string().starts_with(day))?;
-        Some(shift.body_text())
+        let shift = all.find(|it| it.span.bounds().0.to_string().starts_with(day)).unwrap();
+        shift.body_text()
+    }
+
+    fn takes_place(&self, case: &Case) -> Option<bool> {
+        let mailbox = self.server.mailbox(&self.boss).unwrap();
+        let mut his = mailbox.events.values();
+        Some(his.any(|it| it.subject() == case.title() && !it.cancelled))
+    }
+
+    fn others_of_the_series(&self) -> usize {
+        let mailbox = self.server.mailbox(&self.anna).unwrap();
+        let mut all = mailbox.events.values();
+        let master = all.find(|it| it.subject() == "About series" && it.series.is_some());
+        // Three by the rule, of which one has its own event or none at all.
+        master.map_or(0, |it| 3 - it.series.as_ref().map_or(0, |it| it.deleted.len()).max(1))
     }
 
     fn says_that_it_was_declined(&self) -> Option<&'static str> {
