@@ -11,10 +11,10 @@ use domain::{
     OriginTag, ShowAs, Visibility,
 };
 use engine::port::{Content, Hooks, Item, Opened, Probe, Revision, Sighting, Target};
-use simulators::google::{BatchOrder, GoogleServer, Options, PageMood, ServiceAccount};
+use simulators::google::{BatchOrder, GoogleServer, Options, PageMood, Plan, ServiceAccount};
 use tempfile::TempDir;
 use testkit::builders::{employee_id, hour, hours, mirror, shift_key};
-use testkit::conformance::target::{Bench, target_conformance};
+use testkit::conformance::target::{Bench, CASES, target_conformance};
 
 use crate::caldav::{RealClock, run};
 
@@ -192,6 +192,37 @@ fn keeps_its_promises_where_batches_answer_in_order_and_trash_can_be_emptied() {
     let options =
         Options { batch_order: BatchOrder::AsAsked, revives_trashed: true, ..Options::default() };
     conforms(options, "", |_| {});
+}
+
+/// But for what only holds of calendars that are made; among an event of the person's own.
+#[test]
+fn keeps_its_promises_in_first_calendars() {
+    let accounts = vec![ServiceAccount::delegated(&["calendar.events.owned"])];
+    let stage = Stage::new(Options { accounts, ..Options::default() }, "calendar = \"primary\"");
+    let made = "a_missing_calendar_is_said_to_be_missing_and_made_once";
+    let at = |text: &str| text.parse().unwrap();
+    for (number, case) in CASES.iter().filter(|it| it.name != made).enumerate() {
+        println!("{}", case.name);
+        let email = format!("anna-{number}@example.com");
+        let anna = stage.server.add_user(&email, "Europe/Berlin");
+        let dentist =
+            Plan::timed("Dentist", at("2026-11-24T08:00:00Z"), at("2026-11-24T09:00:00Z"));
+        let own = anna.plans(&email, dentist);
+        let theirs = || {
+            let all = stage.server.live_events(&email).into_iter();
+            let theirs = all.filter(|it| it.id == own);
+            theirs.map(|it| format!("{it:?}")).collect::<Vec<_>>()
+        };
+        let before = theirs();
+        run((case.run)(Bench {
+            target: Arc::clone(stage.target()),
+            mirror: mirror(),
+            calendar: key(&email),
+            refuses_bad_tokens: true,
+            keeps_origin: true,
+        }));
+        assert_eq!(theirs(), before, "{}: what is theirs stays", case.name);
+    }
 }
 
 #[test]
