@@ -183,6 +183,11 @@ fn keeps_its_promises_with_small_pages_and_another_name() {
     conforms(|it| it.mailbox.page_size = 3, "calendar = \"Rota – Süd\"");
 }
 
+#[test]
+fn keeps_its_promises_where_a_delta_tells_of_each_event_twice_and_in_no_order() {
+    conforms(|it| (it.mailbox.delta_repeats, it.mailbox.page_size) = (true, 3), "");
+}
+
 /// But for what only holds of calendars that are made: these are there before anybody asks.
 fn conforms_in_a_calendar_that_is_there(keys: impl FnOnce(&Post) -> String) {
     let post = Post::new(|_| {});

@@ -119,6 +119,11 @@ const CHECK: &str = r##"
 import json, sys, yaml
 from jsonschema import Draft202012Validator
 
+def closed(it):
+    """No member that the description does not know, at any depth."""
+    described = isinstance(it, dict) and {"$ref", "allOf", "anyOf", "oneOf", "properties"} & set(it)
+    return {**it, "unevaluatedProperties": False} if described else it
+
 def turned(it):
     """OpenAPI 3.0 into JSON Schema: `nullable` is its own there."""
     if isinstance(it, list):
@@ -126,19 +131,39 @@ def turned(it):
     if not isinstance(it, dict):
         return it
     it = {key: turned(value) for key, value in it.items() if key != "discriminator"}
+    if isinstance(it.get("properties"), dict):
+        it["properties"] = {key: closed(value) for key, value in it["properties"].items()}
+    if "items" in it:
+        it["items"] = closed(it["items"])
     nullable = it.pop("nullable", False)
     return {"anyOf": [it, {"type": "null"}]} if nullable else it
+
+def bare(it):
+    """Without annotations, which no schema describes."""
+    if isinstance(it, list):
+        return [bare(each) for each in it]
+    if not isinstance(it, dict):
+        return it
+    return {key: bare(value) for key, value in it.items() if not key.startswith("@")}
 
 schemas = {}
 for path in sys.argv[1:]:
     with open(path) as file:
         found = yaml.load(file, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    # Described as one text of flags; the documentation's own examples (shiftPreferences: get,
+    # update; event: a series) have a list of names.
+    pattern = found["components"]["schemas"].get("microsoft.graph.recurrencePattern")
+    if pattern:
+        day = {"$ref": "#/components/schemas/microsoft.graph.dayOfWeek"}
+        pattern["properties"]["daysOfWeek"] = {"type": "array", "items": day}
     schemas[path] = {"components": turned(found["components"])}
 for line in sys.stdin:
     path, name, value = json.loads(line)
-    schema = {"$ref": "#/components/schemas/microsoft.graph." + name, **schemas[path],
+    described = schemas[path]["components"]["schemas"]
+    name = name if name in described else "microsoft.graph." + name
+    schema = {"$ref": "#/components/schemas/" + name, **schemas[path],
               "unevaluatedProperties": False}
-    value = {key: it for key, it in value.items() if not key.startswith("@odata.")}
+    value = bare(value)
     for error in Draft202012Validator(schema).iter_errors(value):
         print(name, list(error.path), error.message[:300])
 print("checked")

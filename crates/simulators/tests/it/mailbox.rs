@@ -255,31 +255,106 @@ fn answers_fit_the_published_schemas_of_calendars() {
         })),
         ..MailboxOptions::default()
     });
-    let event = world.of_anna("POST", "events", Some(&shift(8, "a"))).body;
-    let view = world.of_anna("GET", &query("calendarView", &VIEW), None).body["value"][0].clone();
-    let expand = format!("singleValueExtendedProperties($filter=id eq '{TAG}')");
-    let full = query(
-        &format!("events/{}", event["id"].as_str().unwrap().replace('=', "%3D")),
-        &[("$expand", &expand)],
-    );
+    let mut answers = lists_and_events(&world);
+    answers.extend(refusals(&world));
     let subscription = json!({
         "changeType": "updated", "notificationUrl": "http://rota.example/h",
         "resource": format!("/users/{}/events", world.anna),
         "expirationDateTime": "2026-11-25T06:00:00Z",
     });
+    let made = world.ask("POST", "subscriptions", Some(&subscription));
+    let later = json!({ "expirationDateTime": "2026-11-26T06:00:00Z" });
+    let renewed = world.ask("PATCH", &format!("subscriptions/{}", made.id()), Some(&later));
+    let requests = json!({ "requests": [
+        { "id": "1", "method": "GET", "url": format!("/users/{}/calendars", world.anna) },
+        { "id": "2", "method": "GET", "url": format!("/users/{}/events/none", world.anna) },
+    ] });
+    let batch = world.ask("POST", "$batch", Some(&requests)).body;
     let calendar = world.of_anna("POST", "calendars", Some(&json!({ "name": "Shifts" }))).body;
-    let answers = [
-        ("graph-v1.0.yaml", "event", event),
-        ("graph-v1.0.yaml", "event", view),
-        ("graph-v1.0.yaml", "event", world.of_anna("GET", &full, None).body),
-        ("graph-v1.0.yaml", "calendar", calendar),
-        (
-            "graph-v1.0.yaml",
-            "subscription",
-            world.ask("POST", "subscriptions", Some(&subscription)).body,
-        ),
-    ];
-    assert!(answers.iter().all(|(_, _, body)| body.get("error").is_none()), "{answers:?}");
-    let Some(output) = misfits(&answers) else { return };
+    let calendars = world.of_anna("GET", "calendars", None).body["value"].clone();
+    answers.extend([("subscription", made.body), ("subscription", renewed.body)]);
+    answers.extend([("graph.batchResponse", batch), ("calendar", calendar)]);
+    answers.extend(calendars.as_array().unwrap().iter().map(|it| ("calendar", it.clone())));
+    let is_error = |name: &str| name.ends_with("oDataError");
+    for (name, body) in &answers {
+        assert_eq!(body.get("error").is_some(), is_error(name), "{name}: {body}");
+    }
+    let v1 = |it: Vec<(&'static str, Value)>| {
+        it.into_iter().map(|(name, body)| ("graph-v1.0.yaml", name, body)).collect::<Vec<_>>()
+    };
+    let Some(output) = misfits(&v1(answers)) else { return };
     assert_eq!(output, "checked\n");
+    let wrong = json!({ "subject": 7, "colour": "red", "start": { "when": "now" } });
+    let wrong = misfits(&v1(vec![("event", wrong)])).unwrap();
+    assert!(wrong.lines().count() > 3, "the check can fail, at any depth: {wrong}");
+}
+
+#[test]
+fn a_delta_may_tell_of_each_event_twice() {
+    let world = world(MailboxOptions { delta_repeats: true, ..MailboxOptions::default() });
+    let (a, b) = (world.made(8, "a"), world.made(9, "b"));
+    let mut told = world.of_anna("GET", &query("calendarView/delta", &VIEW), None).ids();
+    told.sort();
+    let mut expected = [a.clone(), a, b.clone(), b];
+    expected.sort();
+    assert_eq!(told, expected);
+}
+
+/// Events of every sort, alone and in lists.
+fn lists_and_events(world: &World) -> Vec<(&'static str, Value)> {
+    world.graph.add_mailbox(&world.ben);
+    let event = world.of_anna("POST", "events", Some(&shift(8, "a"))).body;
+    let path = format!("events/{}", event["id"].as_str().unwrap().replace('=', "%3D"));
+    let change = json!({ "subject": "Later", "location": { "displayName": "Ward 3" } });
+    let day = json!({
+        "subject": "Vacation", "isAllDay": true, "showAs": "oof", "sensitivity": "private",
+        "start": { "dateTime": "2026-11-25T00:00:00", "timeZone": "UTC" },
+        "end": { "dateTime": "2026-11-26T00:00:00", "timeZone": "UTC" },
+    });
+    let at = |hour: &str| format!("2026-11-24T{hour}:00:00Z").parse().unwrap();
+    let ben = world.graph.at_calendar(&world.ben);
+    ben.books("Retro", Span::Timed(at("12"), at("13")), &[&world.anna]).unwrap();
+    let anna = world.graph.at_calendar(&world.anna);
+    let own = anna.books("Standup", Span::Timed(at("14"), at("15")), &[&world.ben]).unwrap();
+    assert!(anna.makes_a_series_of(&own, 1, 3));
+    let expand = format!("singleValueExtendedProperties($filter=id eq '{TAG}')");
+    let get = |target: &str| world.of_anna("GET", target, None).body;
+    let mut answers = vec![
+        ("event", event),
+        ("event", world.of_anna("PATCH", &path, Some(&change)).body),
+        ("event", world.of_anna("POST", "events", Some(&day)).body),
+        ("event", get(&query(&path, &[("$expand", &expand)]))),
+        ("eventCollectionResponse", get("events")),
+        ("eventCollectionResponse", get(&query("events", &[("$top", "2")]))),
+        ("eventCollectionResponse", get(&query("calendarView", &VIEW))),
+    ];
+    let kinds = |list: &Value| {
+        let all = list["value"].as_array().unwrap().iter();
+        all.map(|it| it["type"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(kinds(&answers[4].1).contains(&"seriesMaster".to_owned()));
+    assert!(kinds(&answers[6].1).contains(&"occurrence".to_owned()));
+    let delta = get(&query("calendarView/delta", &VIEW));
+    anna.deletes(&own);
+    let link = delta["@odata.deltaLink"].as_str().unwrap().split("/v1.0/").nth(1).unwrap();
+    let changed = world.with("prefer", "IdType=\"ImmutableId\"").ask("GET", link, None).body;
+    assert!(changed["value"].as_array().unwrap().iter().any(|it| it.get("@removed").is_some()));
+    let of_delta = "users.item.calendar.calendar.view.delta.DeltaGetResponse";
+    answers.extend([(of_delta, delta), (of_delta, changed)]);
+    answers
+}
+
+/// What is refused, in the shape of errors.
+fn refusals(world: &World) -> Vec<(&'static str, Value)> {
+    let id = world.made(20, "refused");
+    let path = format!("events/{}", id.replace('=', "%3D"));
+    let change = json!({ "subject": "Late" });
+    let stale = world.with("if-match", "W/\"none\"").of_anna("PATCH", &path, Some(&change));
+    let bad = json!({ "subject": "Late", "start": { "dateTime": "soon", "timeZone": "UTC" } });
+    let bad = world.of_anna("POST", "events", Some(&bad));
+    let missing = world.of_anna("GET", "events/none", None);
+    let unlicensed = world.ask("GET", &format!("users/{}/calendars", world.olga), None);
+    let answers = [stale, bad, missing, unlicensed];
+    assert_eq!(answers.each_ref().map(|it| it.status), [412, 400, 404, 404]);
+    answers.into_iter().map(|it| ("oDataErrors.oDataError", it.body)).collect()
 }

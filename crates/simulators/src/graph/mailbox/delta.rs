@@ -77,7 +77,10 @@ pub(super) fn answer(room: &Room<'_>, calendar: &str) -> Result<Reply, Reply> {
 }
 
 fn page(room: &Room<'_>, mailbox: &Mailbox, calendar: &str, token: Token) -> Reply {
-    let all = changes(room, mailbox, calendar, &token);
+    let mut all = changes(room, mailbox, calendar, &token);
+    if room.options().delta_repeats {
+        all = all.iter().rev().chain(&all).cloned().collect();
+    }
     let size = room.page_size();
     let more = all.len() > token.told + size;
     let told = token.told;

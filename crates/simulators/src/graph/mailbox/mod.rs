@@ -58,6 +58,9 @@ pub struct MailboxOptions {
     pub refuses_other_bodies: Option<u16>,
     /// Whether people see the meetings that they declined (they choose so in Outlook).
     pub preserves_declined: bool,
+    /// Whether a round of a delta tells of each event more than once, in no order (Learn, "event:
+    /// delta").
+    pub delta_repeats: bool,
     /// Entries of a page when the client does not say (Learn, "List events": 10).
     pub page_size: usize,
     /// Who carries notifications; plain HTTP when `None`.
@@ -75,6 +78,7 @@ impl Default for MailboxOptions {
             answers_expand: true,
             refuses_other_bodies: None,
             preserves_declined: false,
+            delta_repeats: false,
             page_size: 10,
             notify: None,
         }
