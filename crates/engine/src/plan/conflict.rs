@@ -323,12 +323,10 @@ fn remembered(situation: Situation<'_>, event: &ForeignEvent) -> Option<Left> {
             EventChangeState::Done if same => match change.change {
                 ForeignChange::Move { .. } => {
                     moves += 1;
-                    let stayed = change.meaning_after == Some(means);
-                    // An earlier one of several moves: the last of them tells.
-                    let moved_on = situation.changes.iter().any(|later| {
-                        later.kept.id == event.id && later.meaning_after == Some(means)
-                    });
-                    (!stayed && !moved_on).then_some(Left::CameBack)
+                    // Of several moves the last one tells: to where an earlier one had put it,
+                    // its owner may have put it back.
+                    let stayed = last_moved(situation, event) == Some(means);
+                    (!stayed).then_some(Left::CameBack)
                 }
                 ForeignChange::Delete
                 | ForeignChange::Decline { .. }
@@ -347,6 +345,15 @@ fn remembered(situation: Situation<'_>, event: &ForeignEvent) -> Option<Left> {
         left = left.max(told);
     }
     left.or((moves >= EVENT_MOVES_MAX).then_some(Left::MovedOften))
+}
+
+/// What an event was to mean after the last time that it was moved.
+fn last_moved(situation: Situation<'_>, event: &ForeignEvent) -> Option<Fingerprint> {
+    let moved = |it: &&EventChange| {
+        let moves = matches!(it.change, ForeignChange::Move { .. });
+        it.kept.id == event.id && moves && it.state == EventChangeState::Done
+    };
+    situation.changes.iter().filter(moved).max_by_key(|it| it.at)?.meaning_after
 }
 
 /// What an event means to its owner, with another time perhaps. Not its text or its guests: their

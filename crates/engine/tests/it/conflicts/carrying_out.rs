@@ -175,6 +175,24 @@ async fn what_its_owner_puts_back_stays() {
 }
 
 #[tokio::test]
+async fn what_its_owner_puts_back_to_where_it_was_moved_first_stays() {
+    let rules = overriding(OverrideAction::Move);
+    let mut rig = Rig::with(rules, [work("s", 8)], [meeting("m", 9, 10)]).await;
+    rig.cycle().await;
+    rig.wait(1);
+    rig.put([work("s", 12)]).await;
+    rig.cycle().await;
+    assert_eq!(rig.foreign.get(&ada(), "m").unwrap().span, EventSpan::Timed(hours(20, 21)));
+    rig.foreign.edit(&ada(), "m", |event| event.span = EventSpan::Timed(hours(16, 17)));
+    for _ in 0..3 {
+        rig.wait(1);
+        rig.cycle().await;
+    }
+    assert_eq!(rig.foreign.changes().len(), 2);
+    assert_eq!(rig.left().await, [Left::CameBack]);
+}
+
+#[tokio::test]
 async fn what_another_program_brings_back_starts_no_fight() {
     let rules = overriding(OverrideAction::Delete);
     let rig = Rig::with(rules, [work("s", 8)], [meeting("m", 9, 10)]).await;
