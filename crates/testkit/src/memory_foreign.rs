@@ -49,6 +49,7 @@ struct State {
     looks: u64,
     next: Vec<Line>,
     reading: Option<FailureClass>,
+    hangs: bool,
     new_ids: bool,
 }
 
@@ -142,6 +143,11 @@ impl MemoryForeign {
         self.lock().reading = why;
     }
 
+    /// The next look is never answered: the moment to kill whoever waits.
+    pub fn hang_the_next_look(&self) {
+        self.lock().hangs = true;
+    }
+
     /// A restored event gets another id, as with a vendor that chooses ids.
     pub fn give_new_ids(&self) {
         self.lock().new_ids = true;
@@ -230,6 +236,10 @@ impl ForeignEvents for MemoryForeign {
         calendar: &CalendarKey,
         within: &UtcInterval,
     ) -> Result<Vec<ForeignEvent>, Failure> {
+        let hangs = std::mem::take(&mut self.lock().hangs);
+        if hangs {
+            return std::future::pending().await;
+        }
         let mut state = self.lock();
         state.looks += 1;
         if let Some(class) = &state.reading {

@@ -9,7 +9,9 @@
 //!
 //! A calendar is looked at when something was written to it in this cycle, when mirrors are read
 //! back, when something there is not settled, when its vendor hints at a change, and when its last
-//! look is long ago: where the vendor tells of changes, that may be much longer.
+//! look is long ago: where the vendor tells of changes, that may be much longer. That a calendar is
+//! to be looked at is durable before anything is written to it, so a cycle that dies, is stopped by
+//! the guard or cannot read the calendar leaves the look to the next one.
 
 use std::collections::BTreeSet;
 
@@ -22,6 +24,7 @@ use serde::Serialize;
 use super::cycle::{CycleError, CycleOptions, Cycling, Equipment};
 use super::gate::Shut;
 use super::lease::lease;
+use super::project::Projector;
 use crate::plan::conflict::{Conflict, ConflictRules, Verdict};
 use crate::port::{
     ChangesOf, ConflictWrite, ForeignEvents, LeaseDomain, LedgerCommit, Left, Store, StoreError,
@@ -91,6 +94,15 @@ impl Due {
     pub(super) fn is_nothing(&self) -> bool {
         self.calendars.is_empty() && self.unsettled.is_empty() && !self.everything
     }
+
+    /// Every calendar that is somebody's, where all are to be looked at.
+    pub(super) fn everywhere(
+        &self,
+        projector: &Projector<'_>,
+    ) -> impl Iterator<Item = CalendarKey> + use<> {
+        let homes = self.everything.then(|| projector.homes());
+        homes.unwrap_or_default().into_keys()
+    }
 }
 
 /// What conflicts ask for in this cycle.
@@ -153,16 +165,15 @@ pub(super) async fn run(
     let (Some(rules), Some(foreign)) = (&cycling.spec.conflicts, equipment.foreign) else {
         return Ok(Vec::new());
     };
-    let Due { mut calendars, unsettled, everything } = due;
+    let everywhere = due.everywhere(cycling.projector);
+    let Due { mut calendars, unsettled, everything: _ } = due;
     // What is settled is looked at again at once, and what was written down by that is no news.
     calendars.extend(unsettled.iter().cloned());
     let mut noted = settle::settle(cycling, equipment, foreign, unsettled, report).await?;
     let now = cycling.clock.now();
     let lookout = Lookout::of_cycle(cycling, equipment, foreign, rules, now);
     calendars.extend(touched);
-    if everything {
-        calendars.extend(cycling.projector.homes().into_keys());
-    }
+    calendars.extend(everywhere);
     let (looked, mut again) =
         look_at(&lookout, calendars, cycling.calendars_at_once, report).await?;
     let changes = changes_in(looked.iter().flat_map(|it| &it.conflicts));

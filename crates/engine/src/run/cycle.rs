@@ -329,6 +329,11 @@ pub async fn run_cycle_looking(
     let read_back = options.read_back;
     let mut touched: BTreeSet<CalendarKey> = survey.plan.by_calendar().into_keys().collect();
     touched.extend(looking.at().cloned());
+    if options.writes && !options.purge {
+        // Should this cycle end before it has looked for conflicts there, the next one does.
+        let to_look = due.everywhere(&projector).chain(touched.iter().cloned());
+        conflicts::put_off(spec, equipment, to_look).await?;
+    }
     let creating = read_back || (start.widens && cycling.identity == ItemIdentity::NaturalKey);
     let reading = (read_back, creating);
     let rest = drain_all(&cycling, equipment, survey, reading, looking, &mut report).await?;

@@ -64,6 +64,27 @@ async fn a_hint_of_a_calendar_that_another_process_holds_is_followed_by_the_next
 }
 
 #[tokio::test]
+async fn a_calendar_that_a_cycle_wrote_to_and_did_not_come_to_look_at_is_looked_at_by_the_next() {
+    let mut rig = told_of_a_meeting().await;
+    rig.put([work("b", 46)]).await;
+    // Killed after it wrote: shift `b` is there, and what stands in its way is not known.
+    rig.foreign.hang_the_next_look();
+    rig.cycle_and_die().await;
+    let next = rig.cycle().await;
+    assert_eq!((next.writes(), next.conflicts.looked), (0, 1), "{next:?}");
+    assert_eq!(rig.left().await, [Left::Reported]);
+}
+
+#[tokio::test]
+async fn where_the_first_cycle_dies_everybody_is_looked_at_by_the_next() {
+    let rig = Rig::with(only_reporting(), [work("a", 30)], [meeting("m", 31, 32)]).await;
+    rig.foreign.hang_the_next_look();
+    rig.cycle_and_die().await;
+    assert_eq!(rig.cycle().await.conflicts.looked, 1);
+    assert_eq!(rig.left().await, [Left::Reported]);
+}
+
+#[tokio::test]
 async fn a_hint_in_a_cycle_that_the_guard_stops_is_followed_by_the_next_one() {
     let mut rig = told_of_a_meeting().await;
     rig.spec.guard = DeletionGuard { deletions_free: 0, ..rig.spec.guard };
