@@ -1,11 +1,12 @@
 //! Whole worlds in one process: the production engine in virtual time, from one seed.
 //!
 //! A world has a schedule that changes ([`truth`], [`script`]), a source that reads it
-//! ([`source`]), calendars that people use as well ([`people`]), one or two processes of ours
-//! ([`process`]) that crash and pause ([`executor`]), a lossy way to the target ([`wire`]) and a
-//! store that fails ([`shaky_store`]). Some targets are schedule products, where people also ask
-//! for changes ([`asks`]). After some rounds everything becomes quiet ([`world`]), and
-//! the [`oracle`] looks whether the promises were kept: at the end, and at every instant.
+//! ([`source`]), calendars that people use as well ([`people`]), with events of their own in the
+//! way of shifts ([`strangers`]), one or two processes of ours ([`process`]) that crash and pause
+//! ([`executor`]), a lossy way to the target ([`wire`]) and a store that fails ([`shaky_store`]).
+//! Some targets are schedule products, where people also ask for changes ([`asks`]). After some
+//! rounds everything becomes quiet ([`world`]), and the [`oracle`] looks whether the promises were
+//! kept: at the end, and at every instant.
 //!
 //! The same seed gives the same bytes of trace. A failing seed is replayed with
 //! `cargo run -p sim -- --seed N --trace`.
@@ -23,6 +24,7 @@ pub mod script;
 pub mod setup;
 pub mod shaky_store;
 pub mod source;
+pub mod strangers;
 pub mod trace;
 pub mod truth;
 pub mod wire;
@@ -41,6 +43,8 @@ pub enum Sabotage {
     LookAway,
     /// What waits to be published is not kept.
     ForgetUnpublished,
+    /// That people's events are changed is not kept.
+    ForgetEventChanges,
 }
 
 /// How a world ended.

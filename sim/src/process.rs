@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::policy::DeletionGuard;
 use domain::{RosterName, SyncWindow};
-use engine::port::{Clock, RosterEntry, Store, Target};
+use engine::port::{Clock, ForeignEvents, RosterEntry, Store, Target};
 use engine::report::CycleReport;
+use engine::run::conflicts::undo::undo;
 use engine::run::cycle::{CycleOptions, Equipment, Looking, MirrorSpec, run_cycle_looking};
 use engine::run::gate::Gate;
 use engine::run::ingest::{Ingest, IngestError};
@@ -18,7 +19,8 @@ use testkit::seeded_entropy::SeededEntropy;
 use crate::setup::Setup;
 use crate::shaky_store::ShakyStore;
 use crate::source::{Lie, ScriptedSource};
-use crate::wire::{ShakyTarget, Wire};
+use crate::strangers::Strangers;
+use crate::wire::{ShakyForeign, ShakyTarget, Wire};
 
 /// What a process is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub enum Job {
     },
     /// Rebuild a lost ledger.
     Recover,
+    /// Take back everything that was done to people's events.
+    Undo,
 }
 
 /// One process.
@@ -49,6 +53,7 @@ pub struct Process {
     /// Whether nobody else changes the roster.
     pub alone: bool,
     target: ShakyTarget,
+    foreign: Option<ShakyForeign>,
     gate: Gate,
     clock: ManualClock,
     outcome: Mutex<Option<bool>>,
@@ -81,8 +86,21 @@ impl Process {
         let clock = wire.clock.clone();
         let gate = Gate::new(Arc::new(clock.clone()), Arc::new(entropy), target.capabilities());
         let outcome = Mutex::new(None);
-        let process =
-            Self { name, wire, store, source, spec, owner, alone, target, gate, clock, outcome };
+        let foreign = wire.strangers.as_ref().map(|_| ShakyForeign { wire: Arc::clone(&wire) });
+        let process = Self {
+            name,
+            wire,
+            store,
+            source,
+            spec,
+            owner,
+            alone,
+            target,
+            foreign,
+            gate,
+            clock,
+            outcome,
+        };
         Arc::new(process)
     }
 
@@ -91,6 +109,7 @@ impl Process {
         let done = match job {
             Job::Sync { read_back } => self.sync(read_back).await,
             Job::Recover => self.recover().await,
+            Job::Undo => self.undo().await,
         };
         *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
     }
@@ -113,7 +132,7 @@ impl Process {
             clock: &self.clock,
             ownership: &self.owner,
             watcher: &Unwatched,
-            foreign: None,
+            foreign: self.foreign.as_ref().map(|it| it as &dyn ForeignEvents),
             approvals: None,
         }
     }
@@ -140,7 +159,12 @@ impl Process {
         let writes = self.wire.writes();
         // Hints come, are lost, or come when nothing happened: by the virtual second.
         let hinted = self.clock.now().as_second() % 2 == 0;
-        let looking = if hinted { Looking::Everywhere } else { Looking::Nowhere };
+        let told = self.wire.strangers().map(|mut it| it.take_hints()).unwrap_or_default();
+        let looking = match (hinted, told.is_empty()) {
+            (_, false) => Looking::At(&told),
+            (true, true) => Looking::Everywhere,
+            (false, true) => Looking::Nowhere,
+        };
         match run_cycle_looking(&self.spec, self.equipment(), options, looking).await {
             Ok(report) => {
                 self.log(format_args!(
@@ -166,6 +190,18 @@ impl Process {
                 None
             }
         }
+    }
+
+    /// Takes back everything that was done to people's events, the last change first.
+    async fn undo(&self) -> bool {
+        let Some(foreign) = &self.foreign else { return true };
+        for id in Strangers::to_undo(&self.store.inner, &self.spec.name) {
+            match undo(&self.spec, self.equipment(), foreign, &id).await {
+                Ok(_) => self.log(format_args!("undone: {id}")),
+                Err(error) => self.log(format_args!("not undone: {error}")),
+            }
+        }
+        true
     }
 
     async fn ingest(&self) -> bool {
@@ -301,7 +337,7 @@ pub fn mirror_of(roster: &RosterName, setup: &Setup) -> MirrorSpec {
         future: hours(crate::oracle::FUTURE_HOURS),
         first_future: setup.schedule.filter(|it| it.begins_near).map(|_| hours(48)),
         others: if setup.removes_others() { Others::Remove } else { Others::Report },
-        conflicts: None,
+        conflicts: setup.strangers.map(|it| it.rules()),
         drift: engine::plan::drift::DriftPolicy::default(),
     }
 }

@@ -10,6 +10,7 @@ use testkit::seeded_entropy::SeededEntropy;
 use crate::executor::Roughness;
 use crate::faults::Faults;
 use crate::source::SourceHabits;
+use crate::strangers::StrangerSetup;
 
 /// One world.
 #[derive(Debug, Clone)]
@@ -48,6 +49,8 @@ pub struct Setup {
     pub lies: bool,
     /// What is special where the server is a schedule product.
     pub schedule: Option<ScheduleSetup>,
+    /// What is done about people's own events; `None`: nobody looks.
+    pub strangers: Option<StrangerSetup>,
     /// On which local day it begins.
     pub begins: &'static str,
 }
@@ -109,6 +112,7 @@ impl Setup {
             store_lost,
             lies: !store_lost && chance.chance(25),
             schedule: None,
+            strangers: None,
             begins: BEGINNINGS[chance.below(4) as usize],
             blocks: false,
         };
@@ -146,6 +150,20 @@ impl Setup {
             blocks: false,
             ..self
         }
+    }
+
+    /// The same world with people's own events in it; not where everything is forgotten in between,
+    /// nor around a schedule product, which has none.
+    #[must_use]
+    pub fn among_strangers(self, chance: &SeededEntropy) -> Self {
+        let fits = self.schedule.is_none() && !self.store_lost;
+        Self { strangers: fits.then(|| StrangerSetup::draw(chance)), ..self }
+    }
+
+    /// Whether hints are relied upon.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        self.strangers.is_some_and(|it| it.told)
     }
 
     /// Whether people ask for changes in the mirror.

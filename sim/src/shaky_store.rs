@@ -15,12 +15,12 @@ use domain::{
 use engine::port::{
     ApiCall, ApiClient, ApiStore, ApiToken, ApprovalCommit, ApprovalStore, AuditEntry, AuditId,
     CalendarState, ChangeSeq, ChangedEntity, ChangesOf, ClientId, CommitReceipt, ConflictCounts,
-    ConflictRow, ConflictStore, Cursor, Drift, DriftStore, DriftWrite, EntityFilter, Epoch,
-    EventChange, FeedId, FeedKey, FeedLink, FeedStore, FoundEntity, Grant, HookStore, IdentityHint,
-    IngestCommit, IngestReceipt, IntentState, JobAdded, KeptAnswer, KeptSubscription, LeaseDomain,
-    LeaseGrant, LedgerCommit, LedgerRow, LedgerWrite, MeetingNote, MirrorCounts, PagePlace,
-    RemoteId, ReportRow, RequestRow, RosterCounts, RosterEntry, RosterIndexRow, ScheduleCommit,
-    Scope, SourceState, Store, StoreError, StoredEntity, Subject, SyncJob,
+    ConflictRow, ConflictStore, ConflictWrite, Cursor, Drift, DriftStore, DriftWrite, EntityFilter,
+    Epoch, EventChange, FeedId, FeedKey, FeedLink, FeedStore, FoundEntity, Grant, HookStore,
+    IdentityHint, IngestCommit, IngestReceipt, IntentState, JobAdded, KeptAnswer, KeptSubscription,
+    LeaseDomain, LeaseGrant, LedgerCommit, LedgerRow, LedgerWrite, MeetingNote, MirrorCounts,
+    PagePlace, RemoteId, ReportRow, RequestRow, RosterCounts, RosterEntry, RosterIndexRow,
+    ScheduleCommit, Scope, SourceState, Store, StoreError, StoredEntity, Subject, SyncJob,
 };
 use jiff::Timestamp;
 use testkit::memory_store::MemoryStore;
@@ -189,6 +189,9 @@ impl Store for ShakyStore {
                 LedgerWrite::Remove { .. } => false,
             };
             commit.writes.retain(|write| !sent(write));
+        }
+        if self.sabotage == Some(Sabotage::ForgetEventChanges) {
+            commit.conflicts.retain(|it| !matches!(it, ConflictWrite::Change(_)));
         }
         if self.sabotage == Some(Sabotage::ForgetUnpublished) {
             commit.calendars.iter_mut().for_each(|state| state.unpublished = None);

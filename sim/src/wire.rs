@@ -20,11 +20,14 @@ use crate::Sabotage;
 use crate::executor::Deliveries;
 use crate::faults::{Fate, Faults, Request};
 use crate::people::{is_copy, is_persons};
+use crate::strangers::Strangers;
 use crate::trace::Trace;
 use crate::truth::Truth;
 
+mod foreign;
 mod target;
 
+pub use foreign::ShakyForeign;
 pub use target::ShakyTarget;
 
 /// What all processes of a world share.
@@ -41,6 +44,8 @@ pub struct Wire {
     pub late: bool,
     /// What is broken on purpose.
     pub sabotage: Option<Sabotage>,
+    /// People's own events, where somebody looks at them.
+    pub strangers: Option<Mutex<Strangers>>,
     chance: SeededEntropy,
     deliveries: Deliveries,
     inner: Mutex<Inner>,
@@ -84,8 +89,8 @@ impl Wire {
         late: bool,
         sabotage: Option<Sabotage>,
     ) -> Self {
-        let inner = Mutex::default();
-        Self { target, clock, trace, mirror, late, sabotage, chance, deliveries, inner }
+        let (inner, strangers) = (Mutex::default(), None);
+        Self { target, clock, trace, mirror, late, sabotage, strangers, chance, deliveries, inner }
     }
 
     /// From now on this goes wrong.
@@ -96,6 +101,17 @@ impl Wire {
     /// From now on intents are looked for here.
     pub fn set_store(&self, store: &Arc<MemoryStore>) {
         self.lock().store = Arc::clone(store);
+    }
+
+    /// Where intents are looked for.
+    fn store(&self) -> Arc<MemoryStore> {
+        Arc::clone(&self.lock().store)
+    }
+
+    /// People's own events.
+    pub fn strangers(&self) -> Option<MutexGuard<'_, Strangers>> {
+        let strangers = self.strangers.as_ref()?;
+        Some(strangers.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whose a calendar is.
@@ -110,6 +126,9 @@ impl Wire {
 
     /// All this is true from now on.
     pub fn note_truth(&self, truth: &Truth) {
+        if let Some(mut strangers) = self.strangers() {
+            strangers.note_truth(truth);
+        }
         let mut inner = self.lock();
         for (key, natural) in truth.natural_keys() {
             inner.natural.entry(natural).or_default().insert(key);

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use domain::CalendarKey;
-use engine::port::Clock;
+use domain::{CalendarKey, ConnectionName};
+use engine::port::{Clock, HookStore, KeptSubscription, Subscription, Topic};
 use engine::run::cycle::MirrorSpec;
+use futures_util::FutureExt;
 use jiff::SignedDuration;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -27,6 +28,7 @@ use crate::script::Script;
 use crate::setup::Setup;
 use crate::shaky_store::ShakyStore;
 use crate::source::{Lie, ScriptedSource};
+use crate::strangers::Strangers;
 use crate::trace::Trace;
 use crate::wire::Wire;
 use crate::{Outcome, Sabotage};
@@ -76,19 +78,26 @@ impl World {
         if schedule.chance(40) {
             setup = setup.around_a_schedule(&schedule);
         }
+        let strangers = stream(seed, 9);
+        if strangers.chance(40) {
+            setup = setup.among_strangers(&strangers);
+        }
         let begins: Date = setup.begins.parse().unwrap_or(Date::ZERO);
         let noon = begins.at(12, 0, 0, 0).to_zoned(TimeZone::UTC).map(|it| it.timestamp());
         let clock = ManualClock::new(noon.unwrap_or(jiff::Timestamp::UNIX_EPOCH));
         let trace = Trace::new(clock.clone());
         let deliveries = Deliveries::default();
         let spec = mirror_of(&testkit::builders::roster(), &setup);
-        let wire = Arc::new(Wire::new(
+        let mut wire = Wire::new(
             (MemoryTarget::new(setup.habits.clone()), spec.name.clone()),
             (clock.clone(), trace.clone()),
             (stream(seed, 2), deliveries.clone()),
             setup.late,
             sabotage,
-        ));
+        );
+        let of_people = |it| Mutex::new(Strangers::new(it, stream(seed, 10), trace.clone()));
+        wire.strangers = setup.strangers.map(of_people);
+        let wire = Arc::new(wire);
         let script = Script::begin(&setup, begins, stream(seed, 3));
         let source = ScriptedSource::new(setup.source, script.truth.clone());
         trace.line(format_args!("seed {seed}: {setup:?}"));
@@ -159,9 +168,29 @@ impl World {
             {
                 self.wire.set_owner(calendar.clone(), id);
                 self.owners.insert(calendar.clone(), id.clone());
+                self.subscribe(&calendar);
                 self.calendars.push(calendar);
             }
         }
+    }
+
+    /// The vendor promises to tell of a calendar's changes.
+    fn subscribe(&self, calendar: &CalendarKey) {
+        let name = ConnectionName::new("vendor").ok();
+        let Some(connection) = name.filter(|_| self.setup.is_told()) else { return };
+        let kept = KeptSubscription {
+            connection,
+            topic: Topic::Calendar { mirror: self.spec.name.clone(), calendar: calendar.clone() },
+            subscription: Subscription {
+                id: calendar.to_string(),
+                detail: String::new(),
+                expires_at: jiff::Timestamp::MAX,
+            },
+            made_at: self.clock.now(),
+            secret_hash: [0; 32],
+        };
+        // The in-memory store never waits and never fails.
+        let _ = self.store.put_subscription(&kept).now_or_never();
     }
 
     /// Starts a process in the place of one that is gone.
@@ -211,6 +240,7 @@ impl World {
         }
         self.people_act();
         self.people_ask();
+        self.people_book();
         if self.setup.lies && round > 0 && self.chance.chance(50) {
             let lies = [Lie::Emptied, Lie::Halved, Lie::Unreachable];
             let lie = lies[self.chance.below(3) as usize];
@@ -257,6 +287,44 @@ impl World {
             );
             self.trace.line(told);
         }
+    }
+
+    fn people_book(&mut self) {
+        if self.setup.strangers.is_none() {
+            return;
+        }
+        let now = self.clock.now();
+        for _ in 0..self.chance.below(9) {
+            let Some(mut strangers) = self.wire.strangers() else { return };
+            let told = strangers.act(&self.store, &self.spec.name, now);
+            self.trace.line(told);
+        }
+    }
+
+    /// People's own events at the end, and after everything was taken back.
+    fn check_strangers(&mut self) {
+        if self.setup.strangers.is_none() || self.trace.is_broken() {
+            return;
+        }
+        self.one_by_one(Job::Undo);
+        let before = self.wire.strangers().map(|it| it.foreign.everything());
+        if let Some(strangers) = self.wire.strangers() {
+            strangers.check_undone();
+        }
+        self.one_by_one(Job::Sync { read_back: true });
+        if self.wire.strangers().map(|it| it.foreign.everything()) != before {
+            self.trace.violation("5 (hands off)", "what was taken back was done again");
+        }
+    }
+
+    fn check_known(&self) {
+        let Some(strangers) = self.wire.strangers() else { return };
+        let hour = self.worked_at.as_second().div_euclid(3600) * 3600;
+        let hour = jiff::Timestamp::from_second(hour).unwrap_or(self.worked_at);
+        let at = |hours| hour + SignedDuration::from_hours(hours);
+        let window = (at(-crate::oracle::PAST_HOURS), at(crate::oracle::FUTURE_HOURS));
+        let truth = (&self.script.truth, self.setup.source.native_ids);
+        strangers.check_known((&self.store, &self.spec.name), truth, window, self.worked_at);
     }
 
     fn time_passes(&mut self) {
@@ -362,6 +430,12 @@ impl World {
         for index in 0..self.processes.len() {
             self.restart(index);
         }
+        // Hints may be lost: after its interval everything is looked at again.
+        match self.setup.strangers {
+            Some(strangers) if strangers.told => self.wait(25 * 3600),
+            Some(_) => self.wait(2 * 3600),
+            None => {}
+        }
         // From the beginning of an hour on, so that the window stays the same to the end.
         self.wait(3600 - self.clock.now().as_second().rem_euclid(3600));
     }
@@ -400,10 +474,14 @@ impl World {
         if !tangled {
             self.check_converged("after quiet cycles");
         }
+        if !tangled {
+            self.check_known();
+        }
         if !self.converge(true) && !self.trace.is_broken() {
             self.trace.violation("1 (converges)", "reading back always finds more to do");
         }
         self.check_converged("after reading back");
+        self.check_known();
         self.wire.check_published();
         let before = self.wire.writes();
         self.one_by_one(Job::Sync { read_back: false });
@@ -412,6 +490,7 @@ impl World {
         if echo > 0 {
             self.trace.violation("4 (no echo)", format_args!("{echo} writes for nothing"));
         }
+        self.check_strangers();
     }
 
     /// The disk breaks, after everything was in agreement.

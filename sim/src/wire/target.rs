@@ -224,7 +224,7 @@ fn removal(
 }
 
 /// What the in-memory target answers at once.
-fn at_once<T>(answer: impl Future<Output = T>) -> T {
+pub(super) fn at_once<T>(answer: impl Future<Output = T>) -> T {
     answer.now_or_never().unwrap_or_else(|| unreachable!("the in-memory target never waits"))
 }
 

@@ -67,6 +67,11 @@ fn making_what_is_in_doubt_without_looking_for_it_is_noticed() {
 }
 
 #[test]
+fn changing_people_s_events_without_keeping_what_is_needed_to_undo_it_is_noticed() {
+    check_noticed(Sabotage::ForgetEventChanges, "BROKEN 3");
+}
+
+#[test]
 fn forgetting_a_tombstone_is_noticed() {
     check_noticed(Sabotage::ForgetTombstones, "BROKEN 1");
 }
