@@ -14,7 +14,7 @@ use super::client::{Ask, segment};
 use super::provider::Genesys;
 use super::weeks::Head;
 use super::wire::history::{History, HistoryChange};
-use super::wire::short;
+use super::wire::{ScheduleHead, short};
 
 /// Histories that are asked for in one part: a sixth of what a minute allows.
 pub(super) const HISTORIES_MAX: usize = 50;
@@ -60,7 +60,9 @@ impl Genesys {
         let what = format!("read what became of `{}` in the week of {}", short(agent), head.week);
         match self.client().json::<History>(&Ask::get(path, what)).await {
             Ok(history) => Ok(ends_with_nothing(&history)),
-            Err(failure) if failure.class == FailureClass::Missing => Ok(true),
+            Err(failure) if failure.class == FailureClass::Missing => {
+                self.is_published(unit, head).await
+            }
             Err(failure) if failure.class.may_pass() && failure.class != FailureClass::Unknown => {
                 Err(failure)
             }
@@ -72,6 +74,15 @@ impl Genesys {
                 Ok(false)
             }
         }
+    }
+
+    /// Whether a schedule is still the one that is published. Once another one was published in
+    /// its place, that nothing is known of an agent in it says nothing, and the next poll reads the
+    /// other one.
+    async fn is_published(&self, unit: &str, head: &Head) -> Result<bool, Failure> {
+        let listed = self.heads(unit).await?;
+        let same = |it: &ScheduleHead| it.id == head.id && it.published != Some(false);
+        Ok(listed.iter().any(same))
     }
 }
 

@@ -67,6 +67,27 @@ async fn a_history_that_cannot_be_read_holds_up_nobody_else() {
 }
 
 #[tokio::test]
+async fn a_history_that_is_missing_says_something_only_while_its_schedule_is_published() {
+    for (is_published_over, deleted) in [(false, 3), (true, 0)] {
+        let world = World::new();
+        world.usual_week();
+        world.read().await.unwrap();
+        world.genesys.set_hidden(&world.anna, true);
+        world.work(&world.ben, "2026-11-26");
+        let missing = What::Refusal { status: 404, code: "not.found".to_owned() };
+        let mut faults = vec![Fault::on_any().at("/history/agents/").then(missing)];
+        if is_published_over {
+            // It was listed when the poll began, and is not any more when we look again.
+            let nothing = What::Garbage(json!({ "entities": [] }).to_string());
+            faults.push(Fault::on("GET").at("/weeks/recent/schedules").skip(1).then(nothing));
+        }
+        world.genesys.set_faults(faults);
+        let report = world.read().await.unwrap();
+        assert_eq!((report.upserted, report.deleted), (1, deleted), "{is_published_over}");
+    }
+}
+
+#[tokio::test]
 async fn who_was_left_and_is_deleted_afterwards_goes() {
     let world = World::new();
     world.usual_week();
