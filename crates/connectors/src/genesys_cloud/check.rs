@@ -5,7 +5,10 @@ use engine::port::{Failure, FailureClass, Finding, FindingLevel};
 use jiff::SignedDuration;
 
 use super::client::{Ask, segment};
+use super::directory::Unit;
 use super::provider::Genesys;
+use super::trades::week_of;
+use super::wire::trades::TradeQuery;
 use super::wire::{AvailableTopic, BusinessUnit, DateRange, Listing, TimeOffQuery, short};
 
 /// The topics that tell of what is read here (`genesys.md` §1.5.3).
@@ -176,12 +179,20 @@ async fn check_unit(genesys: &Genesys, unit: &BusinessUnit, report: &mut Report)
     let level = if heads.is_empty() { FindingLevel::Warning } else { FindingLevel::Good };
     let hint = heads.is_empty().then_some("nothing is shown before a schedule is published");
     report.add(level, message, hint);
-    let Some(team) = read.teams.keys().next().filter(|_| genesys.wants_requests()) else {
-        return;
-    };
+    if let Some((team, _)) = read.teams.first_key_value().filter(|_| genesys.wants_requests()) {
+        check_requests(genesys, &read, team, report).await;
+    }
+    let first = read.teams.iter().find_map(|(id, team)| Some((id, team.agents.first()?)));
+    if let Some((team, agent)) = first.filter(|_| genesys.wants_trades()) {
+        check_trades(genesys, &read, (team, agent), report).await;
+    }
+}
+
+/// Whether requests for time off may be read.
+async fn check_requests(genesys: &Genesys, unit: &Unit, team: &str, report: &mut Report) {
     let now = genesys.client().clock().now();
-    let today = domain::time::local_day(now, &read.tz);
-    let tomorrow = domain::time::local_day(now + SignedDuration::from_hours(24), &read.tz);
+    let today = domain::time::local_day(now, &unit.tz);
+    let tomorrow = domain::time::local_day(now + SignedDuration::from_hours(24), &unit.tz);
     let path =
         format!("workforcemanagement/managementunits/{}/timeoffrequests/query", segment(team));
     let date_range = DateRange { start_date: today.to_string(), end_date: tomorrow.to_string() };
@@ -190,6 +201,27 @@ async fn check_unit(genesys: &Genesys, unit: &BusinessUnit, report: &mut Report)
     if let Err(failure) = genesys.client().send(&ask).await {
         let permission = "`wfm:timeOffRequest:view`, or set `time_off_requests = false`: approved \
                           absences are then shown once a schedule has them; without it";
+        report.failed(FindingLevel::Warning, &failure, permission);
+    }
+}
+
+/// Whether shift trades may be read, for which the permission to view them is enough. Whether they
+/// may be decided is seen only by deciding one.
+async fn check_trades(
+    genesys: &Genesys,
+    unit: &Unit,
+    (team, agent): (&str, &str),
+    report: &mut Report,
+) {
+    let now = genesys.client().clock().now();
+    let query = TradeQuery {
+        management_unit_ids: vec![team.to_owned()],
+        week_dates: vec![week_of(unit, now)],
+        user_ids: vec![agent.to_owned()],
+    };
+    if let Err(failure) = genesys.trades(&unit.id, &query).await {
+        let permission = "`wfm:shiftTradeRequest:edit`, or set `shift_trades = false`: without it \
+                          no swap is granted";
         report.failed(FindingLevel::Warning, &failure, permission);
     }
 }

@@ -264,6 +264,7 @@ impl GenesysCloudConfig {
             business_units: self.business_units.clone(),
             concurrency: self.concurrency,
             with_requests: self.time_off_requests,
+            with_trades: self.shift_trades,
             integrated: self.integration_status,
             hinted: self.hook_secret_file.is_some(),
             day_minutes: self.time_off_day_minutes,

@@ -37,6 +37,7 @@ pub struct Genesys {
     business_units: Vec<String>,
     concurrency: usize,
     with_requests: bool,
+    with_trades: bool,
     integrated: bool,
     may_read_requests: AtomicBool,
     hinted: bool,
@@ -60,6 +61,7 @@ pub(super) struct GenesysParts {
     pub business_units: Vec<String>,
     pub concurrency: usize,
     pub with_requests: bool,
+    pub with_trades: bool,
     pub integrated: bool,
     pub hinted: bool,
     pub day_minutes: u32,
@@ -68,13 +70,15 @@ pub(super) struct GenesysParts {
 
 impl Genesys {
     pub(super) fn new(parts: GenesysParts) -> Self {
-        let GenesysParts { name, client, business_units, concurrency, with_requests, .. } = parts;
+        let GenesysParts { name, client, business_units, concurrency, .. } = parts;
+        let (with_requests, with_trades) = (parts.with_requests, parts.with_trades);
         Self {
             name,
             client,
             business_units,
             concurrency,
             with_requests,
+            with_trades,
             integrated: parts.integrated,
             may_read_requests: AtomicBool::new(true),
             hinted: parts.hinted,
@@ -131,6 +135,10 @@ impl Genesys {
 
     pub(super) fn wants_requests(&self) -> bool {
         self.with_requests
+    }
+
+    pub(super) fn wants_trades(&self) -> bool {
+        self.with_trades
     }
 
     pub(super) fn may_read_requests_is(&self, known: bool) {

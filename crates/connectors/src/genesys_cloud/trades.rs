@@ -21,6 +21,7 @@ use serde::de::DeserializeOwned;
 use super::classify::nonsense;
 use super::client::{Ask, segment};
 use super::decider::{Home, TRIES_MAX};
+use super::directory::Unit;
 use super::provider::Genesys;
 use super::wire::trades::{
     Job, Outcome, Outcomes, Trade, TradeQuery, TradeState, TradeUpdate, Trades,
@@ -115,12 +116,8 @@ impl Genesys {
     async fn trade_of(&self, swap: &Swap<'_>) -> Result<Option<Trade>, Failure> {
         let (management_unit_ids, week_dates) = places(swap);
         let user_ids = [swap.given.0, swap.wanted.0].map(|it| it.employee.to_string()).into();
-        let body = TradeQuery { management_unit_ids, week_dates, user_ids };
-        let what = "look for a shift trade";
-        let path = path_of(swap, "query");
-        let ask = Ask::question(path.as_str(), &body, what);
-        let result = |job: &mut Job| job.query_trades_result.take();
-        let Trades { entities } = self.job(&ask, (&path, what), result).await?;
+        let query = TradeQuery { management_unit_ids, week_dates, user_ids };
+        let entities = self.trades(&swap.given.1.unit.id, &query).await?;
         let mut found: Vec<Trade> =
             entities.into_iter().filter(|it| is_about(it, swap.given.0, swap.wanted.0)).collect();
         let worth = |it: &Trade| match it.state.as_str() {
@@ -131,6 +128,19 @@ impl Genesys {
         };
         found.sort_by_key(|it| (worth(it), it.id.clone()));
         Ok(found.into_iter().next())
+    }
+
+    /// The trades of some people in some weeks.
+    pub(super) async fn trades(
+        &self,
+        unit: &str,
+        query: &TradeQuery,
+    ) -> Result<Vec<Trade>, Failure> {
+        let (what, path) = ("look for a shift trade", path_of(unit, "query"));
+        let ask = Ask::question(path.as_str(), query, what);
+        let result = |job: &mut Job| job.query_trades_result.take();
+        let Trades { entities } = self.job(&ask, (&path, what), result).await?;
+        Ok(entities)
     }
 
     /// Whether a trade that is approved may be so because of a request of ours whose answer was
@@ -151,7 +161,7 @@ impl Genesys {
         let entities = vec![TradeState { id: trade.id.clone(), state, metadata }];
         let body = TradeUpdate { management_unit_ids, week_dates, entities };
         let what = "decide a shift trade";
-        let path = path_of(swap, "state/bulk");
+        let path = path_of(&swap.given.1.unit.id, "state/bulk");
         let ask = Ask::write(Method::POST, path.as_str(), &body, what);
         let result = |job: &mut Job| job.bulk_update_trade_states_result.take();
         let Outcomes { entities } = self.job(&ask, (&path, what), result).await?;
@@ -210,8 +220,8 @@ fn failed(job: &Job, what: &str) -> Failure {
     Failure { class, operation: what.into(), status: None, detail }
 }
 
-fn path_of(swap: &Swap<'_>, of: &str) -> String {
-    let unit = segment(&swap.given.1.unit.id);
+fn path_of(unit: &str, of: &str) -> String {
+    let unit = segment(unit);
     format!("workforcemanagement/businessunits/{unit}/shifttrading/trades/{of}/jobs")
 }
 
@@ -219,18 +229,21 @@ fn path_of(swap: &Swap<'_>, of: &str) -> String {
 fn places(swap: &Swap<'_>) -> (Vec<String>, Vec<String>) {
     let sides = [swap.given, swap.wanted];
     let mut units: Vec<String> = sides.iter().map(|(_, home)| home.team.clone()).collect();
-    let week = |(shift, home): &(&Shift, &Home)| {
-        let day = domain::time::local_day(shift.interval.start(), &home.unit.tz);
-        let past = i64::from(day.weekday().since(home.unit.week_begins));
-        let first: Date = day.saturating_sub(jiff::Span::new().days(past));
-        first.to_string()
-    };
+    let week = |(shift, home): &(&Shift, &Home)| week_of(&home.unit, shift.interval.start());
     let mut weeks: Vec<String> = sides.iter().map(week).collect();
     for list in [&mut units, &mut weeks] {
         list.sort_unstable();
         list.dedup();
     }
     (units, weeks)
+}
+
+/// The first day of a business unit's week in which an instant is.
+pub(super) fn week_of(unit: &Unit, at: Timestamp) -> String {
+    let day = domain::time::local_day(at, &unit.tz);
+    let past = i64::from(day.weekday().since(unit.week_begins));
+    let first: Date = day.saturating_sub(jiff::Span::new().days(past));
+    first.to_string()
 }
 
 /// Whether a trade is of these two shifts, whoever of the two began it.

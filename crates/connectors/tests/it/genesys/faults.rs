@@ -189,8 +189,27 @@ async fn doctor_names_the_permission_and_the_unit_that_are_missing() {
     let error = findings.iter().find(|it| it.level == FindingLevel::Error).unwrap();
     assert!(error.message.contains("is not visible"), "{error:?}");
 
-    let world = World::new();
-    world.usual_week();
-    let findings = world.source.check().await;
-    assert!(findings.iter().all(|it| it.level == FindingLevel::Good), "{findings:?}");
+    for keys in ["", "shift_trades = true"] {
+        let world = World::with(Options::default(), keys);
+        world.usual_week();
+        let findings = world.source.check().await;
+        assert!(findings.iter().all(|it| it.level == FindingLevel::Good), "{findings:?}");
+    }
+}
+
+#[tokio::test]
+async fn doctor_says_when_trades_that_are_asked_for_may_not_be_read() {
+    let missing = ["wfm:shiftTradeRequest:view", "wfm:shiftTradeRequest:edit"];
+    let client = Client::default().without(&missing);
+    let options = || Options { clients: vec![client.clone()], ..Options::default() };
+    let warnings = async |keys: &str| {
+        let world = World::with(options(), keys);
+        world.usual_week();
+        let findings = world.source.check().await;
+        findings.into_iter().filter(|it| it.level == FindingLevel::Warning).collect::<Vec<_>>()
+    };
+    assert!(warnings("").await.is_empty());
+    let warned = warnings("shift_trades = true").await;
+    let [warned] = warned.as_slice() else { panic!("{warned:?}") };
+    assert!(warned.hint.as_ref().unwrap().contains("wfm:shiftTradeRequest:edit"), "{warned:?}");
 }
