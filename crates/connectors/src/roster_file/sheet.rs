@@ -5,10 +5,11 @@
 //! that names a line names the row. Everything is bounded before it is read: an archive of some
 //! kilobytes can claim terabytes, and a sheet of two cells can be 16,384 columns wide.
 
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::io::{Cursor, Read as _};
 
-use calamine::{DataRef, ExcelDateTime, Reader as _, Xlsx};
+use calamine::{DataRef, Dimensions, ExcelDateTime, Reader as _, Xlsx};
 use domain::limits::{
     ROSTER_FILE_BYTES_MAX, SHEET_COLUMNS_MAX, SHEET_ROWS_MAX, SHEET_STRINGS_BYTES_MAX,
     SHEET_UNPACKED_BYTES_MAX,
@@ -39,16 +40,17 @@ pub(super) fn text_of(
             fail(format!("it has no sheet `{wanted}`; it has {}", known.join(", ")))
         })?,
     };
+    let merged = book.merge_cells_by_sheet_name(&name).map_err(broken)?;
     let mut cells = book.worksheet_cells_reader(&name).map_err(broken)?;
-    let mut lines = Lines::new(delimiter, bytes_max);
+    let mut rows = Rows::new(Lines::new(delimiter, bytes_max), &merged);
     while let Some(cell) = cells.next_cell().map_err(broken)? {
         let (row, column) = cell.get_position();
         if matches!(cell.get_value(), DataRef::Empty) {
             continue;
         }
-        lines.put(row, column, &shown(cell.get_value())).map_err(fail)?;
+        rows.put(row, column, shown(cell.get_value())).map_err(fail)?;
     }
-    lines.finish().map_err(fail)
+    rows.finish().map_err(fail)
 }
 
 /// Unpacks every part once, without keeping it, to see that all of it is not too large: what the
@@ -121,6 +123,66 @@ fn number_after(text: &[u8]) -> u64 {
     let rest = text.iter().take(COUNT_BYTES_MAX).skip_while(blank);
     let digits = rest.take_while(|it| it.is_ascii_digit());
     digits.fold(0, |sum: u64, it| sum.saturating_mul(10).saturating_add(u64::from(it - b'0')))
+}
+
+/// Rows, in which cells that are merged over several rows stand once, in the first.
+///
+/// Each row that has a cell of its own gets their value: whoever merges a name over a week means
+/// all its days. Merged over several columns it stays in the first one.
+struct Rows {
+    lines: Lines,
+    /// The last rows of merged cells, by the row and the column that they begin at.
+    merged: HashMap<(u32, u32), u32>,
+    /// What stands in merged cells, and up to which row, by column.
+    standing: BTreeMap<u32, (u32, String)>,
+    row: u32,
+    cells: BTreeMap<u32, String>,
+}
+
+impl Rows {
+    fn new(lines: Lines, merged: &[Dimensions]) -> Self {
+        let high = merged.iter().filter(|it| it.end.0 > it.start.0);
+        let merged = high.map(|it| (it.start, it.end.0)).collect();
+        Self { lines, merged, standing: BTreeMap::new(), row: 0, cells: BTreeMap::new() }
+    }
+
+    fn put(&mut self, row: u32, column: u32, value: String) -> Result<(), String> {
+        if row != self.row {
+            self.end_row()?;
+            self.row = row;
+        }
+        match self.cells.last_key_value() {
+            Some((last, _)) if *last >= column => {
+                Err(format!("row {}: column {} stands after column {}", row + 1, column + 1, last + 1))
+            }
+            _ => {
+                self.cells.insert(column, value);
+                Ok(())
+            }
+        }
+    }
+
+    fn end_row(&mut self) -> Result<(), String> {
+        let Self { lines, merged, standing, row, cells } = self;
+        standing.retain(|_, (last, _)| *last >= *row);
+        let mut cells = std::mem::take(cells);
+        for (column, value) in &cells {
+            if let Some(last) = merged.get(&(*row, *column)) {
+                standing.insert(*column, (*last, value.clone()));
+            }
+        }
+        if !cells.is_empty() {
+            for (column, (_, value)) in standing {
+                cells.entry(*column).or_insert_with(|| value.clone());
+            }
+        }
+        cells.iter().try_for_each(|(column, value)| lines.put(*row, *column, value))
+    }
+
+    fn finish(mut self) -> Result<String, String> {
+        self.end_row()?;
+        self.lines.finish()
+    }
 }
 
 /// Rows on their way to text. Cells come in the order of rows and columns.

@@ -1,6 +1,8 @@
 //! What rows mean: times, kinds, identities, parts; and what is said about bad ones.
 
 mod grown;
+mod merged;
+mod workbook;
 
 use domain::{Entity, Shift, SyncWindow, TimeOffSpan, UtcInterval};
 use engine::port::{Absence, FieldFault, Identity, SourceError};

@@ -13,6 +13,7 @@ use super::super::map::{DateFormat, LengthUnit, Moment, TimeFormat, length, mome
 use super::super::propose::propose;
 use super::super::provider::text_of as text_within;
 use super::super::sheet::bounded;
+use super::workbook::{number_cell, text_cell, workbook};
 use super::*;
 
 const ROW: &str = "who,what,day,from,to,long,until\n";
@@ -149,48 +150,6 @@ fn a_report_with_titles_sums_and_repeated_headers_is_read() {
     // With other words, those of before are names again.
     let fault = &faults(rows("sum_words = [\"Zusammen\"]", "Total,,,,,8:00,\n"))[0];
     assert!(fault.message.contains("is empty"), "{fault:?}");
-}
-
-/// A workbook with one sheet of these rows, as XML.
-fn workbook(sheet: &str) -> Vec<u8> {
-    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    let mut put = |name: &str, text: &str| {
-        zip.start_file(name, SimpleFileOptions::default()).unwrap();
-        zip.write_all(text.as_bytes()).unwrap();
-    };
-    let main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
-    let office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
-    let package = "http://schemas.openxmlformats.org/package/2006";
-    let related = |of: &[(&str, &str)]| {
-        let one = |(number, (kind, target)): (usize, &(&str, &str))| {
-            let kind = format!("{office}/{kind}");
-            format!("<Relationship Id=\"r{number}\" Type=\"{kind}\" Target=\"{target}\"/>")
-        };
-        let all: String = of.iter().enumerate().map(one).collect();
-        format!("<Relationships xmlns=\"{package}/relationships\">{all}</Relationships>")
-    };
-    put("[Content_Types].xml", &format!("<Types xmlns=\"{package}/content-types\"></Types>"));
-    put("_rels/.rels", &related(&[("officeDocument", "xl/workbook.xml")]));
-    let sheets = "<sheets><sheet name=\"Plan\" sheetId=\"1\" r:id=\"r0\"/></sheets>";
-    let namespaces = format!("xmlns=\"{main}\" xmlns:r=\"{office}\"");
-    put("xl/workbook.xml", &format!("<workbook {namespaces}>{sheets}</workbook>"));
-    let parts = [("worksheet", "worksheets/sheet1.xml"), ("styles", "styles.xml")];
-    put("xl/_rels/workbook.xml.rels", &related(&parts));
-    // Formats: 0 general, 1 a day, 2 a time, 3 both.
-    let formats: String = [0, 14, 20, 22].map(|it| format!("<xf numFmtId=\"{it}\"/>")).concat();
-    let styles = format!("<cellXfs count=\"4\">{formats}</cellXfs>");
-    put("xl/styles.xml", &format!("<styleSheet xmlns=\"{main}\">{styles}</styleSheet>"));
-    let data = format!("<sheetData>{sheet}</sheetData>");
-    put("xl/worksheets/sheet1.xml", &format!("<worksheet xmlns=\"{main}\">{data}</worksheet>"));
-    zip.finish().unwrap().into_inner()
-}
-
-fn text_cell(at: &str, text: &str) -> String {
-    format!("<c r=\"{at}\" t=\"inlineStr\"><is><t>{text}</t></is></c>")
-}
-
-fn number_cell(at: &str, style: u8, value: &str) -> String {
-    format!("<c r=\"{at}\" s=\"{style}\"><v>{value}</v></c>")
 }
 
 fn sheet() -> Vec<u8> {
