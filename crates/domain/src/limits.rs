@@ -317,9 +317,9 @@ pub const API_CHANGES_SKIPPED_MAX: usize = 5000;
 pub const API_AHEAD_ENTITIES_MAX: usize = 1000;
 /// How long those of them wait to be asked for, which are for its next pages.
 pub const API_AHEAD_AGE_MAX: Duration = Duration::from_secs(2);
-/// Bytes of them that wait for one client's next page; more are read again.
+/// Bytes of what is read at once and then waits; of more than that nothing waits.
 pub const API_AHEAD_BYTES_MAX: usize = 1024 * 1024;
-/// Next pages that they wait for, of all clients.
+/// Walks for which something waits.
 pub const API_AHEAD_RUNS_MAX: usize = 64;
 /// Reads of one client at once that take the store longer than a page does.
 pub const API_HEAVY_READS_MAX: usize = 2;

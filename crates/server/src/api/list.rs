@@ -15,13 +15,14 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::access::Caller;
+use super::ahead::{Place, Run};
 use super::cursor::{DELTA_PATTERN, Page};
 use super::describe::Description;
 use super::dispatch::{Answer, Call, Handling, Needs, Operation, Refused};
 use super::parameters::Parameters;
 use super::stored::Shown;
 use super::wire::Schedule;
-use super::{Api, ahead, delta};
+use super::{Api, delta};
 use crate::error::Code;
 use crate::feed::http_date;
 
@@ -226,7 +227,7 @@ async fn go_on_from(
         let room = asked.size - written;
         let found = match asked.of_kind(*of_kind) {
             Some(filter) => {
-                let stretch = Stretch { filter, after: place.take(), skip, room };
+                let stretch = Stretch { filter, seq, after: place.take(), skip, room };
                 api.stretch(caller, asked, stretch, now).await?
             }
             None => Found::default(),
@@ -250,6 +251,8 @@ async fn go_on_from(
 /// The part of a page that is of one kind.
 struct Stretch {
     filter: EntityFilter,
+    /// Where the change sequence was when the walk began.
+    seq: i64,
     /// It begins after this one.
     after: Option<PagePlace>,
     /// So many before it are left out.
@@ -296,43 +299,53 @@ impl Api {
         &self,
         caller: &Caller,
         asked: &Asked,
-        Stretch { filter, after, skip, room }: Stretch,
+        stretch: Stretch,
         now: Timestamp,
     ) -> Result<Found, Refused> {
-        let (roster, mut read_at) = (&caller.roster, now);
-        let mut place = after.map(|after| (roster.clone(), filter.clone(), after));
-        let ahead = place.as_ref().and_then(|place| self.ahead.take(place, now));
-        let mut found = match ahead.filter(|(entities, _)| entities.len() > room) {
-            Some((entities, at)) => {
-                read_at = at;
-                entities
-            }
-            None => {
+        let Stretch { filter, seq, after, skip, room } = stretch;
+        let roster = &caller.roster;
+        let place = |after: PagePlace| Place {
+            client: caller.client.clone(),
+            seq,
+            roster: roster.clone(),
+            filter: filter.clone(),
+            after,
+        };
+        // Of whole pages only, and for who follows them.
+        let walks = after.clone().filter(|_| room == asked.size);
+        let before = walks.as_ref().and_then(|after| self.ahead.take(&place(after.clone()), now));
+        let mut run = match before {
+            Some(run) if run.entities.len() > room => run,
+            before => {
                 // A page that is reached by its number takes as long as all before it.
                 let _turn = match skip {
                     0 => None,
                     _ => Some(self.heavy.turn(&caller.client).await),
                 };
-                let after = place.as_ref().map(|(_, _, after)| after);
-                let reach = match after {
-                    Some(_) if room == asked.size => ahead::reach(room, asked.number),
-                    _ => room,
-                };
-                self.store.entity_page(roster, &filter, after, skip, reach + 1).await?.into()
+                let reach = before.as_ref().map_or(room, Run::next_reach);
+                let found =
+                    self.store.entity_page(roster, &filter, after.as_ref(), skip, reach + 1);
+                let found = found.await?.into();
+                match before {
+                    Some(before) => before.then(found, room, now),
+                    None => Run::begin(found, room, now),
+                }
             }
         };
-        if found.len() <= room {
-            return Ok(Found { entities: found.into(), goes_on_after: None });
+        if run.entities.len() <= room {
+            return Ok(Found { entities: run.entities.into(), goes_on_after: None });
         }
-        let rest = found.split_off(room);
-        let last = found.back().map(StoredEntity::place);
-        let goes_on_after = last.clone().or_else(|| place.take().map(|(_, _, after)| after));
-        if let Some(last) = last
-            && rest.len() > room
-        {
-            self.ahead.keep((roster.clone(), filter, last), rest, read_at);
+        let mut rest = run.entities.split_off(room);
+        if rest.len() <= room {
+            // It makes no page. That the walk goes on is all that is kept.
+            rest.clear();
         }
-        Ok(Found { entities: found.into(), goes_on_after: Some(goes_on_after) })
+        let entities = Vec::from(std::mem::replace(&mut run.entities, rest));
+        let last = entities.last().map(StoredEntity::place);
+        if let (Some(last), Some(_)) = (&last, walks) {
+            self.ahead.keep(place(last.clone()), run, now);
+        }
+        Ok(Found { entities, goes_on_after: Some(last.or(after)) })
     }
 
     /// How many a filter admits, counted once for each place of the sequence.

@@ -1,9 +1,10 @@
 //! Pages: whole, filtered, and while the schedule changes.
 
+use engine::port::ApiScope;
 use jiff::SignedDuration;
 use testkit::builders::shift;
 
-use super::world::{LIST, World, assert_refused, ids, json};
+use super::world::{Client, LIST, World, assert_refused, ids, json, ward};
 
 #[tokio::test]
 async fn pages_have_the_form_that_is_promised() {
@@ -94,23 +95,51 @@ async fn a_walk_during_changes_and_the_changes_after_it_give_the_whole_schedule(
     assert_eq!(have.into_iter().collect::<Vec<_>>(), ids(&whole));
 }
 
+/// The page that is reached by following `nextUri` so often.
+async fn follow(world: &World, client: &Client, times: usize) -> serde_json::Value {
+    let mut page = json(&world.get(client, &format!("{LIST}?pageSize=2")).await);
+    for _ in 0..times {
+        page = json(&world.get(client, page["nextUri"].as_str().unwrap()).await);
+    }
+    page
+}
+
 #[tokio::test]
 async fn next_pages_are_read_along_and_kept_for_a_moment() {
     let world = World::new().await;
     let client = world.everything().await;
     let many: Vec<_> = (10..30).map(|n| shift(&format!("m{n}"), "ada", n * 24)).collect();
     world.commit(testkit::builders::hour(1), &many, &[]).await;
-    for (pause, third) in [(0, ["m14", "m15"]), (3, ["m15", "m16"])] {
-        let first = json(&world.get(&client, &format!("{LIST}?pageSize=2")).await);
-        let second = json(&world.get(&client, first["nextUri"].as_str().unwrap()).await);
-        assert_eq!(ids(&second), ["m12", "m13"]);
-        // It goes after it was read along with the second page: the changes tell of it.
-        world.commit(testkit::builders::hour(2), &[], &["m14"]).await;
+    for (pause, fourth) in [(0, ["m16", "m17"]), (3, ["m17", "m18"])] {
+        let third = follow(&world, &client, 2).await;
+        assert_eq!(ids(&third), ["m14", "m15"]);
+        // It goes after it was read along with the third page: the changes tell of it.
+        world.commit(testkit::builders::hour(2), &[], &["m16"]).await;
         world.clock.advance(SignedDuration::from_secs(pause));
-        let page = json(&world.get(&client, second["nextUri"].as_str().unwrap()).await);
-        assert_eq!(ids(&page), third, "after {pause} s");
-        world.commit(testkit::builders::hour(3), &many[4..5], &[]).await;
+        let page = json(&world.get(&client, third["nextUri"].as_str().unwrap()).await);
+        assert_eq!(ids(&page), fourth, "after {pause} s");
+        world.commit(testkit::builders::hour(3), &many[6..7], &[]).await;
     }
+}
+
+#[tokio::test]
+async fn what_was_read_along_for_one_walk_is_not_told_to_one_that_began_later() {
+    let world = World::new().await;
+    let (one, other) =
+        (world.everything().await, world.client("other", &ward(), &ApiScope::ALL).await);
+    let many: Vec<_> = (10..30).map(|n| shift(&format!("m{n}"), "ada", n * 24)).collect();
+    world.commit(testkit::builders::hour(1), &many, &[]).await;
+    let third = follow(&world, &one, 2).await;
+    world.commit(testkit::builders::hour(2), &[], &["m16"]).await;
+    // The deletion stands before their tokens: nothing would ever tell them of it.
+    for client in [&one, &other] {
+        let begun = json(&world.get(client, &format!("{LIST}?pageSize=2&pageNumber=3")).await);
+        assert_eq!(ids(&begun), ["m14", "m15"]);
+        let next = json(&world.get(client, begun["nextUri"].as_str().unwrap()).await);
+        assert_eq!(ids(&next), ["m17", "m18"]);
+    }
+    let next = json(&world.get(&one, third["nextUri"].as_str().unwrap()).await);
+    assert_eq!(ids(&next), ["m16", "m17"]);
 }
 
 #[tokio::test]
