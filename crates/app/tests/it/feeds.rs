@@ -77,6 +77,20 @@ fn get(address: &str, path: &str) -> (u16, String) {
     (status, body.unwrap_or_default())
 }
 
+/// Status of the answer to the dashboard's form.
+fn sign_in(address: &str, password: &str) -> u16 {
+    let form = format!("password={}", password.replace(' ', "+"));
+    let length = form.len();
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let head = "POST /sign-in HTTP/1.1\r\nHost: x\r\nOrigin: http://x\r\n";
+    let kind = "Content-Type: application/x-www-form-urlencoded\r\nConnection: close\r\n";
+    write!(stream, "{head}{kind}Content-Length: {length}\r\n\r\n{form}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer[9..12].parse().unwrap()
+}
+
 fn signal(child: &Child, name: &str) {
     let mut kill = std::process::Command::new("kill");
     assert!(kill.args([name, &child.id().to_string()]).status().unwrap().success());
@@ -192,7 +206,7 @@ fn two_processes_on_one_store_write_nothing_twice() {
 }
 
 #[test]
-fn demo_shows_a_feed_and_goes_on_changing() {
+fn demo_shows_a_feed_and_the_dashboard_and_goes_on_changing() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = crate::world::binary();
     command.args(["demo", "--listen", "127.0.0.1:0", "--employees", "8", "--weeks", "2"]);
@@ -205,6 +219,12 @@ fn demo_shows_a_feed_and_goes_on_changing() {
     assert_eq!(status, 200);
     assert!(body.contains("BEGIN:VEVENT"), "{body}");
     let mut talk = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let shown = talk.find(|line| line.starts_with("the dashboard:")).unwrap();
+    assert!(shown.ends_with(&format!("http://{address}/")), "no password in a link: {shown}");
+    let password = talk.next().unwrap().trim().strip_prefix("password:").unwrap().trim().to_owned();
+    assert_eq!(get(address, "/").0, 303, "signed in only");
+    assert_eq!(sign_in(address, "another password than that"), 403);
+    assert_eq!(sign_in(address, &password), 303);
     let change = talk.find(|line| line.contains(" requests, ")).unwrap();
     assert!(!change.contains(" 0 requests"), "{change}");
     signal(&child, "-INT");

@@ -40,6 +40,8 @@ pub(super) async fn sign_in(State(state): State<Arc<ServerState>>, request: Requ
     let now = state.clock.now();
     match dashboard.door.attempt(&head, &password, now) {
         Tried::Right => {
+            // Not from where: that is somebody's address.
+            tracing::info!("dashboard: somebody signed in");
             let cookie = dashboard.door.open(&head, &*state.entropy, now, is_apart(&head));
             see_with("/", cookie)
         }

@@ -85,6 +85,31 @@ async fn a_conflict_is_told_with_whose_it_is_and_not_what_it_is_about() {
 }
 
 #[tokio::test]
+async fn what_does_not_get_through_is_told_with_what_mends_it() {
+    let stage = Stage::new().await;
+    let cookie = stage.sign_in().await;
+    let quiet = stage.see("/attention", &cookie).await;
+    assert!(quiet.text().contains("is where it should be"), "{}", quiet.text());
+    stage.troubles().await;
+    let page = stage.see("/attention", &cookie).await;
+    let text = page.text();
+    let places = [
+        "shift/s1",
+        "HTTP 403: no licence",
+        "2026-11-20 22:00:00Z",
+        "2026-11-21 04:00:00Z",
+        "rotabridge drift release s3",
+        "rotabridge drift release s2",
+    ];
+    let places = places.map(|part| text.find(part).unwrap_or_else(|| panic!("{part}: {text}")));
+    assert!(places.is_sorted(), "what is contested comes first: {places:?}");
+    let data = stage.ask("/api/admin/v1/attention", PASSWORD).await;
+    let data: Value = serde_json::from_slice(&data.body).unwrap();
+    assert_eq!(data["mirrors"][0]["troubles"][0]["reason"], "HTTP 403: no licence");
+    assert_eq!(data["mirrors"][0]["drift"][0]["standing"], "contested");
+}
+
+#[tokio::test]
 async fn many_conflicts_are_read_page_by_page_and_no_link_names_anybody() {
     let stage = Stage::new().await;
     let count = 2 * DASHBOARD_PAGE_ROWS + 1;

@@ -107,6 +107,45 @@ impl Stage {
         get(self.address, path, headers).await
     }
 
+    /// One item is set aside, one is fought over and one is left as somebody made it.
+    pub async fn troubles(&self) {
+        let calendar = calendar("ada@example.com");
+        let domain = LeaseDomain::calendar(&mirror(), &calendar);
+        let leases = self.store.acquire_leases(&[domain], "me", hour(0), hour(1)).await.unwrap();
+        let LeaseGrant::Granted(epoch) = leases[0] else { panic!("{leases:?}") };
+        let trouble = Trouble {
+            refusals: 3,
+            reason: "HTTP 403: no licence".into(),
+            fingerprint: event(0),
+            quarantined_at: Some(hour(-2)),
+        };
+        let row = ledger_row(shift_key("s1"), &calendar);
+        let row = LedgerRow { trouble: Some(trouble), ..row };
+        let drift = |id: &str, standing| {
+            DriftWrite::Put(Drift {
+                calendar: calendar.clone(),
+                key: shift_key(id).into(),
+                change: Change::Moved,
+                found: None,
+                wanted: event(1),
+                since: hour(-3),
+                seen_at: hour(-1),
+                put_right_at: vec![],
+                rival: Rival::Program,
+                standing,
+                refused: None,
+            })
+        };
+        let drifts = vec![drift("s2", Standing::Left), drift("s3", Standing::Contested)];
+        let commit = LedgerCommit {
+            fences: vec![Fenced { calendar: calendar.clone(), epoch }],
+            writes: vec![LedgerWrite::Put(row)],
+            drifts,
+            ..LedgerCommit::default()
+        };
+        self.store.commit_ledger(&mirror(), commit).await.unwrap();
+    }
+
     /// Sends the form, with more headers.
     pub async fn try_with(&self, password: &str, headers: &str) -> Answer {
         let encoded: String = password.bytes().map(|byte| format!("%{byte:02X}")).collect();
