@@ -152,9 +152,12 @@ impl Rows {
             self.row = row;
         }
         match self.cells.last_key_value() {
-            Some((last, _)) if *last >= column => {
-                Err(format!("row {}: column {} stands after column {}", row + 1, column + 1, last + 1))
-            }
+            Some((last, _)) if *last >= column => Err(format!(
+                "row {}: column {} stands after column {}",
+                row + 1,
+                column + 1,
+                last + 1
+            )),
             _ => {
                 self.cells.insert(column, value);
                 Ok(())
