@@ -257,6 +257,10 @@ pub const EVENT_CHANGES_PER_CYCLE_MAX: u64 = 500;
 /// Times that one event is moved out of the way of shifts that follow it, before it is left where
 /// it is and reported.
 pub const EVENT_MOVES_MAX: usize = 3;
+/// How long after it was sent a change of somebody's event may still take effect, though its answer
+/// was lost: several times what a request may take. Before that, an event that is as it was says
+/// nothing; after it, the change counts as not done and may be made again.
+pub const EVENT_CHANGE_LANDS_WITHIN: Duration = Duration::from_secs(120);
 /// How long after its end a changed event can be put back. What was kept of it is personal data,
 /// and is dropped then.
 pub const KEPT_EVENT_MEMORY: Duration = Duration::from_secs(30 * 24 * 3600);

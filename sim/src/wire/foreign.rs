@@ -1,14 +1,16 @@
 //! The way to people's own events as one process sees it: as lossy as the way to our items, and
 //! held to what a policy may do.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use domain::limits::REQUEST_TIMEOUT;
 use domain::{CalendarKey, UtcInterval};
 use engine::port::{
     Clock, ETag, Failure, FailureClass, ForeignChange, ForeignEvent, ForeignEvents, KeptEvent,
     RemoteId,
 };
+use jiff::SignedDuration;
 
 use super::target::at_once;
 use super::{Call, Wire};
@@ -23,13 +25,13 @@ pub struct ShakyForeign {
 }
 
 impl ShakyForeign {
-    /// One request. What reaches the calendars does so when it is sent; its caller may die before
-    /// it hears of it.
-    async fn exchange<T>(
+    /// One request. Its effect comes when it is sent or, in some worlds, after nobody waits for it
+    /// any more; its caller may die before it hears of it.
+    async fn exchange<T: Send + 'static>(
         &self,
         request: Request,
         calendar: &CalendarKey,
-        effect: impl FnOnce(&mut Strangers) -> Result<T, Failure>,
+        effect: impl FnOnce(&mut Strangers) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
         give_way().await;
         let wire = &self.wire;
@@ -37,23 +39,35 @@ impl ShakyForeign {
         let fate = wire.fate(&Call { request, verb: None, calendar, key, remote: None });
         let answer = match fate {
             Fate::Fails(class) => Err(failure(class)),
-            Fate::Answered => self.carry_out(effect),
-            Fate::LostAnswer | Fate::TooLate => {
-                let _lost = self.carry_out(effect);
+            Fate::Answered => carry_out(wire, effect),
+            Fate::LostAnswer => {
+                let _lost = carry_out(wire, effect);
                 Err(failure(FailureClass::Unknown))
+            }
+            Fate::TooLate => {
+                let timeout = SignedDuration::try_from(REQUEST_TIMEOUT).unwrap_or_default();
+                let given_up = wire.clock.now() + timeout;
+                let (wire, landing) = (Arc::clone(wire), given_up + wire.latency() * 3);
+                let deliveries = self.wire.deliveries.clone();
+                deliveries.spawn(Box::pin(async move {
+                    wire.clock.sleep_until(landing).await;
+                    let _lost = carry_out(&wire, effect);
+                }));
+                self.wire.clock.sleep_until(given_up).await;
+                return Err(failure(FailureClass::Unknown));
             }
         };
         wire.clock.sleep_until(wire.clock.now() + wire.latency()).await;
         answer
     }
+}
 
-    fn carry_out<T>(
-        &self,
-        effect: impl FnOnce(&mut Strangers) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
-        let Some(strangers) = &self.wire.strangers else { return Err(failure(FailureClass::Bug)) };
-        effect(&mut strangers.lock().unwrap_or_else(PoisonError::into_inner))
-    }
+fn carry_out<T>(
+    wire: &Wire,
+    effect: impl FnOnce(&mut Strangers) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let Some(mut strangers) = wire.strangers() else { return Err(failure(FailureClass::Bug)) };
+    effect(&mut strangers)
 }
 
 fn failure(class: FailureClass) -> Failure {
@@ -68,7 +82,8 @@ impl ForeignEvents for ShakyForeign {
         calendar: &CalendarKey,
         within: &UtcInterval,
     ) -> Result<Vec<ForeignEvent>, Failure> {
-        let look = |it: &mut Strangers| at_once(it.foreign.overlapping(calendar, within));
+        let (name, within) = (calendar.clone(), *within);
+        let look = move |it: &mut Strangers| at_once(it.foreign.overlapping(&name, &within));
         self.exchange(Request::Read, calendar, look).await
     }
 
@@ -77,7 +92,8 @@ impl ForeignEvents for ShakyForeign {
         calendar: &CalendarKey,
         id: &RemoteId,
     ) -> Result<Option<ForeignEvent>, Failure> {
-        let find = |it: &mut Strangers| at_once(it.foreign.find(calendar, id));
+        let (name, id) = (calendar.clone(), id.clone());
+        let find = move |it: &mut Strangers| at_once(it.foreign.find(&name, &id));
         self.exchange(Request::Read, calendar, find).await
     }
 
@@ -88,15 +104,16 @@ impl ForeignEvents for ShakyForeign {
         change: &ForeignChange,
     ) -> Result<Option<ETag>, Failure> {
         let (store, mirror) = (self.wire.store(), self.wire.mirror.clone());
-        let make = |strangers: &mut Strangers| {
-            let before = strangers.foreign.get(calendar, &event.id.0);
+        let (name, event, change) = (calendar.clone(), event.clone(), change.clone());
+        let make = move |strangers: &mut Strangers| {
+            let before = strangers.foreign.get(&name, &event.id.0);
             let before = before.filter(|it| it.etag == event.etag);
             if before.is_some() {
-                strangers.check_change((&store, &mirror), (calendar, &event.id), change);
+                strangers.check_change((&store, &mirror), (&name, &event.id), &change);
             }
-            let etag = at_once(strangers.foreign.change(calendar, event, change))?;
+            let etag = at_once(strangers.foreign.change(&name, &event, &change))?;
             if let Some(before) = before {
-                strangers.changed(calendar, before, change);
+                strangers.changed(&name, before, &change);
             }
             Ok(etag)
         };
@@ -109,9 +126,10 @@ impl ForeignEvents for ShakyForeign {
         kept: &KeptEvent,
         change: &ForeignChange,
     ) -> Result<RemoteId, Failure> {
-        let restore = |strangers: &mut Strangers| {
-            let at = at_once(strangers.foreign.restore(calendar, kept, change))?;
-            strangers.was_restored(calendar, &at);
+        let (name, kept, change) = (calendar.clone(), kept.clone(), change.clone());
+        let restore = move |strangers: &mut Strangers| {
+            let at = at_once(strangers.foreign.restore(&name, &kept, &change))?;
+            strangers.was_restored(&name, &at);
             Ok(at)
         };
         self.exchange(Request::Change, calendar, restore).await

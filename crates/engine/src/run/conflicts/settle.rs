@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use domain::limits::EVENT_CHANGE_LANDS_WITHIN;
 use domain::{CalendarKey, EntityKey};
 use jiff::Timestamp;
 
@@ -83,7 +84,18 @@ async fn settle_one(
             Err(failure) => Err(words(&failure)),
         };
     }
-    Ok(settled(change, found.as_ref()))
+    let state = settled(change, found.as_ref());
+    let as_it_was = found.is_some_and(|it| it.etag.is_some() && it.etag == change.etag);
+    if as_it_was && !state.is_done() && may_land(change, cycling.clock.now()) {
+        return Err("what was asked for may still take effect".to_owned());
+    }
+    Ok(state)
+}
+
+/// Whether a request whose answer was lost may be carried out yet.
+fn may_land(change: &EventChange, now: Timestamp) -> bool {
+    let latest = change.changed_at.saturating_add(EVENT_CHANGE_LANDS_WITHIN);
+    latest.is_ok_and(|latest| now < latest)
 }
 
 /// What reads from one calendar in a cycle.

@@ -20,6 +20,7 @@ async fn killed_before_the_request_the_next_cycle_does_it_once() {
         rig.foreign.line([Line::HangsBefore]);
         rig.cycle_and_die().await;
         assert_eq!(rig.change().await.state, EventChangeState::Sent, "durable before it is sent");
+        rig.wait_for_what_was_sent();
         let report = rig.cycle().await;
         assert!(report.is_done(), "{report:?}");
         assert_eq!(rig.foreign.changes().len(), 1);
@@ -51,6 +52,7 @@ async fn a_lost_answer_is_settled_by_looking() {
         let report = rig.cycle().await;
         assert_eq!(report.conflicts.in_doubt, 1, "{line:?}");
         assert!(!report.is_done());
+        rig.wait_for_what_was_sent();
         let report = rig.cycle().await;
         assert!(report.is_done(), "{line:?}: {report:?}");
         assert_eq!(rig.foreign.changes().len(), sent, "{line:?}");
@@ -108,6 +110,7 @@ async fn what_was_not_sent_yet_is_known_not_to_be_done() {
     };
     assert_eq!(state("a").await, EventChangeState::Sent);
     assert_eq!(state("b").await, EventChangeState::Planned);
+    rig.wait_for_what_was_sent();
     // Its owner removes it: that was not us.
     rig.foreign.remove(&ada(), "b");
     let report = rig.cycle().await;
@@ -126,11 +129,30 @@ async fn after_a_doubt_is_settled_its_calendar_is_acted_on_in_the_same_cycle() {
     rig.clock.tick(SignedDuration::from_millis(1));
     rig.foreign.line([Line::RequestLost]);
     rig.cycle().await;
+    rig.wait_for_what_was_sent();
     let report = rig.cycle().await;
     assert!(report.is_done(), "{report:?}");
     assert_eq!(report.conflicts.changed, 1);
     assert_eq!(rig.foreign.changes().len(), 1);
     assert_eq!(rig.left().await, [Left::Private]);
+}
+
+#[tokio::test]
+async fn a_request_that_is_carried_out_late_is_known_and_can_be_taken_back() {
+    let rig = rig(OverrideAction::Delete).await;
+    rig.foreign.line([Line::RequestLost]);
+    rig.cycle().await;
+    let report = rig.cycle().await;
+    assert_eq!((report.conflicts.in_doubt, rig.foreign.changes().len()), (1, 0), "{report:?}");
+    assert_eq!(rig.change().await.state, EventChangeState::Sent, "it is as it was, for now");
+    // It was under way all the time.
+    rig.foreign.remove(&ada(), "m");
+    let report = rig.cycle().await;
+    assert!(report.is_done(), "{report:?}");
+    let change = rig.change().await;
+    assert_eq!(change.state, EventChangeState::Done);
+    rig.undo(&change).await.unwrap();
+    assert!(rig.foreign.get(&ada(), "m").is_some());
 }
 
 #[tokio::test]

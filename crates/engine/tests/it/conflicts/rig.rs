@@ -220,6 +220,12 @@ impl Rig {
         self.clock.advance(SignedDuration::from_hours(hours));
     }
 
+    /// Lets pass how long what was sent may still take effect.
+    pub fn wait_for_what_was_sent(&self) {
+        let within = domain::limits::EVENT_CHANGE_LANDS_WITHIN.as_secs();
+        self.clock.advance(SignedDuration::from_secs(within.cast_signed()));
+    }
+
     pub async fn conflicts(&self) -> Vec<ConflictRow> {
         self.store.conflicts(&mirror(), None).await.expect("reads")
     }
