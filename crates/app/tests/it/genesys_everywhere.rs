@@ -5,13 +5,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use simulators::google::when::When;
 use simulators::google::{self, GoogleServer};
 use simulators::graph::mailbox::{OUTLOOK_ROLES, Span};
 use simulators::graph::{self, APP, App, GraphServer, Kind, Role, TENANT};
 
+use crate::feeds::Service;
 use crate::genesys::{Look, Site, shown};
+use crate::schedule_api::Client;
 
 /// The targets, and who is who in them.
 struct Everywhere {
@@ -242,4 +244,49 @@ fn competition_rosters_are_in_every_target_exactly_and_stay_when_published_again
 #[test]
 fn a_roster_of_150_people_is_in_every_target_exactly_and_stays_when_published_again() {
     check("nrp/Instance24.normalised.csv", 3);
+}
+
+#[test]
+fn a_job_of_the_api_brings_the_roster_to_the_provider_that_it_names() {
+    let mut site = Site::new();
+    // Next week: of a new team Shifts shows two weeks first.
+    let Some(count) = site.load("inrc2_normalised.csv", 1, -1) else { return };
+    let everywhere = Everywhere::of(site);
+    let Everywhere { site, .. } = &everywhere;
+    let service = Service::start(&site.world);
+    let client = Client::new(&site.world, &service, &["wfm:schedule:read"]);
+    let wanted = site.wanted();
+    type Found = fn(&Everywhere) -> Vec<Look>;
+    let providers: [(&str, Found); 3] = [
+        ("microsoft_graph", Everywhere::in_outlook),
+        ("microsoft_shifts", Everywhere::in_shifts),
+        ("google", Everywhere::in_google),
+    ];
+    for (provider, found) in providers {
+        let order = json!({ "direction": "push", "targetProvider": provider });
+        let job = client.run_job(&order);
+        let told = (&job["status"], &job["recordsProcessed"], &job["recordsTotal"]);
+        assert_eq!(told, (&"completed".into(), &count.into(), &count.into()), "{job}");
+        let found: BTreeSet<Look> = found(&everywhere).into_iter().collect();
+        assert!(found == wanted, "{provider}: {:?}", found.symmetric_difference(&wanted).next());
+    }
+    // One group for two days.
+    let groups: Vec<String> =
+        site.genesys.read(|state| state.management_units.keys().cloned().collect());
+    let here = site.genesys.read(|state| state.agents_of(&groups[0]));
+    let start = wanted.iter().map(|(_, start, _)| *start).min().unwrap();
+    let end = start + jiff::SignedDuration::from_hours(48);
+    let part =
+        wanted.iter().filter(|(who, from, to)| here.contains(who) && *from < end && *to > start);
+    let part = part.count();
+    assert!(part > 0 && part < count / 2, "{part} of {count}");
+    let job = client.run_job(&json!({
+        "direction": "push", "targetProvider": "google", "scheduleGroupId": groups[0],
+        "syncWindowStart": start.to_string(), "syncWindowEnd": end.to_string(),
+    }));
+    assert_eq!(
+        (&job["status"], &job["recordsProcessed"]),
+        (&"completed".into(), &part.into()),
+        "{job}"
+    );
 }

@@ -71,6 +71,14 @@ impl Client {
         send(&self.address, "POST", path, &self.token, "application/json", &body.to_string())
     }
 
+    /// Orders a job, and looks until it has ended.
+    #[track_caller]
+    pub fn run_job(&self, order: &Value) -> Value {
+        let queued = self.post(JOBS, order);
+        assert_eq!(queued.status, 202, "{}", queued.body);
+        self.wait_for_job(queued.json()["jobId"].as_str().unwrap())
+    }
+
     /// Looks until a job has ended.
     #[track_caller]
     fn wait_for_job(&self, id: &str) -> Value {
@@ -129,9 +137,7 @@ fn from_a_token_to_a_finished_job_and_a_calendar_that_others_read() {
     }
     assert_eq!(page["total"], 5, "{page}");
     let order = json!({"direction": "push", "targetProvider": "caldav"});
-    let queued = client.post(JOBS, &order);
-    assert_eq!(queued.status, 202, "{}", queued.body);
-    let job = client.wait_for_job(queued.json()["jobId"].as_str().unwrap());
+    let job = client.run_job(&order);
     assert_eq!(
         (&job["status"], &job["recordsProcessed"]),
         (&"completed".into(), &5.into()),
