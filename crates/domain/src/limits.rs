@@ -369,10 +369,11 @@ pub const SYNC_JOB_MEMORY: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Characters of the dashboard's password: what nobody guesses at the pace of
 /// [`DASHBOARD_TRIES_ALL_MAX`], whatever the words are.
 pub const DASHBOARD_PASSWORD_CHARS_MIN: usize = 16;
-/// Wrong passwords from one address within [`DASHBOARD_TRIES_WINDOW`].
-pub const DASHBOARD_TRIES_EACH_MAX: u32 = 10;
+/// Different wrong passwords from one address within [`DASHBOARD_TRIES_WINDOW`], or from one
+/// browser that somebody signed in with before.
+pub const DASHBOARD_TRIES_EACH_MAX: usize = 10;
 /// Wrong passwords from all addresses together from which nobody was right yet.
-pub const DASHBOARD_TRIES_ALL_MAX: u32 = 100;
+pub const DASHBOARD_TRIES_ALL_MAX: usize = 100;
 /// How long wrong passwords are counted together.
 pub const DASHBOARD_TRIES_WINDOW: Duration = Duration::from_secs(15 * 60);
 /// Addresses from which somebody was right that are remembered; then the one that was right the
@@ -382,11 +383,13 @@ pub const DASHBOARD_ADDRESSES_KNOWN_MAX: usize = 64;
 pub const DASHBOARD_SESSIONS_MAX: usize = 32;
 /// How long a session lasts: a working day, however often the page loads itself again.
 pub const DASHBOARD_SESSION_LIFETIME: Duration = Duration::from_secs(12 * 3600);
+/// How long a browser that somebody signed in with is known again: longer than a holiday.
+pub const DASHBOARD_BROWSER_LIFETIME: Duration = Duration::from_secs(180 * 24 * 3600);
 /// Bytes of the form that somebody signs in with.
 pub const DASHBOARD_FORM_BYTES_MAX: usize = 4 * 1024;
 /// How old what the dashboard shows may be: whoever asks more often is answered from memory.
 pub const DASHBOARD_RECHECK: Duration = Duration::from_secs(5);
-/// How often the dashboard's first page loads itself again.
+/// How often the dashboard's first page loads itself again, and one that could not be made.
 pub const DASHBOARD_REFRESH: Duration = Duration::from_secs(30);
 /// Rows of one page of the dashboard, of each kind and mirror.
 pub const DASHBOARD_PAGE_ROWS: usize = 100;

@@ -6,10 +6,11 @@ use askama::Template;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
+use domain::limits::DASHBOARD_REFRESH;
 use engine::port::StoreError;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
-    REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    REFERRER_POLICY, REFRESH, RETRY_AFTER, SET_COOKIE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, StatusCode};
 
@@ -75,11 +76,14 @@ pub(super) fn see(path: &'static str) -> Response {
     response
 }
 
-/// The same with a cookie.
-pub(super) fn see_with(path: &'static str, cookie: Option<HeaderValue>) -> Response {
+/// The same with cookies.
+pub(super) fn see_with(
+    path: &'static str,
+    cookies: impl IntoIterator<Item = HeaderValue>,
+) -> Response {
     let mut response = see(path);
-    if let Some(cookie) = cookie {
-        response.headers_mut().insert(http::header::SET_COOKIE, cookie);
+    for cookie in cookies {
+        response.headers_mut().append(SET_COOKIE, cookie);
     }
     response
 }
@@ -96,11 +100,13 @@ pub(super) fn later(response: Response, seconds: u64) -> Response {
     response
 }
 
-/// The store failed: logged here.
+/// The store failed: logged here. A screen that nobody stands at tries again by itself.
 pub(super) fn store_failed(error: &StoreError) -> Response {
     tracing::error!("dashboard: page not made: {error}");
-    let told = "The store does not answer; the log says why. Load this page again in a moment.";
-    message(StatusCode::SERVICE_UNAVAILABLE, "Not now", told)
+    let told = "The store does not answer; the log says why. This page loads itself again.";
+    let mut response = message(StatusCode::SERVICE_UNAVAILABLE, "Not now", told);
+    response.headers_mut().insert(REFRESH, HeaderValue::from(DASHBOARD_REFRESH.as_secs()));
+    response
 }
 
 /// An error in the API's form.

@@ -6,6 +6,8 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use engine::overview::{ChangeLine, ConflictLine, ConflictsPage};
+use http::HeaderMap;
+use http::header::{ACCEPT, WWW_AUTHENTICATE};
 use http::request::Parts;
 use serde::Serialize;
 
@@ -32,7 +34,7 @@ pub(super) async fn status(State(state): State<Arc<ServerState>>, request: Reque
         let status = status.map_err(|error| ApiError::store(&error, &*state.entropy))?;
         Ok(Json(&*status).into_response())
     };
-    whichever(answering.await)
+    whichever(&head, answering.await)
 }
 
 /// `GET /api/admin/v1/conflicts`, with the page's `after`.
@@ -51,7 +53,7 @@ pub(super) async fn conflicts(State(state): State<Arc<ServerState>>, request: Re
         let next = next.map(|it| dashboard.places.name(it, &*state.entropy));
         Ok(Json(Conflicts { conflicts, changes, next }).into_response())
     };
-    whichever(answering.await)
+    whichever(&head, answering.await)
 }
 
 /// `GET /api/admin/v1/attention`.
@@ -62,11 +64,22 @@ pub(super) async fn attention(State(state): State<Arc<ServerState>>, request: Re
         let found = found.map_err(|error| ApiError::store(&error, &*state.entropy))?;
         Ok(Json(found).into_response())
     };
-    whichever(answering.await)
+    whichever(&head, answering.await)
 }
 
-fn whichever(answered: Result<Response, ApiError>) -> Response {
-    answered.map_or_else(error, guarded)
+fn whichever(head: &Parts, answered: Result<Response, ApiError>) -> Response {
+    let mut response = answered.map_or_else(error, guarded);
+    if is_browser(&head.headers) {
+        // It would ask for the password itself, remember it, and send it with everything.
+        response.headers_mut().remove(WWW_AUTHENTICATE);
+    }
+    response
+}
+
+/// Whether a browser asks, and not a program.
+fn is_browser(headers: &HeaderMap) -> bool {
+    let mut accepted = headers.get_all(ACCEPT).iter().filter_map(|it| it.to_str().ok());
+    headers.contains_key("sec-fetch-mode") || accepted.any(|it| it.contains("text/html"))
 }
 
 /// The dashboard, for who shows the password or signed in.

@@ -1,9 +1,10 @@
 //! Who may look: the password, the session's cookie, and whether a form came from our own page.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use domain::limits::DASHBOARD_BROWSER_LIFETIME;
 use engine::port::Entropy;
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE, HOST, HeaderName, HeaderValue, ORIGIN};
@@ -13,11 +14,16 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use super::browsers::Browsers;
 use super::session::Sessions;
 use super::tries::{Tried, Tries, Whence};
 
-const COOKIE_NAME: &str = "rotabridge_session";
+const SESSION: &str = "rotabridge_session";
+const BROWSER: &str = "rotabridge_browser";
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// By these, reverse proxies say for whom they ask.
+const OF_PROXIES: [HeaderName; 3] =
+    [FORWARDED_FOR, HeaderName::from_static("x-real-ip"), HeaderName::from_static("forwarded")];
 
 /// Who is at the other end of a connection.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +33,7 @@ pub(crate) struct Peer(pub Option<IpAddr>);
 pub(super) struct Door {
     password_hash: [u8; 32],
     sessions: Sessions,
+    browsers: Browsers,
     tries: Tries,
     /// `https://host`, as browsers say it.
     origin: Option<String>,
@@ -48,8 +55,10 @@ impl Door {
             let host = rest.split('/').next()?;
             Some(format!("{scheme}://{host}").to_ascii_lowercase())
         });
+        let password = password.expose_secret();
         Self {
-            password_hash: hash(password.expose_secret()),
+            password_hash: hash(password),
+            browsers: Browsers::new(password),
             sessions: Sessions::default(),
             tries: Tries::default(),
             origin,
@@ -78,36 +87,30 @@ impl Door {
     pub fn attempt(&self, request: &Parts, password: &str, now: Timestamp) -> Tried {
         // Hashes are compared: how long that takes tells nothing of the password, nor how long it
         // is.
-        let is_right = || bool::from(self.password_hash.ct_eq(&hash(password)));
-        self.tries.attempt(whence(request), now, is_right)
+        let shown = hash(password);
+        let is_right = || bool::from(self.password_hash.ct_eq(&shown));
+        let browser = cookies(&request.headers, BROWSER).find_map(|it| self.browsers.known(it));
+        self.tries.attempt(Whence { browser, ..whence(request) }, now, shown, is_right)
     }
 
-    /// Opens a session in place of the one that there was; the cookie to be set.
-    pub fn open(
-        &self,
-        request: &Parts,
-        entropy: &dyn Entropy,
-        now: Timestamp,
-        is_apart: bool,
-    ) -> Option<HeaderValue> {
-        tokens(&request.headers).for_each(|it| self.sessions.close(it));
+    /// Opens a session in place of the one that there was; the cookies to be set: the session's,
+    /// and the one by which this browser is known again.
+    pub fn open(&self, request: &Parts, entropy: &dyn Entropy, now: Timestamp) -> Vec<HeaderValue> {
+        let headers = &request.headers;
+        tokens(headers).for_each(|it| self.sessions.close(it));
         let token = self.sessions.open(entropy, now);
-        self.cookie(&token, "", is_apart)
+        let known = cookies(headers, BROWSER).find_map(|it| self.browsers.known(it));
+        let browser = known.unwrap_or_else(|| Browsers::another(entropy));
+        let browser = format!("{BROWSER}={}; Path=/sign-in", self.browsers.cookie(&browser));
+        let age = format!("; Max-Age={}", DASHBOARD_BROWSER_LIFETIME.as_secs());
+        let session = cookie(headers, &format!("{SESSION}={token}; Path=/"), "");
+        session.into_iter().chain(cookie(headers, &browser, &age)).collect()
     }
 
     /// Ends the session; the cookie to be set.
-    pub fn close(&self, request: &Parts, is_apart: bool) -> Option<HeaderValue> {
+    pub fn close(&self, request: &Parts) -> Option<HeaderValue> {
         tokens(&request.headers).for_each(|it| self.sessions.close(it));
-        self.cookie("", "; Max-Age=0", is_apart)
-    }
-
-    /// Where operators have an address of their own, browsers do not come by `public_url`, and
-    /// would not send back a cookie that is for TLS only.
-    fn cookie(&self, token: &str, more: &str, is_apart: bool) -> Option<HeaderValue> {
-        let by_tls = self.origin.as_ref().is_some_and(|it| it.starts_with("https://"));
-        let secure = if by_tls && !is_apart { "; Secure" } else { "" };
-        let cookie = format!("{COOKIE_NAME}={token}; Path=/; HttpOnly; SameSite=Strict");
-        HeaderValue::from_str(&format!("{cookie}{secure}{more}")).ok()
+        cookie(&request.headers, &format!("{SESSION}=; Path=/"), "; Max-Age=0")
     }
 
     /// Whether a form was sent by a page of ours: browsers say which page sends one.
@@ -126,11 +129,25 @@ fn hash(password: &str) -> [u8; 32] {
     Sha256::digest(password.as_bytes()).into()
 }
 
-/// What may be our session's token. Somebody may have put a cookie of the same name beside ours.
+/// A cookie that no script sees and no other site has sent. It is for TLS only exactly if the page
+/// whose form this is came by TLS, which its `Origin` says: browsers drop such a cookie elsewhere.
+fn cookie(headers: &HeaderMap, pair: &str, more: &str) -> Option<HeaderValue> {
+    let origin = headers.get(ORIGIN).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let by_tls = origin.to_ascii_lowercase().starts_with("https://");
+    let secure = if by_tls { "; Secure" } else { "" };
+    HeaderValue::from_str(&format!("{pair}; HttpOnly; SameSite=Strict{secure}{more}")).ok()
+}
+
+/// What may be our session's token.
 fn tokens(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    cookies(headers, SESSION)
+}
+
+/// The cookies of this name. Somebody may have put one beside ours.
+fn cookies<'h>(headers: &'h HeaderMap, name: &'static str) -> impl Iterator<Item = &'h str> {
     let all = headers.get_all(COOKIE).iter().filter_map(|it| it.to_str().ok());
     let pairs = all.flat_map(|it| it.split(';')).filter_map(|it| it.trim().split_once('='));
-    pairs.filter(|(name, _)| *name == COOKIE_NAME).map(|(_, token)| token)
+    pairs.filter(move |(it, _)| *it == name).map(|(_, value)| value)
 }
 
 /// The password of HTTP Basic, whatever the name.
@@ -143,6 +160,7 @@ fn basic(headers: &HeaderMap) -> Option<String> {
 
 /// From where a request comes: a reverse proxy beside us or in our own network says for whom it
 /// asks. Whoever lies about that from there gets past their own count, and not past that of all.
+/// Where one says something that cannot be read, it is the proxy's own address that is counted.
 fn whence(request: &Parts) -> Whence {
     let peer = request.extensions.get::<Peer>().and_then(|Peer(address)| *address);
     let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |it| it.to_canonical());
@@ -151,9 +169,58 @@ fn whence(request: &Parts) -> Whence {
         IpAddr::V6(it) => it.is_loopback() || it.is_unique_local(),
     };
     let last = request.headers.get_all(FORWARDED_FOR).iter().next_back();
-    let last = last.and_then(|it| it.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
-    match last {
-        Some(address) if is_near => Whence { address, is_here: false },
-        Some(_) | None => Whence { address: peer, is_here: peer.is_loopback() },
+    let last = last.and_then(|it| address(it.to_str().ok()?.rsplit(',').next()?.trim()));
+    let by_proxy = OF_PROXIES.iter().any(|it| request.headers.contains_key(it));
+    let address = last.filter(|_| is_near).unwrap_or(peer);
+    Whence { address, is_here: !by_proxy && peer.is_loopback(), browser: None }
+}
+
+/// `1.2.3.4`, `2001:db8::1`, and both with a port: some proxies add it.
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|it| it.strip_suffix(']')).unwrap_or(text);
+    bare.parse().ok().or_else(|| text.parse().ok().map(|it: SocketAddr| it.ip()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(peer: &str, headers: &[(&'static str, &str)]) -> Whence {
+        let mut request = http::Request::get("/sign-in");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (mut head, ()) = request.body(()).unwrap().into_parts();
+        head.extensions.insert(Peer(Some(peer.parse().unwrap())));
+        whence(&head)
+    }
+
+    #[test]
+    fn who_is_forwarded_is_named_with_or_without_a_port() {
+        for (forwarded, expected) in [
+            ("192.0.2.1", "192.0.2.1"),
+            ("10.0.0.1, 192.0.2.1:4711", "192.0.2.1"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("[2001:db8::1]:4711", "2001:db8::1"),
+            ("unknown", "127.0.0.1"),
+            ("", "127.0.0.1"),
+        ] {
+            let found = from("127.0.0.1", &[("x-forwarded-for", forwarded)]);
+            assert_eq!(found.address, expected.parse::<IpAddr>().unwrap(), "{forwarded}");
+            assert!(!found.is_here, "a proxy asks: {forwarded}");
+        }
+        let far = from("203.0.113.1", &[("x-forwarded-for", "192.0.2.1")]);
+        assert_eq!(far.address, "203.0.113.1".parse::<IpAddr>().unwrap(), "nobody we believe");
+    }
+
+    #[test]
+    fn this_machine_itself_is_only_what_no_proxy_passed_on() {
+        assert!(from("127.0.0.1", &[]).is_here && from("::1", &[]).is_here);
+        assert!(from("::ffff:127.0.0.1", &[]).is_here);
+        assert!(!from("10.0.0.1", &[]).is_here);
+        for header in ["x-forwarded-for", "x-real-ip", "forwarded"] {
+            assert!(!from("127.0.0.1", &[(header, "for=192.0.2.1")]).is_here, "{header}");
+        }
     }
 }

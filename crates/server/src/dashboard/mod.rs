@@ -13,6 +13,7 @@
 //! What is not here: people with rights of their own, and anything that is written.
 
 mod answer;
+mod browsers;
 mod data;
 mod door;
 mod pages;
@@ -47,8 +48,8 @@ pub struct DashboardParts {
     pub password: SecretString,
     /// What there is to be told of.
     pub outline: Outline,
-    /// How browsers reach it, where that is not the address that they ask: `https://host`, with or
-    /// without a path.
+    /// How browsers reach it, where that is not the address that they ask: `https://host`. It is
+    /// always at its host's root.
     pub public_url: Option<String>,
 }
 
@@ -58,9 +59,19 @@ pub(crate) struct Dashboard {
     forms: Intake,
     outline: Outline,
     places: Places,
-    status: Mutex<Option<(Timestamp, Arc<Status>)>>,
+    status: Mutex<Option<Reading>>,
     turns: Arc<Semaphore>,
 }
+
+/// What the store told.
+struct Reading {
+    began_at: Timestamp,
+    ended_at: Timestamp,
+    told: Told,
+}
+
+/// Shared by all who waited for it.
+type Told = Result<Arc<Status>, Arc<StoreError>>;
 
 impl fmt::Debug for Dashboard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -79,19 +90,25 @@ impl Dashboard {
     }
 
     /// How everything stands, or stood some seconds ago. One asks, the others wait for what it is
-    /// told.
-    async fn status(&self, state: &ServerState) -> Result<Arc<Status>, StoreError> {
+    /// told: also that it is told nothing, so a store that does not answer is not asked by each of
+    /// them in turn.
+    async fn status(&self, state: &ServerState) -> Told {
+        let asked_at = state.clock.now();
         let mut known = self.status.lock().await;
         let now = state.clock.now();
-        if let Some((at, status)) = &*known
-            && now.duration_since(*at).unsigned_abs() < DASHBOARD_RECHECK
-        {
-            return Ok(Arc::clone(status));
+        if let Some(Reading { began_at, ended_at, told }) = &*known {
+            let is_fresh = now.duration_since(*ended_at).unsigned_abs() < DASHBOARD_RECHECK;
+            if *began_at >= asked_at || (is_fresh && told.is_ok()) {
+                return told.clone();
+            }
         }
         let _turn = self.turn().await;
-        let status = Arc::new(overview::status(state.store.as_ref(), &self.outline).await?);
-        *known = Some((now, Arc::clone(&status)));
-        Ok(status)
+        let began_at = state.clock.now();
+        let told = overview::status(state.store.as_ref(), &self.outline).await;
+        let told = told.map(Arc::new).map_err(Arc::new);
+        let ended_at = state.clock.now();
+        *known = Some(Reading { began_at, ended_at, told: told.clone() });
+        told
     }
 
     async fn conflicts(

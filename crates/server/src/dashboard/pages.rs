@@ -59,11 +59,17 @@ pub(super) async fn attention(State(state): State<Arc<ServerState>>, request: Re
 enum Instead {
     SignIn,
     NoSuchPage,
-    Failed(StoreError),
+    Failed(Arc<StoreError>),
 }
 
 impl From<StoreError> for Instead {
     fn from(error: StoreError) -> Self {
+        Self::Failed(Arc::new(error))
+    }
+}
+
+impl From<Arc<StoreError>> for Instead {
+    fn from(error: Arc<StoreError>) -> Self {
         Self::Failed(error)
     }
 }

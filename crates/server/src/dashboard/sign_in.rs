@@ -12,7 +12,6 @@ use super::answer::{error, later, message, page, see, see_with};
 use super::tries::Tried;
 use super::view::SignIn;
 use crate::error::ApiError;
-use crate::serve::Side;
 use crate::state::ServerState;
 
 /// `GET /sign-in`.
@@ -42,8 +41,7 @@ pub(super) async fn sign_in(State(state): State<Arc<ServerState>>, request: Requ
         Tried::Right => {
             // Not from where: that is somebody's address.
             tracing::info!("dashboard: somebody signed in");
-            let cookie = dashboard.door.open(&head, &*state.entropy, now, is_apart(&head));
-            see_with("/", cookie)
+            see_with("/", dashboard.door.open(&head, &*state.entropy, now))
         }
         Tried::Wrong => {
             let told = Some(
@@ -68,16 +66,14 @@ pub(super) async fn sign_out(State(state): State<Arc<ServerState>>, request: Req
     if !dashboard.door.is_own(&head.headers) {
         return from_elsewhere();
     }
-    see_with("/sign-in", dashboard.door.close(&head, is_apart(&head)))
-}
-
-fn is_apart(head: &http::request::Parts) -> bool {
-    head.extensions.get::<Side>() == Some(&Side::Operators)
+    see_with("/sign-in", dashboard.door.close(&head))
 }
 
 fn from_elsewhere() -> Response {
     let told = "This form was not sent by a page of this dashboard, so nothing was done. Behind a \
-                reverse proxy, `public_url` must be the address that the browser shows.";
+                reverse proxy: it must pass on the `Host` that the browser asked for (nginx: \
+                `proxy_set_header Host $host`), or `[server] public_url` must name the address \
+                that the browser shows.";
     message(StatusCode::FORBIDDEN, "Not from here", told)
 }
 

@@ -27,6 +27,15 @@ impl Answer {
         value
     }
 
+    /// What a cookie is set to, with its attributes.
+    pub fn cookie_set(&self, name: &str) -> Option<&str> {
+        let set = self.headers.iter().filter(|(it, _)| it == "set-cookie");
+        let mut values = set.filter_map(|(_, it)| it.strip_prefix(name)?.strip_prefix('='));
+        let value = values.next();
+        assert!(values.next().is_none(), "two cookies `{name}`: {self:?}");
+        value
+    }
+
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }

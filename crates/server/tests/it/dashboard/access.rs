@@ -8,8 +8,8 @@ use domain::limits::{
 };
 use server::Side;
 
-use super::stage::{ORIGIN, PASSWORD, Stage, cookie};
-use crate::client::post;
+use super::stage::{ORIGIN, PASSWORD, Stage, cookie, pair};
+use crate::client::{Answer, post};
 
 const PAGES: [&str; 3] = ["/", "/conflicts", "/attention"];
 const DATA: [&str; 3] =
@@ -48,32 +48,38 @@ async fn the_password_opens_a_session_in_a_cookie_that_pages_cannot_read() {
     let stage = Stage::new().await;
     let answer = stage.try_with(PASSWORD, ORIGIN).await;
     assert_eq!((answer.status, answer.header("location")), (303, Some("/")));
-    let set = answer.header("set-cookie").unwrap();
-    let (value, attributes) = set.split_once("; ").unwrap();
+    let set = answer.cookie_set("rotabridge_session").unwrap();
+    let (token, attributes) = set.split_once("; ").unwrap();
     assert_eq!(attributes, "Path=/; HttpOnly; SameSite=Strict");
-    let token = value.strip_prefix("rotabridge_session=").unwrap();
     assert_eq!(token.len(), 43, "256 bits");
+    let value = &cookie(&answer);
     for path in PAGES.iter().chain(&DATA) {
-        assert_eq!(stage.see(path, cookie(&answer)).await.status, 200, "{path}");
+        assert_eq!(stage.see(path, value).await.status, 200, "{path}");
     }
     let beside = format!("other=1; rotabridge_session=put-there; {value}");
     assert_eq!(stage.see("/", &beside).await.status, 200);
     assert_eq!(stage.see("/sign-in", value).await.header("location"), Some("/"));
-    assert_ne!(stage.sign_in().await, value, "each has its own");
+    assert_ne!(stage.sign_in().await, *value, "each has its own");
 }
 
 #[tokio::test]
 async fn a_cookie_is_for_tls_where_browsers_come_by_tls() {
-    let url = "https://rota.example.com/app";
-    let behind = "Origin: https://rota.example.com\r\n";
-    let stage = Stage::with(Some(url), Side::Everything).await;
-    let answer = stage.try_with(PASSWORD, behind).await;
-    assert_eq!(answer.status, 303);
-    assert!(answer.header("set-cookie").unwrap().ends_with("; SameSite=Strict; Secure"));
-    // An address of operators' own is not what `public_url` names.
-    let stage = Stage::with(Some(url), Side::Operators).await;
-    let answer = stage.try_with(PASSWORD, ORIGIN).await;
-    assert!(answer.header("set-cookie").unwrap().ends_with("; SameSite=Strict"));
+    let secure = |answer: &Answer| {
+        assert_eq!(answer.status, 303, "{}", answer.text());
+        let set = ["rotabridge_session", "rotabridge_browser"].map(|it| answer.cookie_set(it));
+        let is = set.map(|it| it.unwrap().contains("; HttpOnly; SameSite=Strict; Secure"));
+        assert_eq!(is[0], is[1]);
+        is[0]
+    };
+    let public = "Origin: https://rota.example.com\r\n";
+    for side in [Side::Everything, Side::Operators] {
+        let stage = Stage::with(Some("https://rota.example.com"), side).await;
+        assert!(secure(&stage.try_with(PASSWORD, public).await));
+        // A proxy with TLS of the operators' own, and a browser on the machine itself, which would
+        // drop a cookie that is for TLS.
+        assert!(secure(&stage.try_with(PASSWORD, "Origin: https://rota.test\r\n").await));
+        assert!(!secure(&stage.try_with(PASSWORD, ORIGIN).await));
+    }
 }
 
 #[tokio::test]
@@ -95,8 +101,9 @@ async fn guessing_is_slow_and_keeps_nobody_out_for_ever() {
     let stage = Stage::new().await;
     let session = stage.sign_in().await;
     let from = |address: &str| format!("{ORIGIN}X-Forwarded-For: 10.0.0.1, {address}\r\n");
-    for _ in 0..DASHBOARD_TRIES_EACH_MAX {
-        assert_eq!(stage.try_with("wrong", &from("192.0.2.1")).await.status, 403);
+    for number in 0..DASHBOARD_TRIES_EACH_MAX {
+        let wrong = format!("wrong {number}");
+        assert_eq!(stage.try_with(&wrong, &from("192.0.2.1")).await.status, 403);
     }
     let answer = stage.try_with(PASSWORD, &from("192.0.2.1")).await;
     assert_eq!(answer.status, 429);
@@ -107,7 +114,7 @@ async fn guessing_is_slow_and_keeps_nobody_out_for_ever() {
     let mut looked_at = DASHBOARD_TRIES_EACH_MAX;
     for number in 0..DASHBOARD_TRIES_ALL_MAX {
         let status = stage.try_with("wrong", &from(&format!("198.51.100.{number}"))).await.status;
-        looked_at += u32::from(status == 403);
+        looked_at += usize::from(status == 403);
     }
     assert_eq!(looked_at, DASHBOARD_TRIES_ALL_MAX);
     assert_eq!(stage.try_with(PASSWORD, &from("203.0.113.1")).await.status, 429);
@@ -121,6 +128,40 @@ async fn guessing_is_slow_and_keeps_nobody_out_for_ever() {
 }
 
 #[tokio::test]
+async fn strangers_at_the_same_address_keep_no_browser_out_that_was_let_in_before() {
+    let stage = Stage::new().await;
+    let shared = format!("{ORIGIN}X-Forwarded-For: 192.0.2.1\r\n");
+    let first = stage.try_with(PASSWORD, &shared).await;
+    let set = first.cookie_set("rotabridge_browser").unwrap();
+    assert!(set.contains("; Path=/sign-in; HttpOnly; SameSite=Strict; Max-Age="), "{set}");
+    let known = format!("{shared}Cookie: {}\r\n", pair(&first, "rotabridge_browser"));
+    // After a restart, when strangers were there first.
+    let stage = Stage::new().await;
+    for number in 0..DASHBOARD_TRIES_EACH_MAX {
+        assert_eq!(stage.try_with(&format!("wrong {number}"), &shared).await.status, 403);
+    }
+    assert_eq!(stage.try_with(PASSWORD, &shared).await.status, 429);
+    let again = stage.try_with(PASSWORD, &known).await;
+    assert_eq!(again.status, 303);
+    assert_eq!(pair(&again, "rotabridge_browser"), pair(&first, "rotabridge_browser"));
+    assert_eq!(stage.see("/", &pair(&first, "rotabridge_browser")).await.status, 303, "no key");
+    let forged = format!("{shared}Cookie: rotabridge_browser={}\r\n", "A".repeat(64));
+    assert_eq!(stage.try_with(PASSWORD, &forged).await.status, 429);
+}
+
+#[tokio::test]
+async fn a_browser_is_not_made_to_ask_for_the_password_itself() {
+    let stage = Stage::new().await;
+    let browser = [[("Sec-Fetch-Mode", "navigate")], [("Accept", "text/html,*/*;q=0.8")]];
+    for headers in &browser {
+        let answer = stage.get(DATA[0], headers).await;
+        assert_eq!((answer.status, answer.header("www-authenticate")), (401, None));
+    }
+    let program = stage.get(DATA[0], &[("Accept", "*/*")]).await;
+    assert!(program.header("www-authenticate").is_some());
+}
+
+#[tokio::test]
 async fn programs_show_the_password_by_http_basic_and_are_bounded_alike() {
     let stage = Stage::new().await;
     for path in DATA {
@@ -129,8 +170,11 @@ async fn programs_show_the_password_by_http_basic_and_are_bounded_alike() {
         assert_eq!(answer.header("set-cookie"), None);
     }
     assert_eq!(stage.ask("/", PASSWORD).await.status, 303, "pages are for people");
-    for _ in 0..DASHBOARD_TRIES_EACH_MAX {
-        assert_eq!(stage.ask(DATA[0], "wrong").await.status, 401);
+    for _ in 0..3 * DASHBOARD_TRIES_EACH_MAX {
+        assert_eq!(stage.ask(DATA[0], "the old one").await.status, 401, "counted once");
+    }
+    for number in 1..DASHBOARD_TRIES_EACH_MAX {
+        assert_eq!(stage.ask(DATA[0], &format!("wrong {number}")).await.status, 401);
     }
     let answer = stage.ask(DATA[0], PASSWORD).await;
     assert_eq!(answer.status, 429);
@@ -150,6 +194,7 @@ async fn forms_of_other_pages_do_nothing() {
     ] {
         let answer = stage.try_with(PASSWORD, origin).await;
         assert_eq!((answer.status, answer.header("set-cookie")), (403, None), "{origin}");
+        assert!(answer.text().contains("proxy_set_header Host"), "{}", answer.text());
         let headers = format!("{origin}Cookie: {session}\r\n");
         assert_eq!(post(stage.address, "/sign-out", &headers, b"").await.status, 403);
     }
@@ -164,7 +209,8 @@ async fn a_session_ends_by_signing_out_with_its_time_and_when_there_are_too_many
     let headers = format!("{ORIGIN}Cookie: {one}\r\n");
     let answer = post(stage.address, "/sign-out", &headers, b"").await;
     assert_eq!((answer.status, answer.header("location")), (303, Some("/sign-in")));
-    assert!(answer.header("set-cookie").unwrap().ends_with("; Max-Age=0"));
+    assert!(answer.cookie_set("rotabridge_session").unwrap().ends_with("; Max-Age=0"));
+    assert_eq!(answer.cookie_set("rotabridge_browser"), None, "the browser stays known");
     assert_eq!(stage.see("/", &one).await.status, 303);
     assert_eq!(stage.see("/", &two).await.status, 200);
     for _ in 0..DASHBOARD_SESSIONS_MAX {

@@ -17,6 +17,7 @@ use testkit::seeded_entropy::SeededEntropy;
 use tokio::net::TcpListener;
 
 use crate::client::{self, Answer, get, post};
+use crate::world::World;
 
 pub const PASSWORD: &str = "correct horse+battery&staple=100%";
 /// Where the server thinks that browsers come from; see [`crate::client`].
@@ -76,6 +77,28 @@ impl Stage {
         let stage = Self { store, clock, address };
         stage.conflicts(1).await;
         stage
+    }
+
+    /// A server with a dashboard over the store and the clock of another world; the stage's own
+    /// store and clock are not asked.
+    pub async fn over(world: &World, outline: Outline) -> Self {
+        let password = SecretString::from(PASSWORD);
+        let state = Arc::new(ServerState::new(ServerParts {
+            store: world.store.clone(),
+            clock: world.clock.clone(),
+            entropy: world.entropy.clone(),
+            feeds: [].into(),
+            callbacks: [].into(),
+            hooks: Default::default(),
+            api: server::api::ApiParts::default(),
+            dashboard: Some(DashboardParts { password, outline, public_url: None }),
+            metrics: None,
+        }));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(serve_side(listener, state, Side::Everything, std::future::pending()));
+        let (store, clock) = (MemoryStore::new(), ManualClock::new(midnight()));
+        Self { store: Arc::new(store), clock: Arc::new(clock), address }
     }
 
     /// So many events stand in the way of Ada's shift.
@@ -146,6 +169,26 @@ impl Stage {
         self.store.commit_ledger(&mirror(), commit).await.unwrap();
     }
 
+    /// The roster was read two hours ago and the mirror's cycle ended an hour ago, both well.
+    pub async fn ended_well(&self) {
+        let read = serde_json::json!({
+            "name": roster(), "outcome": "done", "unread": false, "upserted": 2, "deleted": 0,
+            "unchanged": 0, "notes": 0, "skipped": 0, "error": null
+        });
+        let cycled = serde_json::json!({
+            "name": mirror(), "roster": roster(), "outcome": "done", "created": 0, "updated": 0,
+            "deleted": 0, "unchanged": 0, "adopted": 0, "failed": 0, "held": 0, "quarantined": 0,
+            "foreign": 0, "busy": 0, "requests": 1, "duration_ms": 1, "read_back": false,
+            "read_back_at": null, "unmapped": [], "problems": [], "error": null, "gate": null
+        });
+        let of_roster = (format!("roster/{}", roster()), hour(-2), read);
+        let of_mirror = (format!("mirror/{}", mirror()), hour(-1), cycled);
+        for (subject, at, body) in [of_roster, of_mirror] {
+            let report = ReportRow { subject, at, body: body.to_string() };
+            self.store.put_report(report).await.unwrap();
+        }
+    }
+
     /// Sends the form, with more headers.
     pub async fn try_with(&self, password: &str, headers: &str) -> Answer {
         let encoded: String = password.bytes().map(|byte| format!("%{byte:02X}")).collect();
@@ -158,7 +201,7 @@ impl Stage {
     pub async fn sign_in(&self) -> String {
         let answer = self.try_with(PASSWORD, ORIGIN).await;
         assert_eq!(answer.status, 303, "{}", answer.text());
-        cookie(&answer).to_owned()
+        cookie(&answer)
     }
 
     pub fn passes(&self, time: Duration) {
@@ -187,7 +230,13 @@ fn event(number: usize) -> Fingerprint {
     print.finish()
 }
 
-/// Name and value of the cookie that is set.
-pub fn cookie(answer: &Answer) -> &str {
-    answer.header("set-cookie").unwrap().split(';').next().unwrap()
+/// Name and value of the session's cookie that is set.
+pub fn cookie(answer: &Answer) -> String {
+    pair(answer, "rotabridge_session")
+}
+
+/// Name and value of a cookie that is set.
+pub fn pair(answer: &Answer, name: &str) -> String {
+    let set = answer.cookie_set(name).unwrap();
+    format!("{name}={}", set.split(';').next().unwrap())
 }
