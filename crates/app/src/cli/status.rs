@@ -1,7 +1,7 @@
 //! `rotabridge status`: per roster and mirror, how things stand.
 
 use clap::Args;
-use engine::overview::{self, MirrorStatus, RosterStatus, Status};
+use engine::overview::{self, ConnectionStanding, MirrorStatus, RosterStatus, Status};
 use engine::port::{MirrorCounts, RosterCounts};
 use jiff::Timestamp;
 
@@ -58,7 +58,8 @@ fn print(status: &Status, now: Timestamp, output: &Output) -> Result<(), Failure
         "BACKLOG",
         "SET ASIDE",
         "CONFLICTS",
-        "BEHIND",
+        "LAG",
+        "CONNECTION",
     ];
     let mut table = Table::new(&header).right(&[3, 4, 5, 6, 7, 8]);
     for mirror in &status.mirrors {
@@ -68,7 +69,9 @@ fn print(status: &Status, now: Timestamp, output: &Output) -> Result<(), Failure
         let lag = lag_changes.unsigned_abs();
         let open = mirror.conflicts.open;
         let counts = [counts.items, counts.calendars, *backlog, counts.quarantined, open, lag];
-        table.row(head.into_iter().chain(counts.map(thousands)));
+        let gate = last.as_ref().and_then(|line| line.gate.as_ref());
+        let connection = ConnectionStanding::of(gate, now).to_string();
+        table.row(head.into_iter().chain(counts.map(thousands)).chain([connection]));
     }
     output.data("")?;
     output.table(&table)?;

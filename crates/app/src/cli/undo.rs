@@ -73,7 +73,7 @@ fn failed(error: UndoError) -> Failure {
     let hint = match &error {
         UndoError::Store(_) => None,
         UndoError::Unknown(_) => Some(
-            "`rotabridge explain SHIFT` names the ids of its changes; they are kept for 30 days \
+            "`rotabridge explain ID` names the ids of its changes; they are kept for 30 days \
              after the event"
                 .to_owned(),
         ),

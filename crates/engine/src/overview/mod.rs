@@ -8,6 +8,7 @@
 
 mod attention;
 mod conflicts;
+mod connection;
 mod line;
 mod outcome;
 mod request;
@@ -18,11 +19,12 @@ use domain::{MirrorName, RosterName};
 
 pub use attention::{Attention, DriftLine, MirrorAttention, TroubleLine, attention};
 pub use conflicts::{ChangeLine, ConflictLine, ConflictsPage, Place, ShiftLine, conflicts};
+pub use connection::ConnectionStanding;
 pub use line::{MirrorLine, OtherLine, ProblemLine, RosterLine, mirror_subject, roster_subject};
 pub use outcome::{MirrorRun, Outcome, RosterRun};
 pub use request::RequestLine;
 pub use status::{MirrorStatus, RosterStatus, Status, status};
-pub use words::{ago, became, duration, instant, mark, thousands, what, when};
+pub use words::{ago, became, duration, instant, mark, shell_word, thousands, what, when};
 
 /// What there is to be told of: what the configuration names, in its order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -95,6 +95,17 @@ pub fn ago(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// A word of a command that somebody copies into a shell: as it is where no shell reads anything
+/// else into it, in single quotes where one could.
+#[must_use]
+pub fn shell_word(text: &str) -> String {
+    let is_plain = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'.' | b'_' | b'-');
+    if !text.is_empty() && text.bytes().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 /// `1580` as `1,580`.
 #[must_use]
 pub fn thousands(number: u64) -> String {
@@ -107,4 +118,24 @@ pub fn thousands(number: u64) -> String {
         out.push(digit);
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_reads_nothing_into_an_id() {
+        for (id, word) in [
+            ("s-1_2.3", "s-1_2.3"),
+            ("", "''"),
+            ("s 1", "'s 1'"),
+            ("$(reboot)", "'$(reboot)'"),
+            ("a;b", "'a;b'"),
+            ("o'clock", r"'o'\''clock'"),
+            ("Spätdienst", "'Spätdienst'"),
+        ] {
+            assert_eq!(shell_word(id), word);
+        }
+    }
 }

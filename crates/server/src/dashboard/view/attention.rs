@@ -1,7 +1,9 @@
 //! The page of what does not get through.
 
 use askama::Template;
-use engine::overview::{Attention, DriftLine, MirrorAttention, Outcome, Status, TroubleLine};
+use engine::overview::{
+    Attention, DriftLine, MirrorAttention, Outcome, Status, TroubleLine, shell_word,
+};
 use engine::port::Standing;
 use engine::report::Unmapped;
 
@@ -13,6 +15,8 @@ use super::{Badge, Moment, Tone};
 pub(crate) struct AttentionView {
     rosters: Vec<Failing>,
     mirrors: Vec<MirrorView>,
+    /// Rosters and mirrors that were not looked at yet.
+    waiting: Vec<String>,
 }
 
 /// A roster that was not read as a whole.
@@ -53,6 +57,7 @@ struct TroubleRow {
 
 struct DriftRow {
     entity: String,
+    /// The id, as it stands in a command.
     id: String,
     calendar: String,
     standing: Badge,
@@ -70,8 +75,17 @@ impl AttentionView {
             (!told.is_empty()).then(|| Failing { name: it.name.clone(), told, outcome })
         });
         let mirrors = attention.mirrors.iter().map(|it| mirror(it, status));
-        Self { rosters: rosters.collect(), mirrors: mirrors.filter(|it| !it.is_empty()).collect() }
+        let mirrors = mirrors.filter(|it| !it.is_empty()).collect();
+        Self { rosters: rosters.collect(), mirrors, waiting: waiting(status) }
     }
+}
+
+/// Of what never ran nothing is known, so nothing good either.
+fn waiting(status: &Status) -> Vec<String> {
+    let rosters = status.rosters.iter().filter(|it| it.last.is_none());
+    let rosters = rosters.map(|it| format!("roster {}", it.name));
+    let mirrors = status.mirrors.iter().filter(|it| it.last.is_none());
+    rosters.chain(mirrors.map(|it| format!("mirror {}", it.name))).collect()
 }
 
 impl MirrorView {
@@ -128,10 +142,16 @@ fn drift(it: &DriftLine) -> DriftRow {
     };
     DriftRow {
         entity: it.entity.clone(),
-        id: it.id.clone(),
+        id: argument(&it.id),
         calendar: it.calendar.clone(),
         standing: Badge::new(tone, it.standing.as_str()),
         seen: Moment::of(it.seen_at),
         story: it.story.clone(),
     }
+}
+
+/// An id as an argument of a command. One that begins with `-` would be taken for a flag.
+fn argument(id: &str) -> String {
+    let dashes = if id.starts_with('-') { "-- " } else { "" };
+    format!("{dashes}{}", shell_word(id))
 }

@@ -1,9 +1,10 @@
 //! The first page: how rosters and mirrors stand.
 
 use askama::Template;
-use engine::overview::{MirrorStatus, Outcome, RosterStatus, Status, thousands};
+use engine::overview::{
+    ConnectionStanding, MirrorStatus, Outcome, RosterStatus, Status, ago, instant, thousands,
+};
 use jiff::Timestamp;
-use serde_json::Value;
 
 use super::{Badge, Moment, Tone};
 
@@ -38,7 +39,7 @@ struct MirrorRow {
     items: String,
     calendars: String,
     backlog: String,
-    behind: String,
+    lag: String,
     set_aside: Badge,
     conflicts: Badge,
     drift: Badge,
@@ -55,7 +56,7 @@ impl OverviewView {
         Self {
             refresh_seconds,
             now: Moment::of(now),
-            headline: headline(status),
+            headline: headline(status, now),
             rosters: status.rosters.iter().map(|it| roster(it, now)).collect(),
             mirrors: status.mirrors.iter().map(|it| mirror(it, now)).collect(),
             remarks: remarks(status),
@@ -63,22 +64,45 @@ impl OverviewView {
     }
 }
 
-fn headline(status: &Status) -> Badge {
-    let rosters = status.rosters.iter().map(|it| it.last.as_ref().map(|it| it.outcome));
-    let mirrors = status.mirrors.iter().map(|it| it.last.as_ref().map(|it| it.outcome));
-    let outcomes: Vec<Option<Outcome>> = rosters.chain(mirrors).collect();
-    let troubled = outcomes.iter().filter(|it| it.is_some_and(|it| it != Outcome::Done)).count();
-    let waiting = outcomes.iter().filter(|it| it.is_none()).count();
-    if outcomes.is_empty() {
-        Badge::new(Tone::Plain, "There is no roster yet, so there is nothing to do.")
-    } else if troubled > 0 {
-        let what = if troubled == 1 { "roster or mirror is" } else { "rosters or mirrors are" };
-        Badge::new(Tone::Bad, format!("{troubled} {what} not as they should be."))
-    } else if waiting > 0 {
-        Badge::new(Tone::Plain, "Some rosters or mirrors were not looked at yet.")
-    } else {
-        Badge::new(Tone::Good, "Every roster was read, and every mirror’s last cycle ended well.")
+/// Good news only where nothing is left to do, and everything was looked at.
+fn headline(status: &Status, now: Timestamp) -> Badge {
+    let rosters =
+        status.rosters.iter().map(|it| (it.read_at, it.last.as_ref().map(|it| it.outcome)));
+    let mirrors = status.mirrors.iter();
+    let mirrors = mirrors.map(|it| (it.cycled_at, it.last.as_ref().map(|it| it.outcome)));
+    let all: Vec<(Option<Timestamp>, Option<Outcome>)> = rosters.chain(mirrors).collect();
+    let troubled = all.iter().filter(|(_, it)| it.is_some_and(|it| it != Outcome::Done)).count();
+    let is_waiting = all.iter().any(|(_, it)| it.is_none());
+    let quarantined: u64 = status.mirrors.iter().map(|it| it.counts.quarantined).sum();
+    let owing = status.mirrors.iter().filter(|it| it.backlog > 0 || it.lag_changes > 0).count();
+    if all.is_empty() {
+        return Badge::new(Tone::Plain, "There is no roster yet, so there is nothing to do.");
     }
+    if troubled > 0 {
+        let what = if troubled == 1 { "roster or mirror is" } else { "rosters or mirrors are" };
+        return Badge::new(Tone::Bad, format!("{troubled} {what} not as they should be."));
+    }
+    if is_waiting {
+        return Badge::new(Tone::Plain, "Some rosters or mirrors were not looked at yet.");
+    }
+    if quarantined > 0 {
+        let what = if quarantined == 1 { "item was" } else { "items were" };
+        let told =
+            format!("{} {what} refused again and again and set aside.", thousands(quarantined));
+        return Badge::new(Tone::Worth, told);
+    }
+    let oldest = all.iter().filter_map(|(at, _)| *at).min();
+    let oldest = oldest.map(|at| {
+        format!("; what was looked at the longest ago, at {}, {}", instant(at), ago(at, now))
+    });
+    let oldest = oldest.unwrap_or_default();
+    if owing > 0 {
+        let what = if owing == 1 { "mirror has" } else { "mirrors have" };
+        let told = format!("Nothing failed; {owing} {what} something left to do{oldest}.");
+        return Badge::new(Tone::Plain, told);
+    }
+    let told = "Every roster was read, and every mirror’s last cycle ended well";
+    Badge::new(Tone::Good, format!("{told}{oldest}."))
 }
 
 fn outcome(last: Option<Outcome>) -> Badge {
@@ -116,36 +140,29 @@ fn mirror(it: &MirrorStatus, now: Timestamp) -> MirrorRow {
         roster: roster.clone(),
         cycled: cycled_at.map(|at| Moment::ago(at, now)),
         outcome: outcome(last.as_ref().map(|it| it.outcome)),
-        connection: connection(last.as_ref().and_then(|it| it.gate.as_ref()), now),
+        connection: connection(ConnectionStanding::of(
+            last.as_ref().and_then(|it| it.gate.as_ref()),
+            now,
+        )),
         items: thousands(counts.items),
         calendars: thousands(counts.calendars),
         backlog: thousands(*backlog),
-        behind: thousands(lag_changes.unsigned_abs()),
+        lag: thousands(lag_changes.unsigned_abs()),
         set_aside: counted(counts.quarantined),
         conflicts: counted(it.conflicts.open),
         drift: counted(drift),
     }
 }
 
-/// How the connection stood at the end of the last cycle: its breaker, and its budget.
-fn connection(gate: Option<&Value>, now: Timestamp) -> Badge {
-    let Some(gate) = gate else { return Badge::new(Tone::Plain, "not used yet") };
-    let breaker = &gate["breaker"];
-    let instant = |value: &Value| value.as_str()?.parse::<Timestamp>().ok();
-    if let Some(until) = instant(&breaker["open"]["until"]) {
-        let until = until.strftime("%H:%M:%SZ");
-        return Badge::new(Tone::Bad, format!("does not answer; breaker open until {until}"));
-    }
-    if breaker == "half_open" {
-        return Badge::new(Tone::Worth, "breaker half open: one request tries");
-    }
-    match instant(&gate["closed_until"]).filter(|until| *until > now) {
-        Some(until) => {
-            let until = until.strftime("%H:%M:%SZ");
-            Badge::new(Tone::Worth, format!("budget used up until {until}"))
-        }
-        None => Badge::new(Tone::Good, "working"),
-    }
+/// How the connection stood at the end of the last cycle: its breaker, and its quota.
+fn connection(standing: ConnectionStanding) -> Badge {
+    let tone = match standing {
+        ConnectionStanding::Unused => Tone::Plain,
+        ConnectionStanding::Working => Tone::Good,
+        ConnectionStanding::Spent { .. } | ConnectionStanding::Trying => Tone::Worth,
+        ConnectionStanding::Silent { .. } => Tone::Bad,
+    };
+    Badge::new(tone, standing.to_string())
 }
 
 /// What `rotabridge status` says below its tables.

@@ -1,12 +1,15 @@
 //! What is shown.
 
+use std::time::Duration;
+
 use domain::limits::{DASHBOARD_PAGE_ROWS, DASHBOARD_RECHECK};
-use engine::overview;
+use engine::overview::{self, Outline};
 use engine::port::{ReportRow, Store};
 use serde_json::Value;
 use testkit::builders::{hour, mirror, roster};
 
 use super::stage::{HOSTILE, PASSWORD, Stage, outline};
+use crate::world::World;
 
 #[tokio::test]
 async fn what_comes_from_elsewhere_is_text_and_nothing_else() {
@@ -88,6 +91,11 @@ async fn a_conflict_is_told_with_whose_it_is_and_not_what_it_is_about() {
 async fn what_does_not_get_through_is_told_with_what_mends_it() {
     let stage = Stage::new().await;
     let cookie = stage.sign_in().await;
+    let nothing_known = stage.see("/attention", &cookie).await;
+    assert!(!nothing_known.text().contains("is where it should be"), "{}", nothing_known.text());
+    assert!(nothing_known.text().contains("mirror ward-caldav"), "{}", nothing_known.text());
+    stage.ended_well().await;
+    stage.passes(DASHBOARD_RECHECK);
     let quiet = stage.see("/attention", &cookie).await;
     assert!(quiet.text().contains("is where it should be"), "{}", quiet.text());
     stage.troubles().await;
@@ -155,4 +163,46 @@ async fn the_data_is_what_status_prints_and_is_asked_of_the_store_now_and_then()
     assert_eq!(open().await, 1, "from memory");
     stage.passes(DASHBOARD_RECHECK);
     assert_eq!(open().await, 2);
+}
+
+#[tokio::test]
+async fn the_first_page_has_no_good_news_before_all_is_done() {
+    let stage = Stage::new().await;
+    let cookie = stage.sign_in().await;
+    let headline = async |expected: &str| {
+        stage.passes(DASHBOARD_RECHECK);
+        let page = stage.see("/", &cookie).await;
+        assert!(page.text().contains(expected), "{expected}: {}", page.text());
+        assert!(!page.text().contains("headline good"), "{}", page.text());
+        page
+    };
+    headline("Some rosters or mirrors were not looked at yet.").await;
+    stage.ended_well().await;
+    // No cycle looked at the roster's changes yet, and the longest ago was the roster's reading.
+    let page = headline("1 mirror has something left to do").await;
+    assert!(page.text().contains("at 2026-11-20 22:00:00Z"), "{}", page.text());
+    stage.troubles().await;
+    headline("1 item was refused again and again and set aside.").await;
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_asked_once_for_all_who_wait_and_a_page_tries_again() {
+    let world = World::new().await;
+    let rosters = vec![crate::world::roster()];
+    let stage = Stage::over(&world, Outline { rosters, mirrors: vec![] }).await;
+    let cookie = stage.sign_in().await;
+    world.store.set_broken(true);
+    let before = world.store.asked();
+    for _ in 0..5 {
+        let page = stage.see("/", &cookie).await;
+        assert_eq!((page.status, page.header("refresh")), (503, Some("30")));
+        assert!(page.text().contains("does not answer"), "{}", page.text());
+    }
+    assert_eq!(world.store.asked(), before + 1, "all asked at the same time");
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(stage.see("/", &cookie).await.status, 503);
+    assert_eq!(world.store.asked(), before + 2, "a failure is not kept");
+    world.store.set_broken(false);
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(stage.see("/", &cookie).await.status, 200);
 }
