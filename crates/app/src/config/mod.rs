@@ -40,7 +40,7 @@ pub use server::ServerSection;
 pub use store::StoreSection;
 
 use crate::failure::Failure;
-use reader::{Faults, Tables};
+use reader::{Faults, Section, Tables};
 
 /// The example, as `config example` prints it; a test parses it.
 pub const EXAMPLE: &str =
@@ -135,10 +135,14 @@ impl Config {
         let mirrors = tables.mirror.drain(..);
         let mirrors: Vec<_> =
             mirrors.filter_map(|it| MirrorSection::read(it, &mut faults)).collect();
+        let server_spans = tables.server.as_ref().map(Section::spans);
         let server = ServerSection::read(tables.server.take(), &mut faults);
         let store = StoreSection::read(tables.store.take(), &mut faults);
         let feeds = FeedsSection::read(tables.feeds.take(), &mut faults);
         let dashboard = DashboardSection::read(tables.dashboard.take(), &mut faults);
+        if let (Some(server), Some(Some(_))) = (&server, &dashboard) {
+            server.bears_dashboard(server_spans.as_ref(), &mut faults);
+        }
         checks::names(&connections, &rosters, &mirrors, &tables.names, &mut faults);
         checks::calendars(&mirrors, &mut faults);
         checks::decides(&connections, &rosters, &mirrors, &mut faults);

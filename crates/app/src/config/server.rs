@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
-use super::reader::{Faults, Section};
+use super::reader::{Faults, Section, Spans};
 
 /// `[server]`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -39,6 +39,25 @@ fn listen() -> SocketAddr {
 }
 
 impl ServerSection {
+    /// Refuses a path in `public_url` where the dashboard would be reached by it: its pages, forms
+    /// and cookies are for the root of a host, so the password would be sent to whatever else is
+    /// there.
+    pub(super) fn bears_dashboard(&self, spans: Option<&Spans>, faults: &mut Faults) {
+        let url = self.public_url.as_deref().filter(|_| self.operator_listen.is_none());
+        let Some((url, spans)) = url.and_then(|it| Url::parse(it).ok()).zip(spans) else { return };
+        if url.path() == "/" {
+            return;
+        }
+        let message = format!(
+            "`public_url` has the path `{}`, and there is a `[dashboard]`, which is always at the \
+             root of its host; expected no path",
+            url.path()
+        );
+        let hint = "give it a host of its own, or set `[server] operator_listen` to an address \
+                    that only operators reach, where the dashboard then is";
+        faults.add(spans.of("public_url"), message, Some(hint.to_owned()));
+    }
+
     pub(super) fn read(section: Option<Section<'_>>, faults: &mut Faults) -> Option<Self> {
         let Some(section) = section else {
             return Some(Self {

@@ -468,3 +468,20 @@ fn open_shifts_are_for_calendars_of_groups() {
     let counts = with_outlook(&format!("{shared}\nshows = \"head_count\"")).unwrap_err();
     assert_eq!(counts, ["`open_shifts`: `shows = \"head_count\"` shows counts only"]);
 }
+
+#[test]
+fn a_dashboard_is_at_the_root_of_its_host() {
+    let with = |server: &str| {
+        parse(&format!("[server]\n{server}\n[dashboard]\npassword_file = \"door\"\n"))
+    };
+    let path = "public_url = \"https://intra.example.com/rota\"";
+    let faults = with(path).unwrap_err();
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].contains("has the path `/rota`"), "{faults:?}");
+    assert!(faults[0].contains("expected no path"), "{faults:?}");
+    with(&format!("{path}\noperator_listen = \"127.0.0.1:9090\"")).unwrap();
+    for root in ["https://intra.example.com", "https://intra.example.com/"] {
+        with(&format!("public_url = \"{root}\"")).unwrap();
+    }
+    assert!(parse(&format!("[server]\n{path}\n")).is_ok(), "without a dashboard a path will do");
+}

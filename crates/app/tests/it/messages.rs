@@ -204,6 +204,12 @@ fn a_dashboard_s_password_is_looked_at_before_anything_is_served() {
     world.write("door", "swordfish swordfish\n");
     world.run(&["config", "check"]).exits(0);
     world.run(&["doctor"]).exits(0).says("for whoever knows the password");
+    let loopback = "listen = \"127.0.0.1:0\"";
+    let open = "listen = \"0.0.0.0:8080\"\npublic_url = \"https://rota.example.com\"";
+    world.edit(loopback, open);
+    let run = world.run(&["doctor"]);
+    run.says("`0.0.0.0:8080` itself takes its password, too, and without TLS");
+    world.edit(open, loopback);
     world.edit("[dashboard]\n", "[dashboard]\npassword = \"swordfish swordfish\"\n");
     let run = world.run(&["config", "check"]).exits(2);
     run.says("unknown key `password`");

@@ -74,10 +74,19 @@ fn dashboard_findings(config: &Config) -> Vec<Finding> {
         }
         Err(error) => findings.push(broken("dashboard".to_owned(), &error)),
     }
-    if !listen.ip().is_loopback() && !by_tls {
-        let message = format!("its password may travel unprotected to `{listen}`");
-        let hint = "listen on 127.0.0.1, and have it reached through a reverse proxy with TLS or \
-                    by `ssh -L`";
+    if !listen.ip().is_loopback() {
+        let (message, hint) = match by_tls {
+            false => (
+                format!("its password may travel unprotected to `{listen}`"),
+                "listen on 127.0.0.1, and have it reached through a reverse proxy with TLS or by \
+                 `ssh -L`",
+            ),
+            true => (
+                format!("`{listen}` itself takes its password, too, and without TLS"),
+                "listen on 127.0.0.1 beside the reverse proxy, or set `[server] operator_listen` \
+                 to an address that only operators reach",
+            ),
+        };
         let found = finding(FindingLevel::Warning, "dashboard", message);
         findings.push(Finding { hint: Some(hint.to_owned()), ..found });
     }
