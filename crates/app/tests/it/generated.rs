@@ -95,3 +95,42 @@ fn every_key_is_in_the_example() {
     let missing: Vec<&String> = keys.iter().filter(|it| !words.contains(it.as_str())).collect();
     assert!(missing.is_empty(), "config/example.toml does not show {missing:?}");
 }
+
+/// The names in a text that come after `before`.
+fn metrics_in(text: &str, before: &str) -> std::collections::BTreeSet<String> {
+    let starts = format!("{before}rotabridge_");
+    let rests = text.match_indices(&starts).map(|(at, _)| &text[at + before.len()..]);
+    let is_name = |it: &char| it.is_ascii_lowercase() || *it == '_';
+    rests.map(|it| it.chars().take_while(is_name).collect()).collect()
+}
+
+fn add_metrics_below(folder: &std::path::Path, names: &mut std::collections::BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            add_metrics_below(&path, names);
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            // Other files have other things of that name, such as cookies.
+            if text.contains("metrics::") {
+                names.append(&mut metrics_in(&text, "\""));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_page_of_metrics_names_those_that_there_are() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let mut counted = Default::default();
+    for entry in std::fs::read_dir(format!("{root}/crates")).unwrap() {
+        let sources = entry.unwrap().path().join("src");
+        if sources.is_dir() && !sources.ends_with("simulators/src") {
+            add_metrics_below(&sources, &mut counted);
+        }
+    }
+    let page = std::fs::read_to_string(format!("{root}/docs/metrics.md")).unwrap();
+    let told = metrics_in(&page, "\n| `");
+    assert!(counted.len() > 10, "{counted:?}");
+    assert_eq!(told, counted, "docs/metrics.md beside the code");
+}
