@@ -33,6 +33,7 @@ mod primary;
 mod proxy;
 mod reader;
 mod roster;
+mod shown;
 mod two_processes;
 mod unavailable;
 mod ward;
