@@ -21,6 +21,7 @@ mod roster_files;
 mod schedule_api;
 mod servers;
 mod shifts;
+mod told;
 mod wfm;
 mod whose;
 mod world;

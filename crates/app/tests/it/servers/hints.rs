@@ -29,14 +29,14 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// A serving process, killed in the end.
-struct Serving {
+pub struct Serving {
     child: Child,
     port: u16,
 }
 
 impl Serving {
     /// Everything is mirrored before it starts.
-    fn of(world: &World) -> Self {
+    pub fn of(world: &World) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let address = format!("127.0.0.1:{port}");
         let server = format!("listen = \"{address}\"\npublic_url = \"http://{address}\"");
@@ -127,7 +127,7 @@ fn what_a_person_moves_in_outlook_is_put_right_within_seconds() {
 }
 
 /// Carries what the played Google has to say; how many were taken.
-fn carry(place: &InGoogle, serving: &Serving) -> usize {
+pub fn carry(place: &InGoogle, serving: &Serving) -> usize {
     let notices = place.server.take_notices();
     let taken = notices.iter().filter(|notice| {
         let url = url::Url::parse(&notice.address).unwrap();

@@ -11,7 +11,7 @@
 //! this module by its name.
 
 mod agreement;
-mod asks;
+pub mod asks;
 mod chance;
 mod clock_changes;
 mod conflicts;
@@ -24,7 +24,7 @@ mod fights;
 mod google;
 mod group_calendars;
 mod guard;
-mod hints;
+pub mod hints;
 mod host;
 mod kill;
 mod lost_store;
