@@ -2,8 +2,9 @@
 //! time.
 //!
 //! A calendar of whose changes we are told is not looked at on time: that it costs nothing is what
-//! hints are for. Where following a hint did not come to its end, the calendar is looked at when it
-//! is time again. Should a hint be lost, the next whole reading finds what it was about.
+//! hints are for. Not before this process has looked at it once, though: nobody was there for what
+//! was told of before. Where following a hint did not come to its end, the calendar is looked at
+//! when it is time again. Should a hint be lost, the next whole reading finds what it was about.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,8 +20,9 @@ use crate::wiring::{MirrorWorks, Works};
 /// When the mirrors of one roster are looked at next.
 pub struct Lookout {
     mirrors: Vec<(MirrorName, Duration, Timestamp)>,
-    /// Calendars that were hinted at and could not be looked at.
-    unfollowed: BTreeMap<MirrorName, BTreeSet<CalendarKey>>,
+    /// Calendars of whose changes we were told when this process last looked at them to the end,
+    /// and ever since.
+    followed: BTreeMap<MirrorName, BTreeSet<CalendarKey>>,
 }
 
 impl Lookout {
@@ -35,7 +37,7 @@ impl Lookout {
             let interval = section.drift_interval;
             (mirror.spec.name.clone(), interval, after(now, interval))
         });
-        Self { mirrors: mirrors.collect(), unfollowed: BTreeMap::new() }
+        Self { mirrors: mirrors.collect(), followed: BTreeMap::new() }
     }
 
     /// When it is time.
@@ -43,7 +45,7 @@ impl Lookout {
         self.mirrors.iter().map(|(_, _, at)| *at).min()
     }
 
-    /// Looks at those whose time it is, in the calendars of whose changes nobody tells us.
+    /// Looks at those whose time it is, but for the calendars that are followed.
     pub async fn look(&mut self, works: &Works, output: &Output) {
         let now = works.outside.clock.now();
         for (name, interval, at) in &mut self.mirrors {
@@ -54,18 +56,21 @@ impl Lookout {
             let Some(mirror) = works.mirrors.iter().find(|it| it.spec.name == *name) else {
                 continue;
             };
-            let unfollowed = self.unfollowed.remove(name).unwrap_or_default();
-            let Some(mut calendars) = untold(works, mirror).await else {
+            let mut followed = self.followed.remove(name).unwrap_or_default();
+            let Some((told, all)) = told_and_all(works, mirror).await else {
                 cycle(works, mirror, Looking::Everywhere, output).await;
                 continue;
             };
-            calendars.extend(unfollowed.iter().cloned());
-            if calendars.is_empty() {
-                continue;
+            followed.retain(|it| told.contains(it));
+            let calendars: BTreeSet<CalendarKey> =
+                all.into_iter().filter(|it| !followed.contains(it)).collect();
+            if !calendars.is_empty() {
+                let run = cycle(works, mirror, Looking::At(&calendars), output).await;
+                let left = left_of(calendars.clone(), &run);
+                let looked_at = calendars.into_iter().filter(|it| !left.contains(it));
+                followed.extend(looked_at.filter(|it| told.contains(it)));
             }
-            let run = cycle(works, mirror, Looking::At(&calendars), output).await;
-            let left = left_of(unfollowed, &run);
-            self.unfollowed.extend((!left.is_empty()).then(|| (name.clone(), left)));
+            self.followed.insert(name.clone(), followed);
         }
     }
 
@@ -80,7 +85,8 @@ impl Lookout {
             let mirror = works.mirrors.iter().find(|it| it.spec.name == name);
             if let Some(mirror) = mirror {
                 let run = cycle(works, mirror, Looking::At(&calendars), output).await;
-                self.unfollowed.entry(name).or_default().extend(left_of(calendars, &run));
+                let left = left_of(calendars, &run);
+                self.followed.entry(name).or_default().retain(|it| !left.contains(it));
             }
         }
     }
@@ -95,14 +101,18 @@ fn left_of(mut calendars: BTreeSet<CalendarKey>, run: &MirrorRun) -> BTreeSet<Ca
     calendars
 }
 
-/// The calendars of whose changes nobody tells us; `None` for all.
-async fn untold(works: &Works, mirror: &MirrorWorks) -> Option<BTreeSet<CalendarKey>> {
+/// The calendars of whose changes we are told, and all; nothing where we are told of none, or the
+/// store does not say.
+async fn told_and_all(
+    works: &Works,
+    mirror: &MirrorWorks,
+) -> Option<(BTreeSet<CalendarKey>, BTreeSet<CalendarKey>)> {
     let told = works.told_of(&mirror.spec.name).await.ok()?;
     if told.is_empty() {
         return None;
     }
     let states = works.store.calendar_states(&mirror.spec.name).await.ok()?;
-    Some(states.into_iter().map(|it| it.calendar).filter(|it| !told.contains(it)).collect())
+    Some((told, states.into_iter().map(|it| it.calendar).collect()))
 }
 
 async fn cycle(
