@@ -127,6 +127,7 @@ fn who_is_told_does_not_look<T: Vendor>(new: impl Fn() -> T) {
     assert!(telling.tells(&serving) > 0);
     until("the hint is followed", || telling.looks() == 1);
     until("a third interval has passed", || silent.looks() == 2);
+    assert_eq!(silent.asked().len(), 2, "a look is one request: {:#?}", silent.asked());
     assert_eq!(telling.looks(), 1, "a hint is worth one look: {:#?}", telling.asked());
     assert_eq!(telling.shifts().len(), 4, "a copy is theirs");
 }
