@@ -1,7 +1,7 @@
 //! What of a roster is not taken stays visible for as long as it is so.
 
 use simulators::graph::mailbox::OUTLOOK_ROLES;
-use simulators::graph::{APP, App, GraphServer, Options, SECRET, TENANT};
+use simulators::graph::{App, GraphServer, Options, SECRET};
 
 use crate::world::{ROSTER, World, counts};
 
@@ -97,13 +97,7 @@ fn two_users_of_the_wfm_with_one_mailbox_share_no_calendar_and_are_named() {
     }
     let world = World::at("http://127.0.0.1:9/", "");
     let url = server.url();
-    world.edit(
-        "kind = \"caldav\"\nurl = \"http://127.0.0.1:9/\"\n",
-        &format!(
-            "kind = \"microsoft_graph\"\ntenant_id = \"{TENANT}\"\nclient_id = \"{APP}\"\n\
-             client_secret_file = \"secret\"\ngraph_url = \"{url}\"\nlogin_url = \"{url}\"\n"
-        ),
-    );
+    world.connects_to_graph(&url);
     world.edit("kind = \"caldav\"\ncollection = \"{employee}/\"\n", "kind = \"outlook\"\n");
     world.write("secret", SECRET);
     check_named(

@@ -5,6 +5,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use simulators::caldav::{CaldavServer, Options};
+use simulators::graph::{APP, TENANT};
 use tempfile::TempDir;
 
 /// Five shifts of three people; dates far from now, in a window that is wider still.
@@ -126,6 +127,18 @@ impl World {
         let text = self.read("rotabridge.toml");
         assert!(text.contains(from), "{from:?} is not in:\n{text}");
         self.write("rotabridge.toml", &text.replace(from, to));
+    }
+
+    /// Makes the connection, which leads nowhere, one to a played Graph; its secret is in `secret`.
+    #[track_caller]
+    pub fn connects_to_graph(&self, url: &str) {
+        self.edit(
+            "kind = \"caldav\"\nurl = \"http://127.0.0.1:9/\"\n",
+            &format!(
+                "kind = \"microsoft_graph\"\ntenant_id = \"{TENANT}\"\nclient_id = \"{APP}\"\n\
+                 client_secret_file = \"secret\"\ngraph_url = \"{url}\"\nlogin_url = \"{url}\"\n"
+            ),
+        );
     }
 
     /// The binary with these arguments, in the folder.

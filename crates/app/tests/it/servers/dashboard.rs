@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use simulators::graph::mailbox::{OUTLOOK_ROLES, Span};
-use simulators::graph::{APP, App, GraphServer, Options, SECRET, TENANT};
+use simulators::graph::{App, GraphServer, Options, SECRET};
 
 use crate::feeds::Service;
 use crate::world::World;
@@ -36,13 +36,7 @@ fn stage() -> (World, GraphServer) {
     let world = World::at("http://127.0.0.1:9/", "");
     world.roster(ROSTER);
     let url = server.url();
-    world.edit(
-        "kind = \"caldav\"\nurl = \"http://127.0.0.1:9/\"\n",
-        &format!(
-            "kind = \"microsoft_graph\"\ntenant_id = \"{TENANT}\"\nclient_id = \"{APP}\"\n\
-             client_secret_file = \"secret\"\ngraph_url = \"{url}\"\nlogin_url = \"{url}\"\n"
-        ),
-    );
+    world.connects_to_graph(&url);
     world.edit("kind = \"caldav\"\ncollection = \"{employee}/\"\n", "kind = \"outlook\"\n");
     world.edit("source = \"exports\"", "source = \"exports\"\nemployees_file = \"people.csv\"");
     world.edit("[server]", "[dashboard]\npassword_file = \"dashboard\"\n\n[server]");

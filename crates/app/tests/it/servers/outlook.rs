@@ -10,7 +10,7 @@ use std::time::Duration;
 use domain::OriginTag;
 use jiff::Timestamp;
 use simulators::graph::mailbox::{Event as Played, OUTLOOK_ROLES, Span};
-use simulators::graph::{APP, App, Fault, GraphServer, Options, SECRET, TENANT, What};
+use simulators::graph::{App, Fault, GraphServer, Options, SECRET, What};
 
 use super::chance::Dice;
 use super::kill::{Plan, Tally, Trial};
@@ -42,13 +42,7 @@ fn ward(server: &GraphServer, roster: Roster) -> (Ward, Users) {
          date = \"date\", start = \"start_local\", end = \"end_local\", end_date = \"end_date\"",
     );
     let url = server.url();
-    world.edit(
-        "kind = \"caldav\"\nurl = \"http://127.0.0.1:9/\"\n",
-        &format!(
-            "kind = \"microsoft_graph\"\ntenant_id = \"{TENANT}\"\nclient_id = \"{APP}\"\n\
-             client_secret_file = \"secret\"\ngraph_url = \"{url}\"\nlogin_url = \"{url}\"\n"
-        ),
-    );
+    world.connects_to_graph(&url);
     let kind = "kind = \"outlook\"\nrequests_per_second = 2000\n";
     world.edit("kind = \"caldav\"\ncollection = \"{employee}/\"\n", kind);
     world.edit("name = \"ward-caldav\"", "name = \"ward-outlook\"");

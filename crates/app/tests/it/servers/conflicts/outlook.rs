@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 use simulators::graph::mailbox::{Event, Mailbox, OUTLOOK_ROLES, Span};
-use simulators::graph::{APP, App, GraphServer, Options, SECRET, TENANT};
+use simulators::graph::{App, GraphServer, Options, SECRET};
 
 use super::table::{Case, When};
 use super::{Desk, Own, Shown};
@@ -67,13 +67,7 @@ pub fn desk(cases: &[Case], roster: &str, policy: &str) -> Option<Desk> {
     let world = World::at("http://127.0.0.1:9/", "");
     world.roster(roster);
     let url = server.url();
-    world.edit(
-        "kind = \"caldav\"\nurl = \"http://127.0.0.1:9/\"\n",
-        &format!(
-            "kind = \"microsoft_graph\"\ntenant_id = \"{TENANT}\"\nclient_id = \"{APP}\"\n\
-             client_secret_file = \"secret\"\ngraph_url = \"{url}\"\nlogin_url = \"{url}\"\n"
-        ),
-    );
+    world.connects_to_graph(&url);
     let kind = format!("kind = \"outlook\"\n{policy}\n");
     world.edit("kind = \"caldav\"\ncollection = \"{employee}/\"\n", &kind);
     let more = "employees_file = \"people.csv\"\ntime_zone = \"Europe/Berlin\"";
